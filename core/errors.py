@@ -1,0 +1,65 @@
+"""Errors that a person can act on, and the frame every command line runs in.
+
+A message is one line: what was found, what was expected, and the next command to type.
+"""
+
+import errno
+import sys
+from collections.abc import Callable
+
+
+class CiteWellError(Exception):
+    """Base of every error that is reported to the user as one line, without a traceback."""
+
+
+class SettingsError(CiteWellError):
+    """A settings key or value that is not understood."""
+
+
+class DataError(CiteWellError):
+    """A CSV, or another input file, that cannot be used as it is."""
+
+
+class IndexFolderError(CiteWellError):
+    """An index folder that is missing, damaged, or of another schema version."""
+
+
+class WeightsError(CiteWellError):
+    """Model weights that are missing, truncated or altered."""
+
+
+class EngineError(CiteWellError):
+    """A text generation engine that cannot start or broke off."""
+
+
+class QuestionError(CiteWellError):
+    """A question that cannot be searched for: empty or far too long."""
+
+
+def run_command(main: Callable[[], int | None]) -> None:
+    """Run a command's `main` and exit with its status.
+
+    A `CiteWellError`, and an error of the file system such as a full disk, prints one line and exits 1. Ctrl-C
+    exits with 130, as shells expect of SIGINT.
+    """
+    try:
+        status = main()
+    except CiteWellError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        print("\nstopped; nothing that was there before has changed", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:  # the reader of our output (head, less) went away
+        sys.stderr.close()
+        status = 0
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            print(
+                "error: the disk is full; nothing that was there before has changed; free space, then run it again",
+                file=sys.stderr,
+            )
+        else:
+            print(f"error: {error.strerror or error}: {error.filename or 'file'}", file=sys.stderr)
+        status = 1
+    sys.exit(status or 0)

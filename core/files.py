@@ -1,0 +1,71 @@
+"""Files that are either whole or not there: hashes, atomic writes, folders that appear in one step."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+CHUNK = 1 << 20
+
+
+def sha256_file(path: Path, progress: Callable[[int], object] | None = None) -> str:
+    """SHA-256 of a file as a hex string; `progress` is called with the number of bytes of each chunk.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            if progress is not None:
+                progress(len(chunk))
+    return digest.hexdigest()
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Replace `path` in one rename, so that a reader sees the old content or the new and never a part.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; `path` is then as it was before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide the file from other users of a shared machine
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target` that becomes `target` when the block ends, or vanishes if it fails.
+
+    A killed process leaves only a hidden `.name.*.partial` folder, which the next call removes. An existing
+    `target` is replaced. Calls for one target must be serialised by the caller (see `filelock`).
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; `target` is then as it was before.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in target.parent.glob(f".{target.name}.*.partial"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".partial"))
+    partial.chmod(0o755)  # mkdtemp's 0700 would hide the result from other users of a shared machine
+    try:
+        yield partial
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

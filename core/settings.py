@@ -1,0 +1,178 @@
+"""All settings, in one strict place: defaults < citewell.toml < CITEWELL_* environment < command line.
+
+A key is written `group.key` on the command line, `[group]` then `key = …` in citewell.toml, and
+CITEWELL_GROUP_KEY in the environment. An unknown key is an error that names the nearest known one.
+"""
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import SettingsError
+
+SETTINGS_FILE = Path("citewell.toml")
+PREFIX = "CITEWELL_"
+
+
+@dataclass(frozen=True)
+class IndexSettings:
+    csv: str = "data/health_qa.csv"
+    """The file whose answers are indexed."""
+    dir: str = "artifacts/index"
+    """Where the index folder is."""
+    question_column: str = "question"
+    answer_column: str = "answer"
+    embedder: str = "default"
+    """`default` (the packaged all-MiniLM-L6-v2), a folder, or a hub id of a sentence-transformers model."""
+    passage_tokens: int = 200
+    """Most tokens of the embedder's tokenizer in a passage; its heading comes on top."""
+    batch_size: int = 64
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    model: str = "default"
+    """`default` (the packaged Qwen2.5-Coder-0.5B-Instruct), a folder, or a hub id of a causal language model."""
+    cache: str = "artifacts/models"
+    """Where prepared checkpoints are kept."""
+    adapter: str = ""
+    """Folder of a LoRA adapter over `model`; empty for none."""
+    engine: str = "auto"
+    """`auto`, `transformers`, or `openai` (any OpenAI-compatible server)."""
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`."""
+    load_in_4bit: bool = False
+    """On CUDA, load the base weights as NF4 with double quantisation instead of bf16."""
+    base_url: str = ""
+    """Engine `openai`: the server, such as http://127.0.0.1:8000/v1. The key is read from OPENAI_API_KEY."""
+    api_version: str = ""
+    """Engine `openai`: set for Azure OpenAI, whose endpoint is then `base_url`."""
+    remote_model: str = ""
+    """Engine `openai`: the model's name on the server."""
+    max_new_tokens: int = 320
+    context_tokens: int = 2048
+    """Most tokens of prompt and answer together."""
+    temperature: float = 0.0
+    """0 is greedy decoding."""
+
+
+@dataclass(frozen=True)
+class RagSettings:
+    k: int = 3
+    """Passages put in front of the model."""
+    candidates: int = 20
+    """Passages taken from the index before duplicates and weak ones are dropped."""
+    min_score: float = 0.35
+    """Cosine below which a passage is no evidence; where none is above it, the answer is that there is none."""
+    max_question_chars: int = 2000
+
+
+@dataclass(frozen=True)
+class UiSettings:
+    host: str = "127.0.0.1"
+    port: int = 8501
+
+
+@dataclass(frozen=True)
+class Settings:
+    index: IndexSettings = field(default_factory=IndexSettings)
+    generator: GeneratorSettings = field(default_factory=GeneratorSettings)
+    rag: RagSettings = field(default_factory=RagSettings)
+    ui: UiSettings = field(default_factory=UiSettings)
+
+
+def load(
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    file: Path = SETTINGS_FILE,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Resolve the settings from all four layers.
+
+    Args:
+        overrides: `group.key` -> value from the command line; a value of None means "not given".
+        file: the TOML file; it may be missing.
+        environ: the environment; the process's own by default.
+
+    Raises:
+        SettingsError: unknown key, value of the wrong type, or a file that is no TOML.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    values.update(_from_file(file))
+    values.update(_from_environment(environ))
+    values.update({key: value for key, value in (overrides or {}).items() if value is not None})
+
+    known = _known()
+    groups: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise SettingsError(_unknown(key, known))
+        group, name = key.split(".")
+        groups.setdefault(group, {})[name] = _convert(key, value, known[key])
+    return Settings(
+        IndexSettings(**groups.get("index", {})),
+        GeneratorSettings(**groups.get("generator", {})),
+        RagSettings(**groups.get("rag", {})),
+        UiSettings(**groups.get("ui", {})),
+    )
+
+
+def _known() -> dict[str, type]:
+    """`group.key` -> type of every setting."""
+    return {
+        f"{group.name}.{entry.name}": type(entry.default)
+        for group in dataclasses.fields(Settings)
+        for entry in dataclasses.fields(group.type)  # type: ignore[arg-type]
+    }
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}") from error
+    values: dict[str, Any] = {}
+    for group, table in tables.items():
+        if isinstance(table, dict):
+            values.update({f"{group}.{key}": value for key, value in table.items()})
+        else:
+            values[group] = table
+    return values
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    values = {}
+    for name, value in environ.items():
+        if name.startswith(PREFIX):
+            group, _, key = name.removeprefix(PREFIX).lower().partition("_")
+            values[f"{group}.{key}"] = value
+    return values
+
+
+def _unknown(key: str, known: Mapping[str, type]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known settings: {', '.join(sorted(known))}"
+    return f"unknown setting {key!r}; {hint}"
+
+
+def _convert(key: str, value: Any, expected: type) -> Any:
+    if isinstance(value, str) and expected is not str:
+        try:
+            if expected is bool:
+                return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()]
+            return expected(value)
+        except (ValueError, KeyError):
+            raise SettingsError(f"setting {key!r} is {value!r}; expected {expected.__name__}") from None
+    if expected is float and type(value) is int:
+        return float(value)
+    if type(value) is not expected:
+        raise SettingsError(f"setting {key!r} is {value!r}; expected {expected.__name__}")
+    return value

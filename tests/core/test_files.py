@@ -1,0 +1,68 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from core.errors import DataError, run_command
+from core.files import new_folder, sha256_file, write_atomic
+
+
+def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "file"
+    write_atomic(target, "old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomic(target, "new")
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    with new_folder(target) as partial:
+        (partial / "a").write_text("1")
+        assert not target.exists()
+    with pytest.raises(FileNotFoundError), new_folder(target) as partial:
+        (partial / "no such folder" / "b").write_text("2")
+    assert os.listdir(tmp_path) == ["folder"]
+    assert os.listdir(target) == ["a"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".folder.abc.partial").mkdir()
+    with new_folder(tmp_path / "folder"):
+        pass
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_sha256_counts_every_byte(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"abc")
+    seen: list[int] = []
+    assert sha256_file(file, seen.append) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sum(seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (DataError("no CSV at x"), 1, "error: no CSV at x\n"),
+        (OSError(28, "No space left on device"), 1, "error: the disk is full; nothing that was there before"),
+        (PermissionError(13, "Permission denied", "/x"), 1, "error: Permission denied: /x\n"),
+        (KeyboardInterrupt(), 130, "stopped; nothing that was there before has changed"),
+    ],
+)
+def test_a_command_ends_with_one_line(
+    error: BaseException, status: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main() -> int:
+        raise error
+
+    with pytest.raises(SystemExit) as exit_:
+        run_command(main)
+    assert exit_.value.code == status
+    assert message in capsys.readouterr().err
