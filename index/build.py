@@ -1,0 +1,182 @@
+"""Build the index over a CSV's answers.
+
+python -m index.build
+python -m index.build --csv my.csv --question-column q --answer-column a
+python -m index.build --check
+python -m index.build --rollback
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import CiteWellError, IndexFolderError, run_command
+from core.files import sha256_file, write_atomic
+from core.progress import Say, bar, silent
+from core.settings import IndexSettings, load
+from index.corpus import Corpus, read_corpus
+from index.embedding import Embedder, load_embedder
+from index.passages import Passage, headed_text, split_record
+from index.store import (
+    Index,
+    build_lock,
+    check_build,
+    open_build,
+    publish,
+    published_build,
+    rollback,
+    write_build,
+)
+
+INPUTS = ("question_column", "answer_column", "passage_tokens")
+"""The settings that, with the CSV and the embedder, decide what a build holds."""
+
+
+def build(settings: IndexSettings, *, force: bool = False, report: Path | None = None, say: Say = silent) -> bool:
+    """Build and publish the index that the settings describe; return False if it stood there already.
+
+    Args:
+        force: build even if the published index was made from the same file in the same way.
+        report: a file to write every refused row to, one JSON object a line.
+        say: called with each line for the user; progress bars are shown where standard error is a terminal.
+
+    Raises:
+        DataError: the CSV cannot be used.
+        WeightsError: the embedder is not to be had.
+        IndexFolderError: the new build did not find its own passages; nothing was published.
+        OSError: the disk is full or a folder cannot be written; nothing was published.
+    """
+    csv_path, folder = Path(settings.csv), Path(settings.dir)
+    inputs = {name: getattr(settings, name) for name in INPUTS}
+    with build_lock(folder, lambda: say(f"another build of {folder} is running; waiting for it to end")):
+        started = time.perf_counter()
+        embedder = load_embedder(settings.embedder, settings.batch_size)
+        if not force and _is_current(folder, csv_path, embedder.identity, inputs):
+            say(f"{folder} is up to date with {csv_path}; --force builds it anyway")
+            return False
+        say(f"reading {csv_path}")
+        corpus = read_corpus(csv_path, settings.question_column, settings.answer_column)
+        _report_refusals(corpus, report, say)
+        passages = _split(corpus, embedder, settings.passage_tokens)
+        vectors_started = time.perf_counter()
+        vectors = _embed(corpus, passages, embedder)
+        rate = len(passages) / (time.perf_counter() - vectors_started)
+        new = write_build(folder, corpus, csv_path, passages, vectors, embedder.identity, inputs)
+        index = open_build(new)
+        _self_query(index, vectors)
+        publish(folder, new)
+    for line in _table(corpus, index, rate, time.perf_counter() - started):
+        say(line)
+    say(f"published {folder}")
+    return True
+
+
+def _is_current(folder: Path, csv_path: Path, embedder: str, inputs: dict[str, object]) -> bool:
+    """Whether the published build is whole and was made from this file in this way."""
+    try:
+        manifest = check_build(published_build(folder))
+    except CiteWellError:
+        return False
+    made_alike = manifest.embedder == embedder and manifest.settings == inputs
+    return made_alike and csv_path.is_file() and manifest.csv_sha256 == sha256_file(csv_path)
+
+
+def _report_refusals(corpus: Corpus, report: Path | None, say: Say) -> None:
+    for refusal in corpus.refused[:10]:
+        say(f"  line {refusal.line} left out: {refusal.reason}")
+    if len(corpus.refused) > 10:
+        say(f"  … and {len(corpus.refused) - 10} more rows; --report FILE lists them all")
+    if report is not None:
+        lines = [json.dumps(dataclasses.asdict(refusal)) + "\n" for refusal in corpus.refused]
+        write_atomic(report, "".join(lines))
+
+
+def _split(corpus: Corpus, embedder: Embedder, max_tokens: int) -> list[Passage]:
+    passages = []
+    with bar("cutting passages", len(corpus.records), " records") as progress:
+        for record in corpus.records:
+            passages.extend(split_record(record, embedder.token_spans, max_tokens))
+            progress.update()
+    return passages
+
+
+def _embed(corpus: Corpus, passages: list[Passage], embedder: Embedder) -> np.ndarray:
+    records = {record.id: record for record in corpus.records}
+    texts = [headed_text(records[passage.record_id], passage) for passage in passages]
+    with bar("embedding", len(texts), " passages") as progress:
+        return embedder.embed(texts, progress.update)
+
+
+def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
+    """Search the written index for its own vectors: each must find its own passage, or an equal one, first.
+
+    Raises:
+        IndexFolderError: one did not.
+    """
+    rows = np.linspace(0, len(vectors) - 1, num=min(samples, len(vectors)), dtype=int)
+    for row, hits in zip(rows, index.search(vectors[rows], k=1), strict=True):
+        own = float(vectors[row] @ vectors[row])
+        if not hits or abs(hits[0][1] - own) > 1e-3 or abs(own - 1) > 1e-3:
+            raise IndexFolderError(
+                f"the new build does not find its own passage {index.passages[row].id}; nothing was published; "
+                f"try again: python -m index.build --index {index.folder} --force"
+            )
+
+
+def _table(corpus: Corpus, index: Index, rate: float, seconds: float) -> list[str]:
+    size = sum(entry["bytes"] for entry in index.manifest.files.values())
+    rows = [
+        ("rows read", f"{corpus.rows:,} ({corpus.encoding})"),
+        ("records kept", f"{len(corpus.records):,}"),
+        ("rows merged into them", f"{corpus.merged:,}"),
+        *((f"refused, {reason}", f"{count:,}") for reason, count in corpus.refused_by_reason.items()),
+        ("passages", f"{len(index.passages):,}"),
+        ("seconds", f"{seconds:.1f}"),
+        ("passages per second", f"{rate:.1f}"),
+        ("bytes", f"{size:,}"),
+    ]
+    return [f"  {name:<24} {value}" for name, value in rows]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m index.build", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--csv", metavar="F", help="the CSV to read (default: data/health_qa.csv)")
+    parser.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
+    parser.add_argument("--question-column", metavar="C", help="name of the column of questions (default: question)")
+    parser.add_argument("--answer-column", metavar="C", help="name of the column of answers (default: answer)")
+    parser.add_argument("--force", action="store_true", help="build even if nothing has changed")
+    parser.add_argument("--report", metavar="F", type=Path, help="write every refused row to F, one JSON object a line")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--check", action="store_true", help="verify every file of the published index, build nothing")
+    action.add_argument("--rollback", action="store_true", help="publish the previous build again")
+    arguments = parser.parse_args(argv)
+    settings = load(
+        {
+            "index.csv": arguments.csv,
+            "index.dir": arguments.index,
+            "index.question_column": arguments.question_column,
+            "index.answer_column": arguments.answer_column,
+        }
+    ).index
+
+    folder = Path(settings.dir)
+    if arguments.check:
+        manifest = check_build(published_build(folder))
+        print(f"{folder} is whole: {manifest.passages:,} passages of {manifest.csv}, built {manifest.built}")
+    elif arguments.rollback:
+        with build_lock(folder, lambda: print(f"a build of {folder} is running; waiting for it to end", flush=True)):
+            print(f"{folder} is back at build {rollback(folder)}")
+    else:
+        build(settings, force=arguments.force, report=arguments.report, say=lambda line: print(line, flush=True))
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

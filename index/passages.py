@@ -1,0 +1,73 @@
+"""Records -> passages: sentence-aware windows with offsets into the record's answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.sentences import Span, sentence_spans
+from index.corpus import Record
+
+TokenSpans = Callable[[str], list[Span]]
+"""Text -> (start, end) character offsets of its tokens, by the embedder's tokenizer."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A span of one record's answer; `text == record.answer[start:end]` always holds."""
+
+    id: str
+    record_id: str
+    start: int
+    end: int
+    text: str
+
+
+def headed_text(record: Record, passage: Passage) -> str:
+    """What is embedded for a passage: its text under the record's question.
+
+    The heading says what the passage is about where the text itself does not ("It is passed on by …"); it raised
+    nDCG@10 on lay questions from about 0.6 to 0.67 with all-MiniLM-L6-v2.
+    """
+    return f"{record.question}\n{passage.text}"
+
+
+def split_record(record: Record, token_spans: TokenSpans, max_tokens: int) -> list[Passage]:
+    """Cut a record's answer into consecutive passages of at most `max_tokens` tokens each.
+
+    Whole sentences are packed greedily; only a sentence that is longer than the limit by itself is cut, between
+    two tokens. Every sentence of the answer is in exactly one passage.
+    """
+    passages = []
+    for number, (start, end) in enumerate(_windows(record.answer, token_spans, max_tokens)):
+        passages.append(Passage(f"{record.id}-{number}", record.id, start, end, record.answer[start:end]))
+    return passages
+
+
+def _windows(text: str, token_spans: TokenSpans, max_tokens: int) -> list[Span]:
+    windows: list[Span] = []
+    size = 0
+    for start, end, tokens in _units(text, token_spans, max_tokens):
+        if windows and size + tokens <= max_tokens:
+            windows[-1] = (windows[-1][0], end)
+            size += tokens
+        else:
+            windows.append((start, end))
+            size = tokens
+    return windows
+
+
+def _units(text: str, token_spans: TokenSpans, max_tokens: int) -> list[tuple[int, int, int]]:
+    """Sentences as (start, end, tokens), those over the limit cut into pieces that are within it."""
+    tokens = token_spans(text)
+    units = []
+    first = 0
+    for start, end in sentence_spans(text):
+        last = first  # what stands before the sentence (a bullet) is counted with it
+        while last < len(tokens) and tokens[last][0] < end:
+            last += 1
+        for begin in range(first, max(last, first + 1), max_tokens):
+            stop = min(begin + max_tokens, last)
+            piece_start = start if begin == first else tokens[begin][0]
+            piece_end = end if stop == last else tokens[stop - 1][1]
+            units.append((piece_start, piece_end, stop - begin))
+        first = last
+    return units

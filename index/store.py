@@ -1,0 +1,314 @@
+"""The index folder: written whole, checked by hash before anything is parsed, published by one rename.
+
+DIR/current                 the name of the published build
+DIR/previous                the name of the build before it, for --rollback
+DIR/builds/NAME/            manifest.json, records.parquet, passages.parquet, vectors.faiss
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from core.errors import IndexFolderError
+from core.files import new_folder, sha256_file, write_atomic
+from index.corpus import Corpus, Record
+from index.passages import Passage
+
+SCHEMA_VERSION = 1
+FILES = ("records.parquet", "passages.parquet", "vectors.faiss")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an index was made of; `files` maps each other file's name to its size in bytes and SHA-256."""
+
+    schema: int
+    csv: str
+    csv_path: str
+    csv_sha256: str
+    rows: int
+    kept: int
+    merged: int
+    refused: dict[str, int]
+    passages: int
+    embedder: str
+    dimension: int
+    settings: dict[str, Any]
+    files: dict[str, dict[str, Any]]
+    built: str
+    build: str
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index that is open for reading. It stays usable when a newer build is published beside it."""
+
+    manifest: Manifest
+    folder: Path
+    records: dict[str, Record]
+    passages: tuple[Passage, ...]
+    vectors: faiss.Index
+
+    @cached_property
+    def by_id(self) -> dict[str, Passage]:
+        return {passage.id: passage for passage in self.passages}
+
+    def search(self, vectors: np.ndarray, k: int) -> list[list[tuple[Passage, float]]]:
+        """The k nearest passages of each query vector, best first, with their cosine similarity.
+
+        Args:
+            vectors: shape (queries, dimension), L2-normalised float32.
+        """
+        scores, rows = self.vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), min(k, len(self.passages)))
+        return [
+            [(self.passages[row], float(score)) for row, score in zip(rows[q], scores[q], strict=True) if row >= 0]
+            for q in range(len(rows))
+        ]
+
+
+@contextlib.contextmanager
+def build_lock(folder: Path, waiting: Callable[[], object], timeout_s: float = 3600) -> Iterator[None]:
+    """Hold the folder's one build lock; calls `waiting` once if another process has it.
+
+    Raises:
+        IndexFolderError: the other build did not end within `timeout_s` seconds.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        waiting()
+        try:
+            lock.acquire(timeout=timeout_s)
+        except Timeout:
+            raise IndexFolderError(f"another build still holds {folder}/.lock; end it, then build again") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_build(
+    folder: Path,
+    corpus: Corpus,
+    csv_path: Path,
+    passages: list[Passage],
+    vectors: np.ndarray,
+    embedder: str,
+    settings: dict[str, Any],
+) -> Path:
+    """Write a complete build below `folder` and return its path; nothing is published yet.
+
+    Raises:
+        OSError: the disk is full; what was published before is untouched.
+    """
+    name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S-") + uuid.uuid4().hex[:6]
+    with new_folder(folder / "builds" / name) as partial:
+        pq.write_table(_records_table(corpus.records), partial / "records.parquet")
+        pq.write_table(_passages_table(passages), partial / "passages.parquet")
+        flat = faiss.IndexFlatIP(vectors.shape[1])
+        flat.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        (partial / "vectors.faiss").write_bytes(faiss.serialize_index(flat).tobytes())
+        manifest = Manifest(
+            schema=SCHEMA_VERSION,
+            csv=corpus.name,
+            csv_path=str(csv_path),
+            csv_sha256=corpus.sha256,
+            rows=corpus.rows,
+            kept=len(corpus.records),
+            merged=corpus.merged,
+            refused=corpus.refused_by_reason,
+            passages=len(passages),
+            embedder=embedder,
+            dimension=int(vectors.shape[1]),
+            settings=settings,
+            files={
+                file: {"bytes": (partial / file).stat().st_size, "sha256": sha256_file(partial / file)}
+                for file in FILES
+            },
+            built=datetime.now(UTC).isoformat(timespec="seconds"),
+            build=name,
+        )
+        write_atomic(partial / "manifest.json", json.dumps(dataclasses.asdict(manifest), indent=2) + "\n")
+    return folder / "builds" / name
+
+
+def publish(folder: Path, build: Path) -> None:
+    """Make `build` the one that readers open, keep the one before it, and delete those before that."""
+    before = _pointer(folder / "current")
+    if before and before != build.name:
+        write_atomic(folder / "previous", before)
+    write_atomic(folder / "current", build.name)
+    keep = {build.name, _pointer(folder / "previous")}
+    for old in (folder / "builds").iterdir():
+        if old.name not in keep:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def rollback(folder: Path) -> str:
+    """Publish the previous build again and return its name; a second call goes forward again.
+
+    Raises:
+        IndexFolderError: there is no previous build, or it is damaged.
+    """
+    previous, current = _pointer(folder / "previous"), _pointer(folder / "current")
+    if not previous or not current:
+        raise IndexFolderError(f"{folder} keeps no previous build; build one: python -m index.build --index {folder}")
+    check_build(folder / "builds" / previous)
+    write_atomic(folder / "current", previous)
+    write_atomic(folder / "previous", current)
+    return previous
+
+
+def open_index(folder: Path) -> Index:
+    """Open the published build, every file's hash verified before it is parsed.
+
+    Raises:
+        IndexFolderError: no index, another schema version, or a file that is missing or damaged.
+    """
+    return open_build(published_build(folder))
+
+
+def open_build(build: Path) -> Index:
+    """Open one build, published or not; see `open_index`.
+
+    Raises:
+        IndexFolderError: another schema version, or a file that is missing or damaged.
+    """
+    folder = build.parent.parent
+    manifest = read_manifest(build)
+    contents = {name: _verified(build / name, entry, folder) for name, entry in manifest.files.items()}
+    records = {
+        row["id"]: Record(row["id"], tuple(row["questions"]), row["answer"], json.loads(row["metadata"]))
+        for row in pq.read_table(pa.BufferReader(contents["records.parquet"])).to_pylist()
+    }
+    passages = tuple(
+        Passage(
+            row["id"],
+            row["record_id"],
+            row["start"],
+            row["end"],
+            records[row["record_id"]].answer[row["start"] : row["end"]],
+        )
+        for row in pq.read_table(pa.BufferReader(contents["passages.parquet"])).to_pylist()
+    )
+    vectors = faiss.deserialize_index(np.frombuffer(contents["vectors.faiss"], dtype=np.uint8))
+    if vectors.ntotal != len(passages) or vectors.d != manifest.dimension:
+        raise IndexFolderError(
+            f"{build} holds {vectors.ntotal} vectors of {vectors.d} for {len(passages)} passages of "
+            f"{manifest.dimension}; {_rebuild(folder)}"
+        )
+    return Index(manifest, folder, records, passages, vectors)
+
+
+def check_build(build: Path) -> Manifest:
+    """Verify size and hash of every file of a build and return its manifest.
+
+    Raises:
+        IndexFolderError: names the file that is missing or damaged.
+    """
+    manifest = read_manifest(build)
+    for name, entry in manifest.files.items():
+        _verified(build / name, entry, build.parent.parent)
+    return manifest
+
+
+def published_build(folder: Path) -> Path:
+    """The folder of the published build.
+
+    Raises:
+        IndexFolderError: there is none.
+    """
+    name = _pointer(folder / "current")
+    if not name:
+        raise IndexFolderError(f"no index at {folder}; {_rebuild(folder)}")
+    return folder / "builds" / name
+
+
+def read_manifest(build: Path) -> Manifest:
+    """Read and validate a build's manifest.
+
+    Raises:
+        IndexFolderError: it is missing, unreadable, or of another schema version.
+    """
+    folder, path = build.parent.parent, build / "manifest.json"
+    try:
+        values = json.loads(path.read_bytes())
+        if values["schema"] != SCHEMA_VERSION:
+            raise IndexFolderError(
+                f"{path} has schema version {values['schema']}, this CiteWell reads {SCHEMA_VERSION}; "
+                f"{_rebuild(folder)}"
+            )
+        manifest = Manifest(**values)
+        if set(manifest.files) != set(FILES):
+            raise ValueError("its list of files is not complete")
+        return manifest
+    except FileNotFoundError:
+        raise IndexFolderError(f"{path} is missing; {_rebuild(folder)}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IndexFolderError(f"{path} is damaged ({error}); {_rebuild(folder)}") from error
+
+
+def _verified(path: Path, entry: dict[str, Any], folder: Path) -> bytes:
+    """A file's content, read once and checked, so that what is parsed is what was hashed."""
+    if not path.is_file():
+        raise IndexFolderError(f"{path} is missing; {_rebuild(folder)}")
+    content = path.read_bytes()
+    if len(content) != entry["bytes"]:
+        raise IndexFolderError(f"{path} has {len(content)} bytes, expected {entry['bytes']}; {_rebuild(folder)}")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != entry["sha256"]:
+        raise IndexFolderError(
+            f"{path} is damaged: SHA-256 {digest[:12]}…, expected {entry['sha256'][:12]}…; {_rebuild(folder)}"
+        )
+    return content
+
+
+def _rebuild(folder: Path) -> str:
+    return f"build it: python -m index.build --index {folder}"
+
+
+def _pointer(path: Path) -> str:
+    try:
+        name = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    return name if name == Path(name).name and not name.startswith(".") else ""
+
+
+def _records_table(records: tuple[Record, ...]) -> pa.Table:
+    return pa.table(
+        {
+            "id": [record.id for record in records],
+            "questions": [list(record.questions) for record in records],
+            "answer": [record.answer for record in records],
+            "metadata": [json.dumps(record.metadata, ensure_ascii=False) for record in records],
+        }
+    )
+
+
+def _passages_table(passages: list[Passage]) -> pa.Table:
+    return pa.table(
+        {
+            "id": [passage.id for passage in passages],
+            "record_id": [passage.record_id for passage in passages],
+            "start": [passage.start for passage in passages],
+            "end": [passage.end for passage in passages],
+        }
+    )

@@ -1,0 +1,114 @@
+"""Fixtures shared by all tests: small indexes with fake models, a tiny random Qwen2, and the packaged weights."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from core.settings import GeneratorSettings, IndexSettings, RagSettings, Settings
+from generator.llm import QwenChat
+from index.build import build
+from index.store import open_index
+from rag.retriever import IndexRetriever
+from tests.fakes import ROWS, QueueEngine, WordEmbedder, write_csv
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("CITEWELL_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def word_embedder(monkeypatch: pytest.MonkeyPatch) -> WordEmbedder:
+    """A fast embedder in the place of the real one."""
+    embedder = WordEmbedder()
+    monkeypatch.setattr("index.build.load_embedder", lambda *_: embedder)
+    monkeypatch.setattr("rag.chain.load_embedder", lambda *_: embedder)
+    return embedder
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "small.csv", ROWS, ("question", "answer", "source"))
+
+
+@pytest.fixture
+def small_index(tmp_path: Path, csv_file: Path, word_embedder: WordEmbedder) -> IndexSettings:
+    """A built index of four records."""
+    settings = IndexSettings(csv=str(csv_file), dir=str(tmp_path / "index"))
+    assert build(settings)
+    return settings
+
+
+@pytest.fixture
+def retriever(small_index: IndexSettings, word_embedder: WordEmbedder) -> IndexRetriever:
+    index = open_index(Path(small_index.dir))
+    return IndexRetriever(index=index, embedder=word_embedder, settings=RagSettings(k=2, min_score=0.2))
+
+
+def queue_llm(*replies: str, max_tokens: int = 200) -> QwenChat:
+    """A chat model that gives these replies."""
+    return QwenChat(engine=QueueEngine(*replies), max_tokens=max_tokens)
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of a 2-layer Qwen2 with random weights and a tokenizer of single characters."""
+    import torch
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    vocabulary = {token: number for number, token in enumerate([*special, *(chr(c) for c in range(32, 127)), "\n"])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<|endoftext|>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=["<|im_start|>"],
+    )
+    wrapped.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    torch.manual_seed(0)
+    model = Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=len(vocabulary),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=2048,
+            bos_token_id=0,
+            eos_token_id=2,
+            pad_token_id=0,
+        )
+    )
+    folder = tmp_path_factory.mktemp("tiny-qwen")
+    model.save_pretrained(folder)
+    wrapped.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The embedded CSV, indexed by the packaged embedder, and the packaged generator."""
+    index = IndexSettings(csv=str(ROOT / "data/health_qa.csv"), dir=str(tmp_path_factory.mktemp("real") / "index"))
+    assert build(index)
+    return Settings(index=index, generator=GeneratorSettings(cache=str(ROOT / "artifacts/models"), max_new_tokens=96))
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    found = subprocess.run([ROOT / ".ci/browser", "--path"], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert found.stdout.strip(), f"no browser: run .ci/browser ({found.stderr.strip()})"
+    return found.stdout.strip()

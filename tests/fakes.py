@@ -1,0 +1,87 @@
+"""Stand-ins for models, so that every path is tested in seconds: an embedder of words, an engine with a queue."""
+
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from core.sentences import Span
+from generator.engines import Chat, Chunk
+
+WORD = re.compile(r"\w+|[^\w\s]")
+
+
+class WordEmbedder:
+    """Bag of words hashed into 256 dimensions: texts that share words are near each other."""
+
+    identity = "words@1"
+    dimension = 256
+
+    def token_spans(self, text: str) -> list[Span]:
+        return [match.span() for match in WORD.finditer(text)]
+
+    def embed(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> np.ndarray:
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in WORD.findall(text.casefold()):
+                vectors[row, zlib.crc32(word.encode()) % self.dimension] += 1
+            vectors[row] /= max(float(np.linalg.norm(vectors[row])), 1e-9)
+            if progress is not None:
+                progress(1)
+        return vectors
+
+
+class QueueEngine:
+    """Gives the queued replies one after another, a few characters at a time, and remembers what it was asked."""
+
+    identity = {"engine": "queue", "model": "queue-of-replies", "device": "none"}  # noqa: RUF012
+
+    def __init__(self, *replies: str, step: int = 4) -> None:
+        self.replies = list(replies)
+        self.step = step
+        self.asked: list[Chat] = []
+        self.closed = 0
+        self.sent = ""
+
+    def render(self, chat: Chat) -> str:
+        return "\n".join(f"<{message['role']}> {message['content']}" for message in chat)
+
+    def count_tokens(self, chat: Chat) -> int:
+        return sum(len(WORD.findall(message["content"])) for message in chat)
+
+    def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
+        self.asked.append(chat)
+        words = re.findall(r"\S+\s*|\s+", self.replies.pop(0))
+        reply = "".join(words[:max_new_tokens])
+        tokens = min(len(words), max_new_tokens)
+        prompt = self.count_tokens(chat)
+        self.sent = ""
+        try:
+            for begin in range(0, len(reply), self.step):
+                piece = reply[begin : begin + self.step]
+                self.sent += piece
+                yield Chunk(piece, prompt, tokens)
+            yield Chunk("", prompt, tokens)
+        finally:
+            self.closed += 1
+
+
+def write_csv(path: Path, rows: Sequence[Sequence[str]], header: Sequence[str] = ("question", "answer")) -> Path:
+    """A small CSV, quoted throughout."""
+    lines = [",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [header, *rows]]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+ROWS = [
+    ("What is gout?", "Gout is a form of arthritis. It is caused by crystals of uric acid in a joint.", "joints"),
+    ("What causes acne?", "Acne forms when follicles are clogged with oil. Dirt does not cause acne.", "skin"),
+    ("How long does a cold last?", "Most colds clear up within 10 days. A cough can last for 3 weeks.", "lungs"),
+    (
+        "What is measles?",
+        "Measles is a very contagious disease. A vaccine prevents it in 97 percent of people.",
+        "fever",
+    ),
+]

@@ -1,0 +1,147 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from core.errors import DataError, IndexFolderError
+from core.settings import IndexSettings
+from index.build import build, main
+from index.store import open_index
+from tests.conftest import ROOT
+from tests.fakes import ROWS, WordEmbedder, write_csv
+
+HEADER = ("question", "answer", "source")
+
+
+def test_a_build_is_repeated_only_for_a_reason(small_index: IndexSettings, csv_file: Path) -> None:
+    assert not build(small_index)
+    assert build(small_index, force=True)
+    write_csv(csv_file, ROWS[:3], HEADER)
+    assert build(small_index)
+    assert not build(small_index)
+    assert build(IndexSettings(csv=small_index.csv, dir=small_index.dir, passage_tokens=10))
+
+
+def test_the_table_at_the_end_counts_every_row(tmp_path: Path, word_embedder: WordEmbedder) -> None:
+    file = write_csv(tmp_path / "f.csv", [["A?", "One."], ["B?", "One."], ["C?", ""], ["D?", "Two."]])
+    lines: list[str] = []
+    report = tmp_path / "refused.jsonl"
+    build(IndexSettings(csv=str(file), dir=str(tmp_path / "i")), report=report, say=lines.append)
+    figures = dict(line.strip().rsplit("  ", 1) for line in lines if line.startswith("  ") and "  " in line.strip())
+    figures = {name.strip(): value.strip() for name, value in figures.items()}
+    assert figures["rows read"].startswith("4 ")
+    assert figures["records kept"] == "2"
+    assert figures["rows merged into them"] == "1"
+    assert figures["refused, no answer"] == "1"
+    assert figures["passages"] == "2"
+    assert {"seconds", "passages per second", "bytes"} <= figures.keys()
+    assert json.loads(report.read_text()) == {"line": 4, "reason": "no answer"}
+    assert "  line 4 left out: no answer" in lines
+
+
+def test_a_bad_csv_leaves_the_old_index_serving(small_index: IndexSettings, csv_file: Path) -> None:
+    csv_file.write_text("nothing,here\n1,2\n")
+    with pytest.raises(DataError, match="its columns are: nothing, here"):
+        build(small_index)
+    assert len(open_index(Path(small_index.dir)).records) == len(ROWS)
+
+
+def test_a_full_disk_leaves_the_old_index_serving(small_index: IndexSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(small_index.dir)
+    before = sorted(os.listdir(folder / "builds"))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("index.store.pq.write_table", full)
+    with pytest.raises(OSError, match="No space left"):
+        build(small_index, force=True)
+    assert sorted(os.listdir(folder / "builds")) == before
+    assert len(open_index(folder).records) == len(ROWS)
+
+
+def test_a_build_that_does_not_find_itself_is_not_published(
+    small_index: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = open_index(Path(small_index.dir)).manifest.build
+    monkeypatch.setattr(word_embedder, "embed", lambda texts, progress=None: np.ones((len(texts), 256), np.float32))
+    with pytest.raises(IndexFolderError, match="does not find its own passage .*; nothing was published"):
+        build(small_index, force=True)
+    assert open_index(Path(small_index.dir)).manifest.build == before
+
+
+KILLED = """
+import sys, time
+from core.settings import IndexSettings
+from index import build as module
+from tests.fakes import WordEmbedder
+class Slow(WordEmbedder):
+    def embed(self, texts, progress=None):
+        print("embedding", flush=True)
+        time.sleep(60)
+module.load_embedder = lambda *_: Slow()
+module.build(IndexSettings(csv=sys.argv[1], dir=sys.argv[2]), force=True)
+"""
+
+
+def test_a_killed_build_leaves_the_old_index_and_no_lock(small_index: IndexSettings) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, small_index.csv, small_index.dir], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "embedding\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(open_index(Path(small_index.dir)).records) == len(ROWS)
+    assert build(small_index, force=True)
+
+
+def test_a_second_build_says_that_it_waits(small_index: IndexSettings) -> None:
+    lines: list[str] = []
+    lock = FileLock(Path(small_index.dir) / ".lock", thread_local=False)
+    lock.acquire()
+    second = threading.Thread(target=build, args=(small_index,), kwargs={"say": lines.append})
+    second.start()
+    while not lines:
+        time.sleep(0.01)
+    assert lines == [f"another build of {small_index.dir} is running; waiting for it to end"]
+    lock.release()
+    second.join(timeout=30)
+    assert "is up to date" in lines[-1]
+
+
+def test_the_command_line(
+    small_index: IndexSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    where = ["--csv", small_index.csv, "--index", small_index.dir]
+    assert main(where) == 0
+    assert "is up to date" in capsys.readouterr().out
+    assert main([*where, "--force"]) == 0
+    assert f"published {small_index.dir}" in capsys.readouterr().out
+    assert main(["--index", small_index.dir, "--check"]) == 0
+    assert f"is whole: {len(ROWS)} passages of small.csv" in capsys.readouterr().out
+    assert main(["--index", small_index.dir, "--rollback"]) == 0
+    assert "is back at build" in capsys.readouterr().out
+
+
+def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "python -m index.build --csv my.csv --question-column q" in capsys.readouterr().out
+
+
+def test_the_real_command_ends_with_one_line_on_bad_input(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "index.build", "--csv", str(tmp_path / "none.csv"), "--index", str(tmp_path / "i")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: no CSV at")
+    assert ended.stderr.count("\n") == 1

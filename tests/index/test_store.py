@@ -1,0 +1,108 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import IndexFolderError
+from core.settings import IndexSettings
+from index.build import build
+from index.store import FILES, check_build, open_index, published_build, rollback
+from tests.fakes import ROWS, WordEmbedder, write_csv
+
+
+def test_an_index_finds_its_passages_and_keeps_their_records(
+    small_index: IndexSettings, word_embedder: WordEmbedder
+) -> None:
+    index = open_index(Path(small_index.dir))
+    hits = index.search(word_embedder.embed(["measles vaccine"]), k=2)[0]
+    passage, score = hits[0]
+    record = index.records[passage.record_id]
+    assert record.question == "What is measles?"
+    assert record.metadata == {"source": "fever"}
+    assert passage.text == record.answer[passage.start : passage.end]
+    assert index.by_id[passage.id] is passage
+    assert score > hits[1][1]
+    assert index.manifest.rows == index.manifest.kept == len(ROWS)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_byte_is_found_and_the_file_named(small_index: IndexSettings, name: str) -> None:
+    file = published_build(Path(small_index.dir)) / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    for use in (lambda: open_index(Path(small_index.dir)), lambda: check_build(file.parent)):
+        with pytest.raises(IndexFolderError, match=rf"{name} is damaged: SHA-256 .*; build it: python -m index\.build"):
+            use()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_truncated_or_missing_file_is_named(small_index: IndexSettings, name: str) -> None:
+    file = published_build(Path(small_index.dir)) / name
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(IndexFolderError, match=rf"{name} has \d+ bytes, expected \d+"):
+        open_index(Path(small_index.dir))
+    file.unlink()
+    with pytest.raises(IndexFolderError, match=rf"{name} is missing"):
+        open_index(Path(small_index.dir))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": 0}, "has schema version 0, this CiteWell reads 1; build it: python -m index.build --index"),
+        ({"files": {}}, "is damaged .its list of files is not complete"),
+        ({"surprise": 1}, "is damaged"),
+        (None, r"manifest\.json is damaged"),
+    ],
+)
+def test_an_older_or_damaged_manifest(
+    small_index: IndexSettings, change: dict[str, object] | None, message: str
+) -> None:
+    file = published_build(Path(small_index.dir)) / "manifest.json"
+    file.write_text("{" if change is None else json.dumps({**json.loads(file.read_text()), **change}))
+    with pytest.raises(IndexFolderError, match=message):
+        open_index(Path(small_index.dir))
+
+
+def test_no_index(tmp_path: Path) -> None:
+    with pytest.raises(IndexFolderError, match=r"no index at .*; build it: python -m index\.build --index"):
+        open_index(tmp_path)
+
+
+def test_an_open_index_goes_on_while_a_new_one_is_published_and_rolled_back(
+    small_index: IndexSettings, word_embedder: WordEmbedder
+) -> None:
+    folder = Path(small_index.dir)
+    old = open_index(folder)
+    with pytest.raises(IndexFolderError, match="keeps no previous build"):
+        rollback(folder)
+    write_csv(Path(small_index.csv), ROWS[:2], ("question", "answer", "source"))
+    assert build(small_index)
+    query = word_embedder.embed(["measles vaccine"])
+    assert old.records[old.search(query, 1)[0][0][0].record_id].question == "What is measles?"
+    assert len(open_index(folder).records) == 2
+
+    assert rollback(folder) == old.manifest.build
+    assert len(open_index(folder).records) == len(ROWS)
+    rollback(folder)
+    assert len(open_index(folder).records) == 2
+
+
+def test_only_the_previous_build_is_kept(small_index: IndexSettings) -> None:
+    for _ in range(3):
+        build(small_index, force=True)
+    assert len(list((Path(small_index.dir) / "builds").iterdir())) == 2
+
+
+def test_a_pointer_that_leads_outside_is_no_index(small_index: IndexSettings) -> None:
+    (Path(small_index.dir) / "current").write_text("../../etc")
+    with pytest.raises(IndexFolderError, match="no index at"):
+        open_index(Path(small_index.dir))
+
+
+def test_search_returns_no_more_than_there_is(small_index: IndexSettings, word_embedder: WordEmbedder) -> None:
+    index = open_index(Path(small_index.dir))
+    queries = np.vstack([word_embedder.embed(["acne"]), word_embedder.embed(["gout"])])
+    assert [len(hits) for hits in index.search(queries, k=100)] == [4, 4]
