@@ -1,0 +1,112 @@
+"""The one object that an answer is: the page, the command line and the evaluation all read it."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Literal
+
+Verdict = Literal["supported", "weak", "unsupported"]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage found for a query, with every score it got on the way."""
+
+    passage_id: str
+    record_id: str
+    question: str
+    """The question that the passage's record answers."""
+    text: str
+    source: str
+    url: str
+    score: float
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Evidence(Hit):
+    """A hit that was put in front of the model as number `n`; `text` is what the model was shown of it."""
+
+    n: int
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A hit that the model was not shown, and why."""
+
+    passage_id: str
+    reason: str
+    question: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A marker [n]: the words of evidence n that a sentence rests on; `evidence.text[start:end] == quote`."""
+
+    n: int
+    passage_id: str
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of the answer; `answer.text[start:end] == text`. `support` is between 0 and 1."""
+
+    text: str
+    start: int
+    end: int
+    verdict: Verdict
+    support: float
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds, and tokens. `first_token_s` counts from the question, `generate_s` from the end of the search."""
+
+    search_s: float = 0.0
+    first_token_s: float = 0.0
+    generate_s: float = 0.0
+    total_s: float = 0.0
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with everything it rests on.
+
+    While it is being written, a stream yields one snapshot after another; `finished` is true of the last one.
+    `text` carries the markers of the verified citations; `generated` is what the model wrote.
+    """
+
+    question: str
+    search_query: str
+    text: str = ""
+    abstained: bool = False
+    finished: bool = False
+    sentences: tuple[Sentence, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    generated: str = ""
+    prompt: str = ""
+    model: dict[str, str] = field(default_factory=dict)
+    index: dict[str, str] = field(default_factory=dict)
+    timings: Timings = field(default_factory=Timings)
+
+    def __add__(self, later: "Answer") -> "Answer":
+        """A later snapshot takes the place of an earlier one: so LangChain's `invoke` of a stream gives the last."""
+        return later
+
+    @property
+    def cited(self) -> tuple[Evidence, ...]:
+        """The evidence that at least one sentence cites, in order of number."""
+        numbers = {citation.n for sentence in self.sentences for citation in sentence.citations}
+        return tuple(evidence for evidence in self.evidence if evidence.n in numbers)
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)

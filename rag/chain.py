@@ -1,0 +1,195 @@
+"""The LCEL chain: question -> retrieval -> prompt -> model -> verified answer."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
+
+from core.progress import Say, silent
+from core.sentences import ends_whole
+from core.settings import Settings
+from generator.llm import QwenChat
+from generator.prompt import REFUSAL, Source, fit, messages
+from index.embedding import load_embedder
+from index.store import open_index, published_build
+from rag.answer import Answer, Dropped, Evidence, Timings
+from rag.citations import Draft, Verifier, content_words, read_markers
+from rag.retriever import IndexRetriever, Retrieval
+
+NOT_FOUND = "The file holds no answer to this question."
+"""The text of an answer that abstains."""
+
+
+def open_chain(settings: Settings, say: Say = silent) -> Runnable[str, Answer]:
+    """Open the index, load the models, and join them to a chain.
+
+    Raises:
+        IndexFolderError: no index, a damaged one, or one that was made with another embedder.
+        WeightsError, EngineError, SettingsError: the embedder or the generator cannot be had.
+    """
+    return answer_chain(open_retriever(settings), open_llm(settings, say), settings.generator.context_tokens)
+
+
+def open_retriever(settings: Settings) -> IndexRetriever:
+    """Open the published index and the embedder it was made with; raises as `open_chain` does."""
+    index = open_index(Path(settings.index.dir))
+    return IndexRetriever(index=index, embedder=load_embedder(settings.index.embedder), settings=settings.rag)
+
+
+def open_llm(settings: Settings, say: Say = silent) -> QwenChat:
+    """Load the generator; raises as `open_chain` does."""
+    return QwenChat.from_settings(settings.generator, say)
+
+
+def published(settings: Settings) -> str:
+    """The name of the published build: it changes when the index has been rebuilt.
+
+    Raises:
+        IndexFolderError: there is no index.
+    """
+    return published_build(Path(settings.index.dir)).name
+
+
+def answer_chain(retriever: IndexRetriever, llm: QwenChat, context_tokens: int = 2048) -> Runnable[str, Answer]:
+    """A chain from a question to its `Answer`.
+
+    `invoke` returns the finished answer. `stream` yields snapshots: the first as soon as the search is done, then one
+    with every piece of text; sentences are verified as they end. Closing the stream stops the model.
+
+    Raises, when it runs:
+        QuestionError: the question is empty or too long.
+        EngineError: the model broke off.
+    """
+
+    def retrieve(question: str) -> tuple[Retrieval, float]:
+        started = time.perf_counter()
+        return retriever.search(question), started
+
+    def write(found: Iterator[tuple[Retrieval, float]]) -> Iterator[Answer]:
+        for retrieval, started in found:
+            yield from _write(retrieval, started, retriever, llm, context_tokens)
+
+    return RunnableLambda(retrieve) | RunnableGenerator(write)
+
+
+def _write(
+    retrieval: Retrieval, started: float, retriever: IndexRetriever, llm: QwenChat, context_tokens: int
+) -> Iterator[Answer]:
+    search_s = time.perf_counter() - started
+    evidence, dropped = _evidence(retrieval, llm, context_tokens)
+    manifest = retriever.index.manifest
+    answer = Answer(
+        question=retrieval.question,
+        search_query=retrieval.search_query,
+        evidence=evidence,
+        dropped=dropped,
+        model=llm.engine.identity,
+        index={
+            "build": manifest.build,
+            "csv": manifest.csv,
+            "csv_sha256": manifest.csv_sha256,
+            "embedder": manifest.embedder,
+        },
+        timings=Timings(search_s=search_s, total_s=search_s),
+    )
+    if not evidence:
+        yield dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True)
+        return
+    prompt = messages(retrieval.search_query, [Source(item.question, item.text) for item in evidence])
+    answer = dataclasses.replace(answer, prompt=llm.render(prompt))
+    yield answer
+
+    verifier = Verifier(evidence)
+    generated = ""
+    first_token_s = 0.0
+    last = AIMessageChunk(content="")
+    looped = False
+    with contextlib.closing(llm.stream(prompt)) as chunks:  # type: ignore[type-var]
+        for last in chunks:
+            if not last.text:
+                continue
+            first_token_s = first_token_s or time.perf_counter() - started
+            generated += last.text
+            drafts = read_markers(generated)
+            looped = len(_new(drafts[:-1])) < len(drafts[:-1])
+            if looped:  # a small model that repeats a sentence says nothing new from here on
+                break
+            yield _snapshot(answer, verifier, drafts, generated)
+    total_s = time.perf_counter() - started
+    usage = last.usage_metadata
+    yield dataclasses.replace(
+        _finish(answer, verifier, generated, cut=looped or last.response_metadata.get("finish_reason") == "length"),
+        timings=Timings(
+            search_s=search_s,
+            first_token_s=first_token_s,
+            generate_s=total_s - search_s,
+            total_s=total_s,
+            prompt_tokens=usage["input_tokens"] if usage else 0,
+            answer_tokens=usage["output_tokens"] if usage else 0,
+        ),
+    )
+
+
+def _evidence(
+    retrieval: Retrieval, llm: QwenChat, context_tokens: int
+) -> tuple[tuple[Evidence, ...], tuple[Dropped, ...]]:
+    """Number the hits, trimmed so that prompt and answer together fit the context."""
+    sources = [Source(hit.question, hit.text) for hit in retrieval.hits]
+    budget = context_tokens - llm.max_tokens
+    evidence: list[Evidence] = []
+    dropped = list(retrieval.dropped)
+    fitted = fit(retrieval.search_query, sources, llm.get_num_tokens_from_messages, budget)
+    for hit, source in zip(retrieval.hits, fitted, strict=True):
+        if source is None:
+            dropped.append(Dropped(hit.passage_id, "no room in the context", hit.question, hit.score))
+        else:
+            evidence.append(Evidence(**{**vars(hit), "text": source.text}, n=len(evidence) + 1))
+    return tuple(evidence), tuple(dropped)
+
+
+def _snapshot(answer: Answer, verifier: Verifier, drafts: list[Draft], generated: str) -> Answer:
+    """The answer so far: whole sentences verified, the one being written as it stands."""
+    text, sentences = verifier.verify(drafts[:-1])
+    for growing in drafts[-1:]:
+        text += (growing.lead if text else growing.lead.lstrip()) + growing.text
+    return dataclasses.replace(answer, text=text, sentences=sentences, generated=generated)
+
+
+def _finish(answer: Answer, verifier: Verifier, generated: str, *, cut: bool) -> Answer:
+    """The finished answer: nothing said twice, no heading repeated, no end in mid-sentence, a refusal recognised."""
+    drafts = read_markers(generated)
+    if cut and drafts and not ends_whole(drafts[-1].text):
+        drafts = drafts[:-1] or [_ellipsis(drafts[-1])]
+    refused = not drafts or _is_refusal(drafts[0])
+    headings = {_key(item.question) for item in answer.evidence}
+    drafts = [draft for draft in _new(drafts) if not _is_refusal(draft) and _key(draft.text) not in headings]
+    if refused or not drafts:
+        return dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True, generated=generated)
+    text, sentences = verifier.verify(drafts)
+    return dataclasses.replace(answer, text=text, sentences=sentences, finished=True, generated=generated)
+
+
+def _ellipsis(draft: Draft) -> Draft:
+    """A sentence too long for the answer: cut back to its last whole word, and seen to be cut."""
+    return dataclasses.replace(draft, text=draft.text.rpartition(" ")[0].rstrip(",;: ") + " …")
+
+
+def _key(text: str) -> str:
+    """Equal for texts that say the same in the same words."""
+    return " ".join(content_words(text)) or text
+
+
+def _new(drafts: list[Draft]) -> list[Draft]:
+    """The sentences that say something no earlier one said in the same words."""
+    first: dict[str, Draft] = {}
+    for draft in drafts:
+        first.setdefault(_key(draft.text), draft)
+    return list(first.values())
+
+
+def _is_refusal(draft: Draft) -> bool:
+    return _key(draft.text) == _key(REFUSAL)

@@ -1,0 +1,89 @@
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.errors import DataError
+from core.settings import IndexSettings
+from rag import ask, chain
+from rag.retriever import IndexRetriever
+from tests.conftest import ROOT, queue_llm
+from tests.rag.test_chain import GOOD, QUESTION
+
+
+@pytest.fixture
+def opened(retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The chain over the small index, its replies in the list returned."""
+    replies: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(chain, "open_chain", lambda settings, say: chain.answer_chain(retriever, queue_llm(*replies)))
+    return replies
+
+
+def test_the_answer_and_its_passages_are_printed_with_the_supporting_words_marked(
+    opened: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened.append("Measles is a very contagious disease. Measles comes from cold feet.")
+    assert ask.main([QUESTION]) == 0
+    printed = capsys.readouterr().out
+    assert "Measles is a very contagious disease. [1] Measles comes from cold feet." in printed
+    assert "(unsupported: Measles comes from cold feet.)" in printed
+    assert "[1] What is measles?  (score" in printed
+    assert "«Measles is a very contagious disease.» A vaccine prevents" in printed
+
+
+def test_json_is_one_answer_a_line_and_a_bad_question_costs_only_itself(
+    opened: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    opened += [GOOD, GOOD]
+    questions = tmp_path / "questions.txt"
+    questions.write_text(f"\ufeff???\n\n{QUESTION}\n", encoding="utf-8")
+    assert ask.main([QUESTION, "--file", str(questions), "--json"]) == 1
+    captured = capsys.readouterr()
+    answers = [json.loads(line) for line in captured.out.splitlines()]
+    assert [answer["question"] for answer in answers] == [QUESTION, QUESTION]
+    assert captured.err == "error: the question is empty; type a question in words (found: '???')\n"
+
+
+def test_questions_come_from_standard_input_too(
+    opened: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.append(GOOD)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{QUESTION}\n"))
+    assert ask.main(["--file", "-"]) == 0
+    assert QUESTION in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match="cannot read questions from .*none.txt: .*; expected UTF-8 text, one question a"
+    ):
+        ask.main(["--file", str(tmp_path / "none.txt")])
+
+
+def test_no_question_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        ask.main([])
+    assert "no question; give one in quotes, or --file F" in capsys.readouterr().err
+
+
+def test_asking_with_no_index_says_how_to_build_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rag.ask", "what is gout", "--index", str(tmp_path / "none")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("error: no index at")
+    assert f"build it: python -m index.build --index {tmp_path / 'none'}" in ended.stderr
+
+
+def test_open_chain_joins_index_and_generator(
+    small_index: IndexSettings, word_embedder: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.settings import RagSettings, Settings
+
+    monkeypatch.setattr(chain.QwenChat, "from_settings", classmethod(lambda cls, settings, say: queue_llm(GOOD)))
+    settings = Settings(index=small_index, rag=RagSettings(min_score=0.2))
+    assert chain.open_chain(settings).invoke(QUESTION).sentences[0].verdict == "supported"
+    assert chain.published(settings) in [path.name for path in (Path(small_index.dir) / "builds").iterdir()]
