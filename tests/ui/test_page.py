@@ -1,0 +1,145 @@
+"""The real page in a real browser: real weights, the embedded CSV."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from core.settings import Settings
+from tests.conftest import ROOT
+from tests.servers import free_port
+
+pytestmark = [pytest.mark.weights, pytest.mark.browser]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+ANSWER_MS = 120_000
+
+
+@contextlib.contextmanager
+def page_server(settings: Settings, log: Path) -> Iterator[str]:
+    """`python -m ui` over the settings' index, until the block ends."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "CITEWELL_INDEX_DIR": settings.index.dir,
+        "CITEWELL_GENERATOR_CACHE": settings.generator.cache,
+        "CITEWELL_GENERATOR_MAX_NEW_TOKENS": "96",
+        "CITEWELL_UI_PORT": str(port),
+    }
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "ui"], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            for _ in range(600):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+                    break
+                assert server.poll() is None, log.read_text()
+                time.sleep(0.1)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def url(real_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with page_server(real_settings, tmp_path_factory.mktemp("ui") / "log") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    opened = context.new_page()
+    outside: list[str] = []
+    opened.on("request", lambda r: outside.append(r.url) if not r.url.startswith((url, "data:", "blob:")) else None)
+    opened.goto(url)
+    expect(opened.get_by_placeholder("Ask a health question")).to_be_visible(timeout=ANSWER_MS)
+    yield opened
+    assert outside == []  # nothing is fetched from, or told to, anyone else
+    context.close()
+
+
+def ask(page: Page, question: str) -> None:
+    box = page.get_by_placeholder("Ask a health question")
+    box.fill(question)
+    box.press("Enter")
+
+
+def test_ask_stream_click_a_citation_and_see_the_highlighted_words(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390  # nothing sticks out on a phone
+    expect(page.get_by_text("no medical advice")).to_be_visible()
+    ask(page, "can you catch shingles from your mom")
+    stop = page.get_by_test_id("stChatInputStopButton")
+    expect(stop).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text(re.compile("shingles", re.I)).nth(1)).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator(".chip")).to_have_count(0)  # still being written
+    chips = page.locator(".chip")
+    expect(chips.first).to_be_visible(timeout=ANSWER_MS)
+
+    chips.last.click()
+    expect(chips.last).to_have_attribute("aria-expanded", "true")
+    chosen = page.locator("mark.chosen")
+    expect(chosen).to_be_visible()
+    card = page.locator("details.source[open]")
+    expect(card.locator(".title")).to_contain_text("shingles")
+    expect(card.locator(".score")).to_have_text(re.compile(r"0\.\d\d"))
+    assert chosen.inner_text() in card.locator(".passage").inner_text()
+    expect(page.get_by_text("Read, but not cited")).to_be_visible()
+    page.get_by_text("How this answer was made").click()
+    expect(page.locator("pre")).to_contain_text("<|im_start|>assistant")
+
+    ask(page, "<img src=x onerror=\"document.title='pwned'\"> **who** won the football match?")
+    expect(page.get_by_text("The file holds no answer to this question.")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text("<img src=x").first).to_be_visible()
+    assert page.locator("img[src=x]").count() == 0
+    assert page.title() == "CiteWell"
+    expect(page.locator(".chip").first).to_be_visible()  # the history stays
+
+
+def test_stop_keeps_what_was_written_and_frees_the_page(page: Page) -> None:
+    ask(page, "how can i lower my blood pressure")
+    stop = page.get_by_test_id("stChatInputStopButton")
+    expect(page.get_by_text(re.compile("salt|blood pressure", re.I)).nth(1)).to_be_visible(timeout=ANSWER_MS)
+    stop.click()
+    expect(stop).to_have_count(0, timeout=ANSWER_MS)
+    ask(page, "does the train to Basel run on Sunday?")
+    expect(page.get_by_text("The file holds no answer to this question.")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text("You stopped this answer.")).to_be_visible()
+
+
+def test_the_side_bar_tells_the_state_of_index_and_model(browser: Browser, url: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(url)
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar.get_by_text("health_qa.csv")).to_be_visible(timeout=ANSWER_MS)
+    expect(sidebar.get_by_text("228 rows, 228 answers")).to_be_visible()
+    expect(sidebar.get_by_text("Qwen2.5-Coder-0.5B-Instruct")).to_be_visible()
+    page.close()
+
+
+def test_a_taken_port_ends_with_one_line(url: str) -> None:
+    port = url.rpartition(":")[2]
+    command = [sys.executable, "-m", "ui", "--port", port]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
+    assert f"or choose another port: CITEWELL_UI_PORT={int(port) + 1} make app" in ended.stderr

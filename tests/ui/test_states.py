@@ -1,0 +1,93 @@
+"""The page's states without a browser: streamlit's own AppTest, and what is sent to the component."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.errors import EngineError
+from core.settings import IndexSettings
+from rag import chain
+from rag.answer import Answer
+from rag.retriever import IndexRetriever
+from tests.conftest import ROOT, queue_llm
+from tests.rag.test_chain import GOOD, QUESTION
+from ui.answer_view import view
+
+APP = str(ROOT / "ui/app.py")
+
+
+@pytest.fixture
+def app(small_index: IndexSettings, word_embedder: object, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    import streamlit as st
+
+    st.cache_resource.clear()
+    monkeypatch.setenv("CITEWELL_INDEX_DIR", small_index.dir)
+    monkeypatch.setenv("CITEWELL_RAG_MIN_SCORE", "0.2")
+    monkeypatch.setattr(chain, "open_llm", lambda settings: queue_llm(GOOD, GOOD))
+    return AppTest.from_file(APP, default_timeout=30)
+
+
+def test_with_no_index_the_page_says_how_to_build_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITEWELL_INDEX_DIR", str(tmp_path / "none"))
+    app = AppTest.from_file(APP, default_timeout=30).run()
+    assert app.title[0].value == "CiteWell is not ready yet"
+    assert "No index at" in app.error[0].value
+    assert "python -m index.build" in app.error[0].value
+    assert not app.chat_input
+
+
+def test_the_empty_page_offers_questions_of_the_file_and_answers_the_one_clicked(app: AppTest) -> None:
+    app.run()
+    assert not app.exception
+    assert app.title[0].value == "Ask, and see the evidence"
+    labels = [button.label for button in app.button]
+    assert "What is measles?" in [label.replace("\\", "") for label in labels]
+    next(button for button in app.button if "measles" in button.label).click().run()
+    assert not app.title
+    assert [turn.answer.text for turn in app.session_state.turns] == [
+        "Measles is a very contagious disease. [1] A vaccine prevents it in 97 percent of people. [1]"
+    ]
+
+
+def test_an_error_is_told_and_the_conversation_goes_on(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.run()
+    monkeypatch.setattr(IndexRetriever, "search", _broken)
+    app.chat_input[0].set_value(QUESTION).run()
+    assert app.error[0].value == "The engine is away; start it."
+    monkeypatch.undo()
+    assert len(app.session_state.turns) == 1
+
+
+def _broken(self: IndexRetriever, question: str) -> None:
+    raise EngineError("the engine is away; start it")
+
+
+def finished(retriever: IndexRetriever, reply: str) -> Answer:
+    return chain.answer_chain(retriever, queue_llm(reply)).invoke(QUESTION)
+
+
+def test_the_view_puts_chips_where_the_markers_stand(retriever: IndexRetriever) -> None:
+    seen = view(finished(retriever, f"{GOOD}\nMeasles comes from cold feet."))
+    assert [piece["text"] for piece in seen["pieces"]] == [
+        "Measles is a very contagious disease.",
+        " ",
+        "A vaccine prevents it in 97 percent of people.",
+        "\n",
+        "Measles comes from cold feet.",
+    ]
+    assert [piece.get("verdict") for piece in seen["pieces"]] == ["supported", None, "supported", None, "unsupported"]
+    source = seen["cited"][0]
+    assert [source["text"][start:end] for start, end in source["spans"]] == [
+        "Measles is a very contagious disease.",
+        "A vaccine prevents it in 97 percent of people.",
+    ]
+    assert [item["n"] for item in seen["others"]] == [2]
+
+
+def test_only_web_links_become_links(retriever: IndexRetriever) -> None:
+    answer = finished(retriever, GOOD)
+    for url, shown in [("javascript:alert(1)", ""), ("https://example.org/a", "https://example.org/a")]:
+        evidence = tuple(dataclasses.replace(item, url=url) for item in answer.evidence)
+        assert view(dataclasses.replace(answer, evidence=evidence))["cited"][0]["url"] == shown

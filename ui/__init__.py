@@ -1,0 +1,1 @@
+"""The Streamlit page. Talks to rag/ only."""

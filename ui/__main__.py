@@ -1,0 +1,55 @@
+"""Start the page.
+
+python -m ui
+python -m ui --port 8600
+"""
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from core.errors import SettingsError, run_command
+from core.settings import load
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Check that the port is free, then become Streamlit."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ui", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: 8501)")
+    arguments = parser.parse_args(argv)
+    settings = load({"ui.host": arguments.host, "ui.port": arguments.port}).ui
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise SettingsError(
+                f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); is CiteWell already running "
+                f"there? open it, or choose another port: CITEWELL_UI_PORT={settings.port + 1} make app"
+            ) from None
+    print(f"CiteWell is starting on http://{settings.host}:{settings.port} (Ctrl-C ends it)", flush=True)
+    flags = {
+        "server.address": settings.host,
+        "server.port": settings.port,
+        "server.headless": "true",
+        "server.fileWatcherType": "none",  # the watcher trips over torch.classes
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+        "theme.light.primaryColor": "#0f766e",
+        "theme.dark.primaryColor": "#2dd4bf",
+        "client.showErrorDetails": "none",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).with_name("app.py"))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])}
+    os.execve(  # noqa: S606
+        sys.executable, [*command, *(f"--{name}={value}" for name, value in flags.items())], environment
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)
