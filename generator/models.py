@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import json
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -220,7 +221,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", help="`default`, a checkpoint folder, or a hub id")
     arguments = parser.parse_args(argv)
     settings = load({"generator.model": arguments.model}).generator
-    weights = prepare_weights(settings, say=lambda line: print(line, flush=True))
+    weights = prepare_weights(settings, say=lambda line: print(line, file=sys.stderr, flush=True))
     print(json.dumps({**dataclasses.asdict(weights), "folder": str(weights.folder)}))
     return 0
 

@@ -11,7 +11,7 @@ function element(tag, { text, className, title, children = [], ...rest } = {}) {
 }
 
 const MEANING = {
-  weak: "Only partly borne out by the passages.",
+  weak: "Not clearly borne out by the passages: compare their words.",
   unsupported: "Not found in the passages: check it before you rely on it.",
 };
 
