@@ -1,7 +1,10 @@
 """One place that keeps the libraries' own chatter and telemetry off our users' terminals."""
 
+import ctypes
 import logging
 import os
+import sys
+from functools import cache
 
 
 def quieten() -> None:
@@ -16,3 +19,15 @@ def quieten() -> None:
 
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
+
+
+@cache
+def cuda_available() -> bool:
+    """Whether torch can use an NVIDIA card. Torch (seconds, half a gigabyte) is imported only where a driver is."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    import torch
+
+    return torch.cuda.is_available()

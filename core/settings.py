@@ -31,7 +31,10 @@ class IndexSettings:
     """`default` (the packaged all-MiniLM-L6-v2), a folder, or a hub id of a sentence-transformers model."""
     passage_tokens: int = 200
     """Most tokens of the embedder's tokenizer in a passage; its heading comes on top."""
-    batch_size: int = 64
+    batch_size: int = 0
+    """Texts that are embedded together; 0 leaves it to the engine."""
+    cache: str = "artifacts/embedders"
+    """Where embedders converted for this machine are kept."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,16 @@ class GeneratorSettings:
     adapter: str = ""
     """Folder of a LoRA adapter over `model`; empty for none."""
     engine: str = "auto"
-    """`auto`, `transformers`, or `openai` (any OpenAI-compatible server)."""
+    """`auto`, `openvino`, `transformers`, or `openai` (any OpenAI-compatible server). `auto` takes the server where
+    `base_url` is set, transformers on CUDA or with an adapter, else OpenVINO."""
     device: str = "auto"
     """`auto`, `cpu` or `cuda`."""
+    quant: str = "q8_0"
+    """Engine `openvino`: how weights are stored, `q8_0` (eight bits), `q4_0` (four) or `f16`."""
+    lookup_tokens: int = 8
+    """Engine `openvino`: tokens guessed from the prompt at a time; 0 writes one token after another."""
+    threads: int = 0
+    """Engine `openvino`: threads of a generation; 0 is one for each core."""
     load_in_4bit: bool = False
     """On CUDA, load the base weights as NF4 with double quantisation instead of bf16."""
     base_url: str = ""
@@ -69,6 +79,9 @@ class RagSettings:
     """Passages taken from the index before duplicates and weak ones are dropped."""
     min_score: float = 0.35
     """Cosine below which a passage is no evidence; where none is above it, the answer is that there is none."""
+    evidence_tokens: int = 330
+    """Most tokens of all passages put in front of the model, headings included; sentences at their edges that have
+    least to do with the question make room. Reading them is most of the wait for the first word."""
     max_question_chars: int = 2000
 
 

@@ -40,7 +40,7 @@ def build(settings: IndexSettings, *, force: bool = False, report: Path | None =
     """Build and publish the index that the settings describe; return False if it stood there already.
 
     Args:
-        force: build even if the published index was made from the same file in the same way.
+        force: build everything anew, even if the published index was made from the same file in the same way.
         report: a file to write every refused row to, one JSON object a line.
         say: called with each line for the user; progress bars are shown where standard error is a terminal.
 
@@ -54,22 +54,23 @@ def build(settings: IndexSettings, *, force: bool = False, report: Path | None =
     inputs = {name: getattr(settings, name) for name in INPUTS}
     with build_lock(folder, lambda: say(f"another build of {folder} is running; waiting for it to end")):
         started = time.perf_counter()
-        embedder = load_embedder(settings.embedder, settings.batch_size)
+        embedder = load_embedder(settings, say)
         if not force and _is_current(folder, csv_path, embedder.identity, inputs):
             say(f"{folder} is up to date with {csv_path}; --force builds it anyway")
             return False
+        old = None if force else _reusable(folder, embedder)
         say(f"reading {csv_path}")
         corpus = read_corpus(csv_path, settings.question_column, settings.answer_column)
         _report_refusals(corpus, report, say)
-        passages = _split(corpus, embedder, settings.passage_tokens)
+        passages = _split(corpus, embedder, settings.passage_tokens, old)
         vectors_started = time.perf_counter()
-        vectors = _embed(corpus, passages, embedder)
-        rate = len(passages) / (time.perf_counter() - vectors_started)
+        vectors, kept = _embed(corpus, passages, embedder, old)
+        rate = (len(passages) - kept) / (time.perf_counter() - vectors_started)
         new = write_build(folder, corpus, csv_path, passages, vectors, embedder.identity, inputs)
         index = open_build(new)
         _self_query(index, vectors)
         publish(folder, new)
-    for line in _table(corpus, index, rate, time.perf_counter() - started):
+    for line in _table(corpus, index, kept, rate, time.perf_counter() - started):
         say(line)
     say(f"published {folder}")
     return True
@@ -95,20 +96,45 @@ def _report_refusals(corpus: Corpus, report: Path | None, say: Say) -> None:
         write_atomic(report, "".join(lines))
 
 
-def _split(corpus: Corpus, embedder: Embedder, max_tokens: int) -> list[Passage]:
+def _reusable(folder: Path, embedder: Embedder) -> Index | None:
+    """The published build, if it is whole and was made with this embedder: what did not change is taken from it."""
+    try:
+        old = open_build(published_build(folder))
+    except CiteWellError:
+        return None
+    return old if old.manifest.embedder == embedder.identity else None
+
+
+def _split(corpus: Corpus, embedder: Embedder, max_tokens: int, old: Index | None) -> list[Passage]:
+    """Passages of all records; those of an answer that was cut in the same way before are taken over."""
+    known: dict[str, list[Passage]] = {}
+    if old is not None and old.manifest.settings["passage_tokens"] == max_tokens:
+        for passage in old.passages:
+            known.setdefault(passage.record_id, []).append(passage)
     passages = []
     with bar("cutting passages", len(corpus.records), " records") as progress:
         for record in corpus.records:
-            passages.extend(split_record(record, embedder.token_spans, max_tokens))
+            passages.extend(known.get(record.id) or split_record(record, embedder.token_spans, max_tokens))
             progress.update()
     return passages
 
 
-def _embed(corpus: Corpus, passages: list[Passage], embedder: Embedder) -> np.ndarray:
+def _embed(corpus: Corpus, passages: list[Passage], embedder: Embedder, old: Index | None) -> tuple[np.ndarray, int]:
+    """Vectors of all passages, and how many of them the old build had for the very same text under its heading."""
     records = {record.id: record for record in corpus.records}
     texts = [headed_text(records[passage.record_id], passage) for passage in passages]
-    with bar("embedding", len(texts), " passages") as progress:
-        return embedder.embed(texts, progress.update)
+    known: dict[str, int] = {}
+    vectors = np.zeros((len(texts), embedder.dimension), dtype=np.float32)
+    if old is not None:
+        known = {headed_text(old.records[passage.record_id], passage): row for row, passage in enumerate(old.passages)}
+        kept = [(row, known[text]) for row, text in enumerate(texts) if text in known]
+        if kept:
+            vectors[[row for row, _ in kept]] = old.all_vectors()[[old_row for _, old_row in kept]]
+    new = [row for row, text in enumerate(texts) if text not in known]
+    if new:
+        with bar("embedding", len(new), " passages") as progress:
+            vectors[new] = embedder.embed([texts[row] for row in new], progress.update)
+    return vectors, len(texts) - len(new)
 
 
 def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
@@ -127,7 +153,7 @@ def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
             )
 
 
-def _table(corpus: Corpus, index: Index, rate: float, seconds: float) -> list[str]:
+def _table(corpus: Corpus, index: Index, kept: int, rate: float, seconds: float) -> list[str]:
     size = sum(entry["bytes"] for entry in index.manifest.files.values())
     rows = [
         ("rows read", f"{corpus.rows:,} ({corpus.encoding})"),
@@ -135,8 +161,9 @@ def _table(corpus: Corpus, index: Index, rate: float, seconds: float) -> list[st
         ("rows merged into them", f"{corpus.merged:,}"),
         *((f"refused, {reason}", f"{count:,}") for reason, count in corpus.refused_by_reason.items()),
         ("passages", f"{len(index.passages):,}"),
+        ("of them unchanged", f"{kept:,}"),
         ("seconds", f"{seconds:.1f}"),
-        ("passages per second", f"{rate:.1f}"),
+        ("embedded per second", f"{rate:.1f}"),
         ("bytes", f"{size:,}"),
     ]
     return [f"  {name:<24} {value}" for name, value in rows]
@@ -151,7 +178,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
     parser.add_argument("--question-column", metavar="C", help="name of the column of questions (default: question)")
     parser.add_argument("--answer-column", metavar="C", help="name of the column of answers (default: answer)")
-    parser.add_argument("--force", action="store_true", help="build even if nothing has changed")
+    parser.add_argument("--force", action="store_true", help="build everything anew, even what has not changed")
     parser.add_argument("--report", metavar="F", type=Path, help="write every refused row to F, one JSON object a line")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--check", action="store_true", help="verify every file of the published index, build nothing")

