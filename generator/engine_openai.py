@@ -45,6 +45,9 @@ class OpenAIEngine:
         """An upper estimate, as the server's tokenizer is not at hand: three bytes of UTF-8 a token."""
         return sum(len(message["content"].encode()) // 3 + 8 for message in chat)
 
+    def warm(self, chat: Chat) -> None:
+        """Nothing to do: a server keeps its own prefixes."""
+
     def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
         prompt_tokens = answer_tokens = 0
         try:

@@ -10,6 +10,7 @@ from core.libraries import quieten
 from core.settings import GeneratorSettings
 from generator.engines import Chat, Chunk
 from generator.models import Weights
+from generator.turns import Turns
 
 quieten()
 
@@ -48,13 +49,16 @@ class TransformersEngine:
             self._tokenizer = AutoTokenizer.from_pretrained(weights.folder, local_files_only=True)
         except (OSError, ValueError, RuntimeError) as error:
             raise EngineError(f"{weights.folder} does not load: {error}; is it a causal language model?") from error
-        self._turn = threading.Lock()
+        self._turns = Turns()
 
     def render(self, chat: Chat) -> str:
         return str(self._tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
 
     def count_tokens(self, chat: Chat) -> int:
         return len(self._encode(chat))
+
+    def warm(self, chat: Chat) -> None:
+        """Nothing to do: every prompt is read anew."""
 
     def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
         prompt = torch.tensor([self._encode(chat)], device=self._model.device)
@@ -82,7 +86,9 @@ class TransformersEngine:
                 failures.append(error)
                 streamer.end()
 
-        with self._turn:  # one generation at a time: two would share the cores and both be late
+        with self._turns.take() as turn:
+            for ahead in turn.wait():
+                yield Chunk("", ahead=ahead)
             thread = threading.Thread(target=generate, name="generate", daemon=True)
             thread.start()
             try:

@@ -1,14 +1,15 @@
-"""Engines that turn chat messages into a stream of text: transformers in this process, or a server.
+"""Engines that turn chat messages into a stream of text: OpenVINO or transformers in this process, or a server.
 
 An engine knows nothing of LangChain's result types, of stop sequences or of citations; `generator.llm` wraps it.
-Add one by writing a class with the four members of `Engine` and naming it in `load_engine`.
+Add one by writing a class with the members of `Engine` and naming it in `load_engine`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.errors import SettingsError
+from core.errors import CiteWellError, SettingsError
+from core.libraries import cuda_available
 from core.progress import Say, silent
 from core.settings import GeneratorSettings
 from generator.models import prepare_weights
@@ -19,11 +20,13 @@ Chat = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of the answer. Token counts are those so far, and exact at the last chunk."""
+    """A piece of the answer. Token counts are those so far, and exact at the last chunk; `ahead` counts the
+    generations that come before this one."""
 
     text: str
     prompt_tokens: int = 0
     answer_tokens: int = 0
+    ahead: int = 0
 
 
 class Engine(Protocol):
@@ -39,8 +42,11 @@ class Engine(Protocol):
     def count_tokens(self, chat: Chat) -> int:
         """Tokens of the prompt that `stream` would send, the opening of the answer included."""
 
+    def warm(self, chat: Chat) -> None:
+        """Make prompts that begin like this one start sooner, where the engine keeps prefixes."""
+
     def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
-        """Generate. Closing the iterator stops the engine.
+        """Generate, when it is this call's turn. Closing the iterator stops the engine.
 
         Raises:
             EngineError: the engine broke off or cannot be reached.
@@ -48,15 +54,22 @@ class Engine(Protocol):
 
 
 def load_engine(settings: GeneratorSettings, say: Say = silent) -> Engine:
-    """The engine that the settings name; `auto` is `openai` where a base URL is set, else `transformers`.
+    """The engine that the settings name; where `auto` means `openvino` and that cannot run, `transformers`.
 
     Raises:
-        SettingsError: unknown engine, or `openai` without a base URL and a model name.
+        SettingsError: unknown engine, `openai` without a base URL and a model name, `openvino` with an adapter.
         WeightsError: the base weights cannot be had.
+        EngineError: the engine that the settings name by name does not start.
     """
-    name = settings.engine
-    if name == "auto":
-        name = "openai" if settings.base_url else "transformers"
+    name = engine_name(settings)
+    if name == "openvino":
+        try:
+            return _load_openvino(settings, say)
+        except (CiteWellError, ImportError) as error:
+            if settings.engine != "auto":
+                raise
+            say(f"notice: answering with transformers, which is slower: {error}")
+            name = "transformers"
     if name == "transformers":
         from generator.engine_transformers import TransformersEngine
 
@@ -65,4 +78,25 @@ def load_engine(settings: GeneratorSettings, say: Say = silent) -> Engine:
         from generator.engine_openai import OpenAIEngine
 
         return OpenAIEngine(settings)
-    raise SettingsError(f"unknown generator.engine {name!r}; expected auto, transformers or openai")
+    raise SettingsError(f"unknown generator.engine {name!r}; expected auto, openvino, transformers or openai")
+
+
+def engine_name(settings: GeneratorSettings) -> str:
+    """What `auto` means on this machine: a server where one is named, CUDA where there is one, else OpenVINO."""
+    if settings.engine != "auto":
+        return settings.engine
+    if settings.base_url:
+        return "openai"
+    on_cuda = settings.device == "cuda" or (settings.device == "auto" and cuda_available())
+    return "transformers" if on_cuda or settings.adapter else "openvino"
+
+
+def _load_openvino(settings: GeneratorSettings, say: Say) -> Engine:
+    if settings.adapter:
+        raise SettingsError(
+            f"engine openvino applies no adapter, found generator.adapter = {settings.adapter!r}; "
+            "use engine transformers, or name merged weights as generator.model"
+        )
+    from generator.engine_openvino import OpenVinoEngine
+
+    return OpenVinoEngine(prepare_weights(settings, say), settings, say)

@@ -1,5 +1,6 @@
 """`QwenChat`: the LangChain chat model over an engine."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic import Field, SkipValidation
 from core.progress import Say, silent
 from core.settings import GeneratorSettings
 from generator.engines import Chat, Chunk, Engine, load_engine
+from generator.prompt import messages
 
 
 class QwenChat(BaseChatModel):
@@ -38,6 +40,7 @@ class QwenChat(BaseChatModel):
             WeightsError, EngineError, SettingsError: see `generator.engines.load_engine`.
         """
         engine = load_engine(settings, say)
+        engine.warm(_chat(messages("", ())))
         return cls(engine=engine, max_tokens=settings.max_new_tokens, temperature=settings.temperature)
 
     @property
@@ -86,6 +89,8 @@ class QwenChat(BaseChatModel):
         )
         last = Chunk("")
         for last in _until(chunks, stop or self.stop or []):
+            if last.ahead:  # the place in the queue, for whoever shows it; merged chunks list every place
+                yield ChatGenerationChunk(message=AIMessageChunk(content="", response_metadata={"ahead": [last.ahead]}))
             if last.text:
                 piece = ChatGenerationChunk(message=AIMessageChunk(content=last.text))
                 if run_manager is not None:
@@ -129,12 +134,12 @@ def _until(chunks: Iterator[Chunk], stop: list[str]) -> Iterator[Chunk]:
         found = [position for sequence in stop if (position := held.find(sequence)) >= 0]
         if found:
             chunks.close()  # type: ignore[attr-defined]
-            yield Chunk(held[: min(found)], last.prompt_tokens, last.answer_tokens)
+            yield dataclasses.replace(last, text=held[: min(found)])
             return
         keep = max(len(_overlap(held, sequence)) for sequence in stop)
         ready, held = held[: len(held) - keep], held[len(held) - keep :]
-        yield Chunk(ready, last.prompt_tokens, last.answer_tokens)
-    yield Chunk(held, last.prompt_tokens, last.answer_tokens)
+        yield dataclasses.replace(last, text=ready)
+    yield dataclasses.replace(last, text=held)
 
 
 def _overlap(text: str, sequence: str) -> str:

@@ -15,6 +15,10 @@ You are a health librarian. Answer the question in two to five plain sentences, 
 Cite the passage after each sentence, like [1]. If no passage is about the question, write only: {REFUSAL}"""
 
 CountTokens = Callable[[list[BaseMessage]], int]
+Relevance = Callable[[list[str]], Sequence[float]]
+"""Sentences -> how much each has to do with the question."""
+MIN_CHARS = 3
+"""Characters that a token has at least in running text: dropping so many a token does not drop too much."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +66,41 @@ def _task(question: str, sources: Sequence[Source]) -> str:
     return f"{passages}\n\nQuestion: {_plain(question)}"
 
 
-def fit(question: str, sources: Sequence[Source], count_tokens: CountTokens, budget: int) -> list[Source | None]:
+def fit(
+    question: str, sources: Sequence[Source], count_tokens: CountTokens, budget: int, relevance: Relevance
+) -> list[Source | None]:
     """Trim sources so that the prompt is within `budget` tokens; None stands for one that has no room at all.
 
-    The last source is trimmed first, sentence by sentence from its end, then dropped, then the one before it. What
-    is left of a source is a prefix of its text that ends with a whole sentence.
+    Sentences are dropped from the edges of the sources, the least relevant one first, so that what is left of each is
+    one run of whole sentences of its text. Once every source is down to one sentence, the last one goes.
     """
     fitted: list[Source | None] = list(sources)
 
-    def size() -> int:
-        return count_tokens(messages(question, [source for source in fitted if source is not None]))
+    def excess() -> int:
+        return count_tokens(messages(question, [source for source in fitted if source is not None])) - budget
 
-    excess = size() - budget
-    for position in reversed(range(len(fitted))):
-        while excess > 0 and (source := fitted[position]) is not None:
-            ends = [end for _, end in sentence_spans(source.text)][:-1]
-            fitted[position] = replace(source, text=source.text[: ends[-1]]) if ends else None
-            excess = size() - budget
+    if (over := excess()) <= 0:
+        return fitted
+    runs = [sentence_spans(source.text) or [(0, len(source.text))] for source in sources]
+    scores = iter(relevance([source.text[a:b] for source, run in zip(sources, runs, strict=True) for a, b in run]))
+    worth = [{span: next(scores) for span in run} for run in runs]
+    while over > 0 and (longer := [number for number, run in enumerate(runs) if len(run) > 1]):
+        dropped = 0
+        while longer and dropped < over * MIN_CHARS:
+            number, edge = min(
+                ((number, edge) for number in longer for edge in (0, -1)),
+                key=lambda place: worth[place[0]][runs[place[0]][place[1]]],
+            )
+            start, end = runs[number].pop(edge)
+            dropped += end - start
+            longer = [number for number in longer if len(runs[number]) > 1]
+        for number, (source, run) in enumerate(zip(sources, runs, strict=True)):
+            fitted[number] = replace(source, text=source.text[run[0][0] : run[-1][1]])
+        over = excess()
+    for number in reversed(range(len(fitted))):
+        if over > 0:
+            fitted[number] = None
+            over = excess()
     return fitted
 
 

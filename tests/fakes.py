@@ -38,9 +38,10 @@ class QueueEngine:
 
     identity = {"engine": "queue", "model": "queue-of-replies", "device": "none"}  # noqa: RUF012
 
-    def __init__(self, *replies: str, step: int = 4) -> None:
+    def __init__(self, *replies: str, step: int = 4, ahead: Sequence[int] = ()) -> None:
         self.replies = list(replies)
         self.step = step
+        self.ahead = ahead
         self.asked: list[Chat] = []
         self.closed = 0
         self.sent = ""
@@ -48,11 +49,16 @@ class QueueEngine:
     def render(self, chat: Chat) -> str:
         return "\n".join(f"<{message['role']}> {message['content']}" for message in chat)
 
+    def warm(self, chat: Chat) -> None:
+        self.warmed = chat
+
     def count_tokens(self, chat: Chat) -> int:
         return sum(len(WORD.findall(message["content"])) for message in chat)
 
     def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
         self.asked.append(chat)
+        for ahead in self.ahead:
+            yield Chunk("", ahead=ahead)
         words = re.findall(r"\S+\s*|\s+", self.replies.pop(0))
         reply = "".join(words[:max_new_tokens])
         tokens = min(len(words), max_new_tokens)

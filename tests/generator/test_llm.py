@@ -85,4 +85,15 @@ def test_settings_choose_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("generator.llm.load_engine", lambda settings, say: QueueEngine("from settings"))
     llm = QwenChat.from_settings(GeneratorSettings(max_new_tokens=7, temperature=0.5))
     assert (llm.max_tokens, llm.temperature) == (7, 0.5)
+    assert isinstance(llm.engine, QueueEngine)
+    assert "health librarian" in llm.engine.warmed[0]["content"]  # the beginning that all prompts share
     assert llm.invoke("hi").content == "from settings"
+
+
+def test_the_places_in_the_queue_come_before_the_text() -> None:
+    llm = QwenChat(engine=QueueEngine("At last.", "Again.", ahead=(2, 2, 1)))
+    pieces = list(llm.stream("hi", stop=["nothing of it"]))
+    places = [piece.response_metadata.get("ahead") for piece in pieces]
+    assert [place for place in places if place] == [[2], [2], [1]]
+    assert "".join(str(piece.content) for piece in pieces) == "At last."
+    assert llm.invoke("hi").content == "Again."

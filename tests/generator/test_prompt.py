@@ -15,6 +15,10 @@ def words(prompt: list[BaseMessage]) -> int:
     return sum(len(str(message.content).split()) for message in prompt)
 
 
+def by_length(sentences: list[str]) -> list[float]:
+    return [float(len(sentence)) for sentence in sentences]
+
+
 def test_the_prompt_numbers_passages_under_their_questions() -> None:
     system, *_, task = messages("what is gout", SOURCES)
     assert REFUSAL in str(system.content)
@@ -34,13 +38,13 @@ def test_control_tokens_in_a_passage_or_question_are_only_text() -> None:
 @given(st.integers(0, 200))
 def test_sources_are_cut_at_sentence_ends_to_the_budget(spare: int) -> None:
     fixed = words(messages("what is gout", []))
-    fitted = fit("what is gout", SOURCES, words, fixed + spare)
+    fitted = fit("what is gout", SOURCES, words, fixed + spare, by_length)
     kept = [source for source in fitted if source is not None]
     assert not kept or words(messages("what is gout", kept)) <= fixed + spare
     for source, original in zip(fitted, SOURCES, strict=True):
         if source is not None:
-            ends = [end for _, end in sentence_spans(original.text)]
-            assert source.text in [original.text[:end] for end in ends]
+            spans = sentence_spans(original.text)
+            assert source.text in [original.text[start:end] for start, _ in spans for _, end in spans]
             assert source.heading == original.heading
     if spare >= words(messages("what is gout", SOURCES)) - fixed:
         assert fitted == SOURCES
@@ -48,5 +52,19 @@ def test_sources_are_cut_at_sentence_ends_to_the_budget(spare: int) -> None:
 
 def test_the_first_source_is_the_last_to_go() -> None:
     fixed = words(messages("q", []))
-    fitted = fit("q", SOURCES, words, fixed + 7)
+    fitted = fit("q", SOURCES, words, fixed + 7, by_length)
     assert fitted == [Source("What is gout?", "Gout is arthritis."), None]
+
+
+def test_the_sentences_at_the_edges_that_matter_least_make_room() -> None:
+    source = Source("What is gout?", "Gout is old. Kings had it. It hurts at night. It comes from crystals. It passes.")
+    fixed = words(messages("q", [Source("What is gout?", "It hurts at night. It comes from crystals.")]))
+
+    def relevance(sentences: list[str]) -> list[float]:
+        return [1.0 if "crystals" in sentence else 0.5 if "night" in sentence else 0.1 for sentence in sentences]
+
+    assert fit("q", [source], words, fixed, relevance) == [
+        Source("What is gout?", "It hurts at night. It comes from crystals.")
+    ]
+    assert fit("q", [source], words, fixed - 1, relevance) == [Source("What is gout?", "It comes from crystals.")]
+    assert fit("q", [source], words, fixed + 100, relevance) == [source]
