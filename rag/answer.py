@@ -88,6 +88,8 @@ class Answer:
     text: str = ""
     abstained: bool = False
     finished: bool = False
+    ahead: int = 0
+    """Questions that the model answers before this one, as long as it waits for its turn."""
     sentences: tuple[Sentence, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     dropped: tuple[Dropped, ...] = ()

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from langchain_core.messages import AIMessageChunk
@@ -31,13 +32,13 @@ def open_chain(settings: Settings, say: Say = silent) -> Runnable[str, Answer]:
         IndexFolderError: no index, a damaged one, or one that was made with another embedder.
         WeightsError, EngineError, SettingsError: the embedder or the generator cannot be had.
     """
-    return answer_chain(open_retriever(settings), open_llm(settings, say), settings.generator.context_tokens)
+    return answer_chain(open_retriever(settings, say), open_llm(settings, say), settings.generator.context_tokens)
 
 
-def open_retriever(settings: Settings) -> IndexRetriever:
+def open_retriever(settings: Settings, say: Say = silent) -> IndexRetriever:
     """Open the published index and the embedder it was made with; raises as `open_chain` does."""
     index = open_index(Path(settings.index.dir))
-    return IndexRetriever(index=index, embedder=load_embedder(settings.index.embedder), settings=settings.rag)
+    return IndexRetriever(index=index, embedder=load_embedder(settings.index, say), settings=settings.rag)
 
 
 def open_llm(settings: Settings, say: Say = silent) -> QwenChat:
@@ -80,7 +81,7 @@ def _write(
     retrieval: Retrieval, started: float, retriever: IndexRetriever, llm: QwenChat, context_tokens: int
 ) -> Iterator[Answer]:
     search_s = time.perf_counter() - started
-    evidence, dropped = _evidence(retrieval, llm, context_tokens)
+    evidence, dropped = _evidence(retrieval, retriever, llm, context_tokens)
     manifest = retriever.index.manifest
     answer = Answer(
         question=retrieval.question,
@@ -110,6 +111,8 @@ def _write(
     looped = False
     with contextlib.closing(llm.stream(prompt)) as chunks:  # type: ignore[type-var]
         for last in chunks:
+            if places := last.response_metadata.get("ahead"):
+                yield dataclasses.replace(answer, ahead=places[-1])
             if not last.text:
                 continue
             first_token_s = first_token_s or time.perf_counter() - started
@@ -135,14 +138,17 @@ def _write(
 
 
 def _evidence(
-    retrieval: Retrieval, llm: QwenChat, context_tokens: int
+    retrieval: Retrieval, retriever: IndexRetriever, llm: QwenChat, context_tokens: int
 ) -> tuple[tuple[Evidence, ...], tuple[Dropped, ...]]:
-    """Number the hits, trimmed so that prompt and answer together fit the context."""
+    """Number the hits, trimmed to the tokens that evidence may have, prompt and answer together to the context."""
+    question = retrieval.search_query
     sources = [Source(hit.question, hit.text) for hit in retrieval.hits]
-    budget = context_tokens - llm.max_tokens
+    empty = llm.get_num_tokens_from_messages(messages(question, ()))
+    budget = min(context_tokens - llm.max_tokens, empty + retriever.settings.evidence_tokens)
     evidence: list[Evidence] = []
     dropped = list(retrieval.dropped)
-    fitted = fit(retrieval.search_query, sources, llm.get_num_tokens_from_messages, budget)
+    relevance = partial(retriever.relevance, question)
+    fitted = fit(question, sources, llm.get_num_tokens_from_messages, budget, relevance)
     for hit, source in zip(retrieval.hits, fitted, strict=True):
         if source is None:
             dropped.append(Dropped(hit.passage_id, "no room in the context", hit.question, hit.score))

@@ -77,6 +77,11 @@ class IndexRetriever(BaseRetriever):
             dropped.append(Dropped(hit.passage_id, reason, hit.question, hit.score))
         return Retrieval(question, query, tuple(hits), tuple(dropped))
 
+    def relevance(self, question: str, texts: list[str]) -> list[float]:
+        """Cosine similarity of each text to the question."""
+        vectors = self.embedder.embed([question, *texts])
+        return [float(value) for value in vectors[1:] @ vectors[0]]
+
     def _hit(self, passage: Passage, score: float) -> Hit:
         record = self.index.records[passage.record_id]
         return Hit(

@@ -36,12 +36,12 @@ class Turn:
 # up by the next question while the model stays loaded.
 @st.cache_resource(show_spinner=False)
 def _llm():  # type: ignore[no-untyped-def]  # the type belongs to generator/, which this page does not import
-    return open_llm(load())
+    return open_llm(load(), log.warning)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _retriever(build: str) -> IndexRetriever:
-    return open_retriever(load())
+    return open_retriever(load(), log.warning)
 
 
 def _sidebar(retriever: IndexRetriever) -> None:
@@ -87,7 +87,9 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings) -> None:
         try:
             with contextlib.closing(chain.stream(question)) as snapshots:  # type: ignore[type-var]
                 for turn.answer in snapshots:
-                    if turn.answer.text and not turn.answer.finished:
+                    if turn.answer.ahead:
+                        area.caption(_place(turn.answer.ahead))
+                    elif turn.answer.text and not turn.answer.finished:
                         area.text(turn.answer.text)
         except CiteWellError as error:
             turn.error = _sentence(error)
@@ -95,6 +97,11 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings) -> None:
             log.exception("answering failed")
             turn.error = "Something went wrong while answering. The terminal that runs CiteWell shows what; ask again."
     st.rerun()
+
+
+def _place(ahead: int) -> str:
+    others = "One question is" if ahead == 1 else f"{ahead} questions are"
+    return f"{others} being answered before yours …"
 
 
 def _sentence(error: CiteWellError) -> str:

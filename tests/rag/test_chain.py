@@ -1,9 +1,11 @@
 import contextlib
+import dataclasses
 import json
 
 import pytest
 
 from core.errors import EngineError, QuestionError
+from generator.llm import QwenChat
 from generator.prompt import REFUSAL, messages
 from rag.answer import Answer
 from rag.chain import NOT_FOUND, answer_chain
@@ -122,6 +124,24 @@ def test_an_answer_at_its_limit_is_cut_back_to_whole_sentences(retriever: IndexR
     answer = ask(retriever, GOOD, max_tokens=10)
     assert answer.text == "Measles is a very contagious disease. [1]"
     assert ask(retriever, GOOD, max_tokens=6).text == "Measles is a very contagious … [1]"
+
+
+def test_whoever_waits_is_told_the_place_in_the_queue(retriever: IndexRetriever) -> None:
+    llm = QwenChat(engine=QueueEngine(GOOD, ahead=(2, 1)), max_tokens=200)
+    snapshots = list(answer_chain(retriever, llm).stream(QUESTION))
+    assert [snapshot.ahead for snapshot in snapshots][:4] == [0, 2, 1, 0]
+    assert snapshots[-1].ahead == 0
+    assert snapshots[-1].text
+
+
+def test_sentences_that_have_nothing_to_do_with_the_question_make_room(retriever: IndexRetriever) -> None:
+    tight = retriever.model_copy(update={"settings": dataclasses.replace(retriever.settings, evidence_tokens=28)})
+    answer = answer_chain(tight, queue_llm(GOOD)).invoke(
+        "how many percent of people does the vaccine keep from measles"
+    )
+    assert answer.evidence[0].text == "A vaccine prevents it in 97 percent of people."
+    for item in answer.evidence:
+        assert item.text in retriever.index.by_id[item.passage_id].text
 
 
 def test_evidence_is_fitted_into_the_context(retriever: IndexRetriever) -> None:

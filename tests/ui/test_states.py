@@ -8,10 +8,12 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import EngineError
 from core.settings import IndexSettings
+from generator.llm import QwenChat
 from rag import chain
 from rag.answer import Answer
 from rag.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
+from tests.fakes import QueueEngine
 from tests.rag.test_chain import GOOD, QUESTION
 from ui.answer_view import view
 
@@ -25,7 +27,7 @@ def app(small_index: IndexSettings, word_embedder: object, monkeypatch: pytest.M
     st.cache_resource.clear()
     monkeypatch.setenv("CITEWELL_INDEX_DIR", small_index.dir)
     monkeypatch.setenv("CITEWELL_RAG_MIN_SCORE", "0.2")
-    monkeypatch.setattr(chain, "open_llm", lambda settings: queue_llm(GOOD, GOOD))
+    monkeypatch.setattr(chain, "open_llm", lambda settings, say: queue_llm(GOOD, GOOD))
     return AppTest.from_file(APP, default_timeout=30)
 
 
@@ -58,6 +60,19 @@ def test_an_error_is_told_and_the_conversation_goes_on(app: AppTest, monkeypatch
     assert app.error[0].value == "The engine is away; start it."
     monkeypatch.undo()
     assert len(app.session_state.turns) == 1
+
+
+def test_whoever_waits_sees_the_place_in_the_queue(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    import streamlit as st
+
+    seen: list[str] = []
+    llm = QwenChat(engine=QueueEngine(GOOD, ahead=(2, 1)))
+    monkeypatch.setattr(chain, "open_llm", lambda settings, say: llm)
+    monkeypatch.setattr(st.delta_generator.DeltaGenerator, "caption", lambda self, text: seen.append(text))
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    assert seen == ["2 questions are being answered before yours …", "One question is being answered before yours …"]
+    assert app.session_state.turns[0].answer.finished
 
 
 def _broken(self: IndexRetriever, question: str) -> None:
