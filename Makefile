@@ -20,8 +20,8 @@ test: .venv/test
 index: .venv/app
 	@$(BIN)/python -m index.build
 
-bench: .venv/app
-	@$(BIN)/python -m rag.bench
+bench: .venv/test
+	@$(BIN)/python -m bench
 
 format: .venv/test
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,88 @@
+"""Time searches and whole answers, and write the prompts that engines are compared on.
+
+python -m bench.answering --index artifacts/index --prompts prompts.json
+"""
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+from langchain_core.messages import convert_to_openai_messages
+
+from bench.questions import QUESTIONS
+from core.errors import DataError, run_command
+from core.settings import load
+from generator.prompt import Source, messages
+from rag.chain import answer_chain, open_llm, open_retriever
+from rag.retriever import IndexRetriever
+
+SEARCHES = 200
+
+
+def _search_ms(retriever: IndexRetriever) -> dict[str, float | int]:
+    times = []
+    for number in range(-len(QUESTIONS), SEARCHES):  # the first round warms up
+        started = time.perf_counter()
+        retriever.search(QUESTIONS[number % len(QUESTIONS)])
+        times.append((time.perf_counter() - started) * 1000)
+    p50, p95 = np.percentile(times[len(QUESTIONS) :], [50, 95])
+    return {
+        "passages": len(retriever.index.passages),
+        "searches": SEARCHES,
+        "p50_ms": round(float(p50), 1),
+        "p95_ms": round(float(p95), 1),
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.answering", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--index", metavar="DIR", help="the index to search")
+    parser.add_argument("--prompts", metavar="F", type=Path, help="write the prompts of the answers to F, as JSON")
+    arguments = parser.parse_args(argv)
+    settings = load({"index.dir": arguments.index})
+    retriever = open_retriever(settings)
+    search = _search_ms(retriever)
+
+    chain = answer_chain(retriever, open_llm(settings), settings.generator.context_tokens)
+    chain.invoke("what is a fever")  # warms up
+    answers = [answer for question in QUESTIONS if (answer := chain.invoke(question)).evidence]
+    if not answers:
+        raise DataError("the file answers none of the questions; name a health file: --csv data/health_qa.csv")
+    if arguments.prompts:
+        prompts = [
+            convert_to_openai_messages(
+                messages(answer.search_query, [Source(item.question, item.text) for item in answer.evidence])
+            )
+            for answer in answers
+        ]
+        arguments.prompts.write_text(json.dumps(prompts))
+    sentences = [sentence for answer in answers for sentence in answer.sentences]
+    timings = [answer.timings for answer in answers]
+    print(
+        json.dumps(
+            {
+                "search": search,
+                "answer": {
+                    "questions": len(QUESTIONS),
+                    "written": len(answers),
+                    "first_token_s": round(statistics.median(t.first_token_s for t in timings), 3),
+                    "whole_answer_s": round(statistics.median(t.total_s for t in timings), 3),
+                    "whole_answer_max_s": round(max(t.total_s for t in timings), 3),
+                    "supported_sentences": round(
+                        sum(sentence.verdict == "supported" for sentence in sentences) / max(1, len(sentences)), 3
+                    ),
+                },
+            }
+        )
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,41 @@
+"""Each thing that is measured runs in a process of its own, so that its memory is its own too."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.errors import CiteWellError
+
+
+def run(module: str, *arguments: str, **settings: object) -> dict[str, Any]:
+    """Run `python -m bench.MODULE ARGUMENTS` and return the JSON object of its last line.
+
+    Args:
+        settings: `group_key=value`, given to the process through its environment.
+
+    Raises:
+        CiteWellError: the process failed; what it said is on standard error.
+    """
+    environment = {f"CITEWELL_{name.upper()}": str(value) for name, value in settings.items()}
+    ended = subprocess.run(
+        [sys.executable, "-m", f"bench.{module}", *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        raise CiteWellError(f"python -m bench.{module} {' '.join(arguments)} ended with status {ended.returncode}")
+    result: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return result
+
+
+def memory_mib(field: str = "VmRSS") -> int:
+    """Memory of this process in MiB: resident now (VmRSS) or at its peak (VmHWM), from Linux's /proc."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) // 1024
+    raise CiteWellError(f"/proc/self/status has no {field}")
