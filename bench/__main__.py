@@ -2,12 +2,14 @@
 
 python -m bench                                   # over the embedded file, some ten minutes
 python -m bench --csv artifacts/medquad.csv       # over 16.4 k questions, some thirty minutes
-python -m bench --csv F --only build embedding    # parts of it
+python -m bench --csv F --index DIR --only answer generation    # parts of it, over an index that stands
 
-Writes bench/results.json and bench/chart.png.
+Writes bench/results.json and bench/chart.png. Parts that are left out keep the figures of an earlier run over the same
+file; `measured` says when each part was.
 """
 
 import argparse
+import contextlib
 import importlib.metadata
 import itertools
 import json
@@ -17,6 +19,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +54,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}"
     )
+    parser.add_argument("--index", metavar="DIR", help="the index to build and use (default: a temporary one)")
     parser.add_argument("--to", type=Path, default=HERE, metavar="DIR", help="where to write (default: bench)")
     arguments = parser.parse_args(argv)
     csv = load({"index.csv": arguments.csv}).index.csv
 
-    results: dict[str, Any] = {"machine": _machine(), "versions": _versions(), "csv": Path(csv).name}
+    results = _earlier(
+        arguments.to / "results.json", {"machine": _machine(), "versions": _versions(), "csv": Path(csv).name}
+    )
     with tempfile.TemporaryDirectory() as scratch:
-        index = str(Path(scratch) / "index")
+        index = arguments.index or str(Path(scratch) / "index")
         for name, figures in _measure(csv, index, Path(scratch) / "prompts.json", arguments.only):
             print(f"{name}: {json.dumps(figures)}", flush=True)
             results[name] = figures
+            results["measured"][name] = datetime.now(UTC).isoformat(timespec="minutes")
     write_atomic(arguments.to / "results.json", json.dumps(results, indent=2) + "\n")
     from bench.chart import draw
 
@@ -69,13 +76,22 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def _earlier(file: Path, subject: dict[str, Any]) -> dict[str, Any]:
+    """The results of an earlier run if it measured the same file on the same machine and versions, else none."""
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        results: dict[str, Any] = json.loads(file.read_text())
+        if all(results[name] == value for name, value in subject.items()):
+            return {**results, "measured": dict(results["measured"])}
+    return {**subject, "measured": {}}
+
+
 def _measure(csv: str, index: str, prompts: Path, only: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     where = ["--csv", csv, "--index", index]
     if "build" in only:
         builds = [run("building", "--csv", csv, "--index", f"{index}-{size}", "--rows", str(size)) for size in SIZES]
         whole = run("building", *where)
         yield "build", [*(build for build in builds if build["rows"] < whole["rows"]), whole]
-    else:
+    elif not (Path(index) / "current").exists():
         run("building", *where)
     if "embedding" in only:
         yield "embedding", run("embedding", "--index", index)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from bench.llama_cpp import LlamaCppEngine
 from bench.process import memory_mib
-from core.errors import run_command
+from core.errors import CiteWellError, run_command
 from core.settings import GeneratorSettings, load
 from generator.engines import Chat, Chunk, load_engine
 
@@ -29,11 +29,16 @@ class Writer(Protocol):
 
 
 def measure(engine: Writer, chats: list[Chat], max_new_tokens: int) -> dict[str, Any]:
-    """Answer each prompt, after one that warms up; medians over the prompts, and the answers."""
+    """Answer each prompt, after one that warms up; medians over the prompts, and the answers.
+
+    Raises:
+        CiteWellError: the engine wrote nothing.
+    """
     engine.warm(chats[0][:-1])
     for _ in engine.stream(chats[0], max_new_tokens=8, temperature=0.0):
         pass
-    rows, texts = [], []
+    rows: list[dict[str, float]] = []
+    texts: list[str] = []
     for chat in chats:
         started = time.perf_counter()
         first, text = 0.0, ""
@@ -42,6 +47,8 @@ def measure(engine: Writer, chats: list[Chat], max_new_tokens: int) -> dict[str,
                 first = time.perf_counter() - started
             text += chunk.text
         whole = time.perf_counter() - started
+        if not first:
+            raise CiteWellError(f"the engine wrote nothing for prompt {len(texts) + 1}; a speed cannot be told")
         texts.append(text)
         rows.append(
             {

@@ -37,7 +37,13 @@ class LlamaCppEngine:
         """Nothing to do: it keeps the last prompt, and so the beginning that all prompts share."""
 
     def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
-        request = {"messages": chat, "max_tokens": max_new_tokens, "temperature": temperature, "stream": True}
+        request = {
+            "messages": chat,
+            "max_tokens": max_new_tokens,
+            "temperature": temperature,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
         events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
 
         def ask() -> None:

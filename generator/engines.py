@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.errors import CiteWellError, SettingsError
+from core.errors import EngineError, SettingsError, WeightsError
 from core.libraries import cuda_available
 from core.progress import Say, silent
 from core.settings import GeneratorSettings
@@ -57,7 +57,7 @@ def load_engine(settings: GeneratorSettings, say: Say = silent) -> Engine:
     """The engine that the settings name; where `auto` means `openvino` and that cannot run, `transformers`.
 
     Raises:
-        SettingsError: unknown engine, `openai` without a base URL and a model name, `openvino` with an adapter.
+        SettingsError: unknown engine or quant; `openai` without a URL and a model name; `openvino` with an adapter.
         WeightsError: the base weights cannot be had.
         EngineError: the engine that the settings name by name does not start.
     """
@@ -65,7 +65,7 @@ def load_engine(settings: GeneratorSettings, say: Say = silent) -> Engine:
     if name == "openvino":
         try:
             return _load_openvino(settings, say)
-        except (CiteWellError, ImportError) as error:
+        except (EngineError, WeightsError, ImportError) as error:
             if settings.engine != "auto":
                 raise
             say(f"notice: answering with transformers, which is slower: {error}")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from core.errors import CiteWellError, WeightsError, run_command
+from core.errors import EngineError, WeightsError, run_command
 from core.files import CHUNK, sha256_file, write_atomic
 from core.libraries import quieten
 from core.progress import Say, bar, silent
@@ -202,7 +202,7 @@ def main(argv: list[str] | None = None) -> int:
     weights = prepare_weights(settings, say)
     if engine_name(settings) == "openvino":
         # What cannot be converted is told by the engine, which then has another one take its place.
-        with contextlib.suppress(CiteWellError, ImportError):
+        with contextlib.suppress(EngineError, WeightsError, ImportError):
             from generator.engine_openvino import prepare
 
             prepare(weights, settings.quant, Path(settings.cache), say)

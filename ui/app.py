@@ -56,7 +56,7 @@ def _sidebar(retriever: IndexRetriever) -> None:
         st.subheader("The model")
         identity = _llm().engine.identity
         st.text(identity["model"])
-        details = [identity["engine"], identity.get("device", "")]
+        details = [identity["engine"], identity.get("quant", ""), identity.get("device", "")]
         if identity.get("adapter"):
             details.append(f"adapter {identity['adapter']}")
         st.caption(", ".join(detail for detail in details if detail))

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -10,9 +11,10 @@ import pytest
 
 from core.errors import EngineError, SettingsError
 from core.settings import GeneratorSettings
+from generator import engine_openvino
 from generator.engine_openai import OpenAIEngine
 from generator.engine_transformers import TransformersEngine
-from generator.engines import Chat, Engine, load_engine
+from generator.engines import Chat, Engine, engine_name, load_engine
 from tests.servers import serve
 
 CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello?"}]
@@ -110,6 +112,41 @@ def test_whoever_waits_is_told_how_many_are_ahead_and_may_leave(
     rest = list(third)
     assert rest[-1].answer_tokens == 2
     assert all(chunk.ahead == 0 for chunk in rest)
+
+
+@pytest.mark.parametrize(
+    "failure", [EngineError("no such instruction"), ImportError("No module named 'openvino_genai'")]
+)
+def test_where_openvino_cannot_run_transformers_does_and_it_is_said_once(
+    tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def refused(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(engine_openvino.OpenVinoEngine, "__init__", refused)
+    said: list[str] = []
+    settings = GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path))
+    assert isinstance(load_engine(settings, said.append), TransformersEngine)
+    assert said == [f"notice: answering with transformers, which is slower: {failure}"]
+    with pytest.raises(type(failure), match=str(failure)):  # asked for by name, it is not replaced
+        load_engine(dataclasses.replace(settings, engine="openvino"))
+
+
+def test_a_quant_that_is_none(tiny_qwen: Path, tmp_path: Path) -> None:
+    settings = GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path), quant="q3")
+    with pytest.raises(SettingsError, match=r"unknown generator\.quant 'q3'; expected f16, q8_0, q4_0"):
+        load_engine(settings)
+
+
+def test_what_auto_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = GeneratorSettings()
+    assert engine_name(settings) == "openvino"
+    assert engine_name(dataclasses.replace(settings, adapter="a")) == "transformers"
+    assert engine_name(dataclasses.replace(settings, base_url="http://127.0.0.1:1/v1")) == "openai"
+    monkeypatch.setattr("generator.engines.cuda_available", lambda: True)
+    assert engine_name(settings) == "transformers"
+    assert engine_name(dataclasses.replace(settings, device="cpu")) == "openvino"
+    assert engine_name(dataclasses.replace(settings, engine="openai")) == "openai"
 
 
 def test_an_adapter_is_applied(tiny_qwen: Path, tmp_path: Path) -> None:
