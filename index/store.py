@@ -28,10 +28,7 @@ from core.errors import IndexFolderError
 from core.files import new_folder, sha256_file, write_atomic
 from index.corpus import Corpus, Record
 from index.passages import Passage
-
-# Between searches FAISS's OpenMP threads spin for their next work, on the cores that embedding and generation need:
-# with two threads, searching took twice as long as with one.
-faiss.omp_set_num_threads(1)
+from index.vectors import pack_vectors, unpack_vectors
 
 SCHEMA_VERSION = 1
 FILES = ("records.parquet", "passages.parquet", "vectors.faiss")
@@ -130,7 +127,7 @@ def write_build(
     with new_folder(folder / "builds" / name) as partial:
         pq.write_table(_records_table(corpus.records), partial / "records.parquet")
         pq.write_table(_passages_table(passages), partial / "passages.parquet")
-        (partial / "vectors.faiss").write_bytes(faiss.serialize_index(_vector_index(vectors)).tobytes())
+        (partial / "vectors.faiss").write_bytes(pack_vectors(vectors))
         manifest = Manifest(
             schema=SCHEMA_VERSION,
             csv=corpus.name,
@@ -214,7 +211,7 @@ def open_build(build: Path) -> Index:
         )
         for row in pq.read_table(pa.BufferReader(contents["passages.parquet"])).to_pylist()
     )
-    vectors = faiss.deserialize_index(np.frombuffer(contents["vectors.faiss"], dtype=np.uint8))
+    vectors = unpack_vectors(contents["vectors.faiss"])
     if vectors.ntotal != len(passages) or vectors.d != manifest.dimension:
         raise IndexFolderError(
             f"{build} holds {vectors.ntotal} vectors of {vectors.d} for {len(passages)} passages of "
@@ -296,18 +293,6 @@ def _pointer(path: Path) -> str:
     except FileNotFoundError:
         return ""
     return name if name == Path(name).name and not name.startswith(".") else ""
-
-
-def _vector_index(vectors: np.ndarray) -> faiss.Index:
-    """An exact index of inner products over 16-bit floats.
-
-    Of unit vectors they change a cosine by less than 0.001; they take half the memory of 32 bits and, as reading memory
-    is what a search waits for, a quarter of the time (faiss.IndexScalarQuantizer, QT_fp16).
-    """
-    index = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-    index.train(vectors)
-    index.add(vectors)
-    return index
 
 
 def _records_table(records: tuple[Record, ...]) -> pa.Table:
