@@ -21,6 +21,7 @@ index: .venv/app
 	@$(BIN)/python -m index.build
 
 bench: .venv/test
+	@.ci/browser
 	@$(BIN)/python -m bench
 
 format: .venv/test

@@ -100,7 +100,7 @@ def _measure(csv: str, index: str, prompts: Path, only: tuple[str, ...]) -> Iter
     if "generation" in only:
         yield "generation", _compare(prompts)
     if "page" in only:
-        yield "page", run("page", index_dir=index)
+        yield "page", run("page", "--index", index)
 
 
 def _compare(prompts: Path) -> dict[str, Any]:

@@ -1,19 +1,63 @@
-"""Ask the page's own script 50 questions of the file, and watch the memory of its process.
+"""Ask the real page 50 questions of the file in a browser, and watch the memory of its process.
 
-python -m bench.page
+python -m bench.page --index artifacts/index
 """
 
 import argparse
 import json
+import os
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
+
+from playwright.sync_api import Error, Page, sync_playwright
 
 from bench.process import memory_mib
 from core.errors import CiteWellError, run_command
 from core.settings import load
 from index.store import open_index
 
+ROOT = Path(__file__).parent.parent
 QUESTIONS = 50
-APP = Path(__file__).parent.parent / "ui" / "app.py"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+ANSWER_MS = 120_000
+
+
+def _ask(page: Page, question: str) -> None:
+    """Ask, and wait until the page is ready for the next question."""
+    box = page.get_by_placeholder("Ask a health question")
+    box.fill(question)
+    box.press("Enter")
+    page.get_by_test_id("stChatInputStopButton").wait_for(state="visible", timeout=ANSWER_MS)
+    page.get_by_test_id("stChatInputStopButton").wait_for(state="detached", timeout=ANSWER_MS)
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    while server.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise CiteWellError(f"the page did not start (status {server.returncode}); try: python -m ui")
+
+
+def _watch(url: str, process: int, questions: list[str]) -> list[int]:
+    """Resident MiB of the page's process after each question."""
+    found = subprocess.run([ROOT / ".ci/browser", "--path"], capture_output=True, text=True, check=True)
+    memory = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS)
+        page = chromium.new_page()
+        page.goto(url)
+        page.get_by_placeholder("Ask a health question").wait_for(timeout=ANSWER_MS)
+        for question in questions:
+            _ask(page, question)
+            memory.append(memory_mib(process=process))
+        chromium.close()
+    return memory
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,29 +65,29 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.page", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.parse_args(argv)
-    from streamlit.testing.v1 import AppTest
-
-    records = list(open_index(Path(load().index.dir)).records.values())
+    parser.add_argument("--index", metavar="DIR", help="the index that the page searches")
+    parser.add_argument("--port", type=int, default=8599, help="the port that the page listens on (default: 8599)")
+    arguments = parser.parse_args(argv)
+    settings = load({"index.dir": arguments.index})
+    records = list(open_index(Path(settings.index.dir)).records.values())
     questions = [record.question for record in records[:: max(1, len(records) // QUESTIONS)]][:QUESTIONS]
-    del records
-    page = AppTest.from_file(str(APP), default_timeout=600).run()
-    memory = []
-    for question in questions:
-        page.chat_input[0].set_value(question).run()
-        if page.exception or page.error:
-            raise CiteWellError(f"the page failed on {question!r}")
-        memory.append(memory_mib())
-    print(
-        json.dumps(
-            {
-                "questions": len(questions),
-                "after_20_mib": memory[min(19, len(memory) - 1)],
-                "after_50_mib": memory[-1],
-                "growth": round(memory[-1] / memory[min(19, len(memory) - 1)] - 1, 4),
-            }
-        )
+    server = subprocess.Popen(
+        [sys.executable, "-m", "ui", "--port", str(arguments.port)],
+        cwd=ROOT,
+        env={**os.environ, "CITEWELL_INDEX_DIR": str(Path(settings.index.dir).absolute())},
+        stdout=subprocess.DEVNULL,
     )
+    try:
+        _wait_for(arguments.port, server)
+        memory = _watch(f"http://127.0.0.1:{arguments.port}", server.pid, questions)
+    except Error as error:
+        raise CiteWellError(f"the page did not answer in the browser: {error}") from error
+    finally:
+        server.terminate()
+        server.wait()
+    twenty = memory[min(19, len(memory) - 1)]
+    figures = {"questions": len(memory), "after_20_mib": twenty, "after_50_mib": memory[-1]}
+    print(json.dumps({**figures, "growth": round(memory[-1] / twenty - 1, 4)}))
     return 0
 
 

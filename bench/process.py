@@ -33,9 +33,9 @@ def run(module: str, *arguments: str, **settings: object) -> dict[str, Any]:
     return result
 
 
-def memory_mib(field: str = "VmRSS") -> int:
-    """Memory of this process in MiB: resident now (VmRSS) or at its peak (VmHWM), from Linux's /proc."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+def memory_mib(field: str = "VmRSS", process: int | None = None) -> int:
+    """Memory of a process (this one) in MiB: resident now (VmRSS) or at its peak (VmHWM), from Linux's /proc."""
+    for line in Path(f"/proc/{process or 'self'}/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) // 1024
-    raise CiteWellError(f"/proc/self/status has no {field}")
+    raise CiteWellError(f"/proc/{process or 'self'}/status has no {field}")
