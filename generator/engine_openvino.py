@@ -1,8 +1,8 @@
 """The engine for CPUs: OpenVINO GenAI with prompt-lookup decoding and a cache of prompt prefixes.
 
 A cited answer repeats its passages, so the next tokens are guessed from the prompt and checked several at a time
-(prompt-lookup decoding, https://github.com/apoorvumang/prompt-lookup-decoding); greedy answers stay the same.
-They are written some four times as fast; five, eight or twelve guesses at a time differ little (`python -m bench`).
+(prompt-lookup decoding, https://github.com/apoorvumang/prompt-lookup-decoding). Greedy answers stay the same up to
+rounding, and come some four times as fast; five, eight or twelve guesses at a time differ little (`python -m bench`).
 """
 
 import json
