@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     settings = load({"index.dir": arguments.index}).index
     index = open_index(Path(settings.dir))
     passages = random.Random(0).sample(index.passages, min(arguments.texts, len(index.passages)))  # noqa: S311
-    texts = [headed_text(index.records[passage.record_id], passage) for passage in passages]
+    texts = [headed_text(index.records[passage.record_id].question, passage) for passage in passages]
     ours, ours_rate = _embed(load_embedder(settings), texts)
     reference, reference_rate = _embed(TorchEmbedder(find_weights(settings.embedder)), texts)
     cosines = (ours * reference).sum(axis=1)

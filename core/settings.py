@@ -29,6 +29,11 @@ class IndexSettings:
     answer_column: str = "answer"
     embedder: str = "default"
     """`default` (the packaged all-MiniLM-L6-v2), a folder, or a hub id of a sentence-transformers model."""
+    adapter: str = ""
+    """Low-rank adapter that questions are embedded with: the name of one in index/adapters, or a folder that
+    `python -m index.tune` wrote; empty for none."""
+    ranking: str = "default"
+    """Weights of the search's stages and the bar for abstaining: `default`, or a file that `rag.evaluate fit` wrote."""
     passage_tokens: int = 200
     """Most tokens of the embedder's tokenizer in a passage; its heading comes on top."""
     batch_size: int = 0
@@ -76,9 +81,17 @@ class RagSettings:
     k: int = 3
     """Passages put in front of the model."""
     candidates: int = 20
-    """Passages taken from the index before duplicates and weak ones are dropped."""
-    min_score: float = 0.35
-    """Cosine below which a passage is no evidence; where none is above it, the answer is that there is none."""
+    """Passages that are looked at after fusion, before duplicates are dropped."""
+    abstain: bool = True
+    """Say that the file holds no answer where the search's signals say so, without asking the model."""
+    min_score: float = 0.2
+    """Cosine below which a passage is no evidence, whatever else speaks for it."""
+    reranker: str = ""
+    """A cross-encoder that orders the first candidates anew: a folder or a hub id; empty for none."""
+    rerank_candidates: int = 20
+    rerank_ms: int = 500
+    """Time that reranking may take, in milliseconds; candidates that it does not reach keep their place behind."""
+    correct_spelling: bool = True
     evidence_tokens: int = 330
     """Most tokens of all passages put in front of the model, headings included; sentences at their edges that have
     least to do with the question make room. Reading them is most of the wait for the first word."""

@@ -8,32 +8,38 @@ python -m index.build --rollback
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import faiss
 import numpy as np
 
 from core.errors import CiteWellError, IndexFolderError, run_command
 from core.files import sha256_file, write_atomic
 from core.progress import Say, bar, silent
 from core.settings import IndexSettings, load
-from index.corpus import Corpus, read_corpus
-from index.embedding import Embedder, load_embedder
+from index.corpus import Corpus, Record, read_corpus
+from index.embedding import Embedder, adapter_identity, load_embedder
 from index.passages import Passage, headed_text, split_record
+from index.ranking import find_ranking
 from index.store import (
     Index,
     build_lock,
     check_build,
+    headed_rows,
     open_build,
     publish,
     published_build,
+    question_rows,
     rollback,
     write_build,
 )
 
 INPUTS = ("question_column", "answer_column", "passage_tokens")
-"""The settings that, with the CSV and the embedder, decide what a build holds."""
+"""The settings that, with the CSV, the embedder, its adapter and the ranking, decide what a build holds."""
 
 
 def build(settings: IndexSettings, *, force: bool = False, report: Path | None = None, say: Say = silent) -> bool:
@@ -55,7 +61,8 @@ def build(settings: IndexSettings, *, force: bool = False, report: Path | None =
     with build_lock(folder, lambda: say(f"another build of {folder} is running; waiting for it to end")):
         started = time.perf_counter()
         embedder = load_embedder(settings, say)
-        if not force and _is_current(folder, csv_path, embedder.identity, inputs):
+        adapter, ranking = adapter_identity(settings), find_ranking(settings.ranking)
+        if not force and _is_current(folder, csv_path, (embedder.identity, adapter), ranking, inputs):
             say(f"{folder} is up to date with {csv_path}; --force builds it anyway")
             return False
         old = None if force else _reusable(folder, embedder)
@@ -65,8 +72,11 @@ def build(settings: IndexSettings, *, force: bool = False, report: Path | None =
         passages = _split(corpus, embedder, settings.passage_tokens, old)
         vectors_started = time.perf_counter()
         vectors, kept = _embed(corpus, passages, embedder, old)
-        rate = (len(passages) - kept) / (time.perf_counter() - vectors_started)
-        new = write_build(folder, corpus, csv_path, passages, vectors, embedder.identity, inputs)
+        rate = (len(vectors) - kept) / (time.perf_counter() - vectors_started)
+        questions = _embed_questions(corpus, embedder, old)
+        new = write_build(
+            folder, corpus, csv_path, passages, vectors, questions, ranking, embedder.identity, adapter, inputs
+        )
         index = open_build(new)
         _self_query(index, vectors)
         publish(folder, new)
@@ -76,14 +86,18 @@ def build(settings: IndexSettings, *, force: bool = False, report: Path | None =
     return True
 
 
-def _is_current(folder: Path, csv_path: Path, embedder: str, inputs: dict[str, object]) -> bool:
+def _is_current(
+    folder: Path, csv_path: Path, models: tuple[str, str], ranking: bytes, inputs: dict[str, object]
+) -> bool:
     """Whether the published build is whole and was made from this file in this way."""
     try:
         manifest = check_build(published_build(folder))
     except CiteWellError:
         return False
-    made_alike = manifest.embedder == embedder and manifest.settings == inputs
-    return made_alike and csv_path.is_file() and manifest.csv_sha256 == sha256_file(csv_path)
+    made_alike = (manifest.embedder, manifest.adapter) == models and manifest.settings == inputs
+    ranked_alike = manifest.files["ranking.json"]["sha256"] == hashlib.sha256(ranking).hexdigest()
+    same_file = csv_path.is_file() and manifest.csv_sha256 == sha256_file(csv_path)
+    return made_alike and ranked_alike and same_file
 
 
 def _report_refusals(corpus: Corpus, report: Path | None, say: Say) -> None:
@@ -120,21 +134,37 @@ def _split(corpus: Corpus, embedder: Embedder, max_tokens: int, old: Index | Non
 
 
 def _embed(corpus: Corpus, passages: list[Passage], embedder: Embedder, old: Index | None) -> tuple[np.ndarray, int]:
-    """Vectors of all passages, and how many of them the old build had for the very same text under its heading."""
-    records = {record.id: record for record in corpus.records}
-    texts = [headed_text(records[passage.record_id], passage) for passage in passages]
+    """Vectors of all headed passages, and how many of them the old build had for the very same text."""
+    texts = _headed_texts(passages, question_rows(corpus.records))
     known: dict[str, int] = {}
-    vectors = np.zeros((len(texts), embedder.dimension), dtype=np.float32)
     if old is not None:
-        known = {headed_text(old.records[passage.record_id], passage): row for row, passage in enumerate(old.passages)}
-        kept = [(row, known[text]) for row, text in enumerate(texts) if text in known]
-        if kept:
-            vectors[[row for row, _ in kept]] = old.all_vectors()[[old_row for _, old_row in kept]]
+        known = {text: row for row, text in enumerate(_headed_texts(old.passages, old.questions))}
+    return _vectors(texts, known, old.vectors if old else None, embedder, "embedding", " passages")
+
+
+def _headed_texts(passages: Sequence[Passage], questions: Sequence[tuple[Record, str]]) -> list[str]:
+    return [headed_text(questions[head][1], passages[row]) for row, head in headed_rows(passages, questions)]
+
+
+def _embed_questions(corpus: Corpus, embedder: Embedder, old: Index | None) -> np.ndarray:
+    texts = [question for _, question in question_rows(corpus.records)]
+    known = {question: row for row, (_, question) in enumerate(old.questions)} if old else {}
+    return _vectors(texts, known, old.question_vectors if old else None, embedder, "questions", " questions")[0]
+
+
+def _vectors(
+    texts: list[str], known: dict[str, int], old: faiss.Index | None, embedder: Embedder, description: str, unit: str
+) -> tuple[np.ndarray, int]:
+    """Vectors of all texts, and how many of them were taken from the old ones."""
+    vectors = np.zeros((len(texts), embedder.dimension), dtype=np.float32)
+    kept = [(row, known[text]) for row, text in enumerate(texts) if text in known]
+    if kept and old is not None:
+        vectors[[row for row, _ in kept]] = old.reconstruct_batch(np.array([old_row for _, old_row in kept]))
     new = [row for row, text in enumerate(texts) if text not in known]
     if new:
-        with bar("embedding", len(new), " passages") as progress:
+        with bar(description, len(new), unit) as progress:
             vectors[new] = embedder.embed([texts[row] for row in new], progress.update)
-    return vectors, len(texts) - len(new)
+    return vectors, len(kept)
 
 
 def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
@@ -147,8 +177,9 @@ def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
     for row, hits in zip(rows, index.search(vectors[rows], k=1), strict=True):
         own = float(vectors[row] @ vectors[row])
         if not hits or abs(hits[0][1] - own) > 1e-3 or abs(own - 1) > 1e-3:
+            passage = index.passages[index.headed[row, 0]]
             raise IndexFolderError(
-                f"the new build does not find its own passage {index.passages[row].id}; nothing was published; "
+                f"the new build does not find its own passage {passage.id}; nothing was published; "
                 f"try again: python -m index.build --index {index.folder} --force"
             )
 
@@ -161,7 +192,8 @@ def _table(corpus: Corpus, index: Index, kept: int, rate: float, seconds: float)
         ("rows merged into them", f"{corpus.merged:,}"),
         *((f"refused, {reason}", f"{count:,}") for reason, count in corpus.refused_by_reason.items()),
         ("passages", f"{len(index.passages):,}"),
-        ("of them unchanged", f"{kept:,}"),
+        ("vectors of them", f"{len(index.headed):,}"),
+        ("of these unchanged", f"{kept:,}"),
         ("seconds", f"{seconds:.1f}"),
         ("embedded per second", f"{rate:.1f}"),
         ("bytes", f"{size:,}"),
@@ -178,6 +210,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
     parser.add_argument("--question-column", metavar="C", help="name of the column of questions (default: question)")
     parser.add_argument("--answer-column", metavar="C", help="name of the column of answers (default: answer)")
+    parser.add_argument("--adapter", metavar="NAME", help="adapter that questions are embedded with; '' for none")
+    parser.add_argument("--ranking", metavar="F", help="ranking file of python -m rag.evaluate fit")
     parser.add_argument("--force", action="store_true", help="build everything anew, even what has not changed")
     parser.add_argument("--report", metavar="F", type=Path, help="write every refused row to F, one JSON object a line")
     action = parser.add_mutually_exclusive_group()
@@ -190,6 +224,8 @@ def main(argv: list[str] | None = None) -> int:
             "index.dir": arguments.index,
             "index.question_column": arguments.question_column,
             "index.answer_column": arguments.answer_column,
+            "index.adapter": arguments.adapter,
+            "index.ranking": arguments.ranking,
         }
     ).index
 

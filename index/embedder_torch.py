@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,7 +33,14 @@ class TorchEmbedder:
         from sentence_transformers import SentenceTransformer
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        return SentenceTransformer(str(self._weights.folder), device=device, local_files_only=True)
+        model = SentenceTransformer(str(self._weights.folder), device=device, local_files_only=True)
+        if self._weights.adapter is not None:
+            from peft import PeftModel
+
+            base: Any = model[0].auto_model
+            adapted: Any = PeftModel.from_pretrained(base, str(self._weights.adapter))
+            model[0].auto_model = adapted.merge_and_unload()
+        return model
 
     @property
     def dimension(self) -> int:

@@ -3,7 +3,9 @@
 On a CPU the model runs in OpenVINO, converted once; on CUDA, and where it cannot be converted, in torch.
 """
 
+import hashlib
 import importlib.util
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,13 +43,21 @@ class Embedder(Protocol):
         """L2-normalised float32 vectors, shape (len(texts), dimension), in the order of `texts`."""
 
 
+ADAPTERS = Path(__file__).with_name("adapters")
+"""Where the project's own adapters are, each in a folder of its name."""
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ADAPTER_FACTS = "tuned.json"
+"""What `index.tune` writes beside the weights: what they were trained on, how, and over which base."""
+
+
 @dataclass(frozen=True)
 class EmbedderWeights:
-    """A sentence-transformers model folder, and what is in it."""
+    """A sentence-transformers model folder, and what is in it; `adapter` is a folder to be merged into it."""
 
     folder: Path
     label: str
     sha256: str
+    adapter: Path | None = None
 
     @property
     def identity(self) -> str:
@@ -55,12 +65,65 @@ class EmbedderWeights:
 
 
 def load_embedder(settings: IndexSettings, say: Say = silent) -> Embedder:
-    """Load the embedder that the settings name.
+    """Load the embedder that the settings name: the one of the passages.
 
     Raises:
         WeightsError: the model is not to be had, or its weights are not the official ones.
     """
-    weights = find_weights(settings.embedder)
+    return _load(find_weights(settings.embedder), settings, say)
+
+
+def load_question_embedder(settings: IndexSettings, passages: Embedder, say: Say = silent) -> Embedder:
+    """The embedder of questions: that of the passages, with the adapter that the settings name merged into it.
+
+    Raises:
+        WeightsError: the adapter is missing, damaged, or was trained over other weights.
+    """
+    if not settings.adapter:
+        return passages
+    return _load(adapted_weights(settings), settings, say)
+
+
+def adapter_identity(settings: IndexSettings) -> str:
+    """Name and hash of the adapter that the settings name; empty for none. Raises as `load_question_embedder` does."""
+    if not settings.adapter:
+        return ""
+    folder = _adapter_folder(settings.adapter)
+    return f"{folder.name}@{sha256_file(folder / ADAPTER_WEIGHTS)[:12]}"
+
+
+def adapted_weights(settings: IndexSettings) -> EmbedderWeights:
+    """The base's weights with the adapter's; raises as `load_question_embedder` does."""
+    base = find_weights(settings.embedder)
+    folder = _adapter_folder(settings.adapter)
+    try:
+        trained_over = str(json.loads((folder / ADAPTER_FACTS).read_text(encoding="utf-8"))["base_sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{folder / ADAPTER_FACTS} cannot be read ({error}); tune again: {_TUNE}") from error
+    if trained_over != base.sha256:
+        raise WeightsError(
+            f"the adapter {folder} was trained over weights {trained_over[:12]}…, the embedder {base.label} has "
+            f"{base.sha256[:12]}…; name its own base in index.embedder, or leave index.adapter empty"
+        )
+    both = hashlib.sha256(f"{base.sha256} {sha256_file(folder / ADAPTER_WEIGHTS)}".encode()).hexdigest()
+    return EmbedderWeights(base.folder, f"{base.label}+{folder.name}", both, folder)
+
+
+_TUNE = "python -m index.tune --csv F --to DIR"
+
+
+def _adapter_folder(name: str) -> Path:
+    folder = next((place for place in (ADAPTERS / name, Path(name)) if place.is_dir()), None)
+    if folder is None:
+        known = ", ".join(sorted(place.name for place in ADAPTERS.iterdir() if place.is_dir())) or "none"
+        raise WeightsError(f"no adapter {name!r}; known by name: {known}; or give a folder made by {_TUNE}")
+    for file in (ADAPTER_WEIGHTS, "adapter_config.json"):
+        if not (folder / file).is_file():
+            raise WeightsError(f"{folder / file} is missing; the adapter is not whole; tune again: {_TUNE}")
+    return folder
+
+
+def _load(weights: EmbedderWeights, settings: IndexSettings, say: Say) -> Embedder:
     if not cuda_available():
         from index.embedder_openvino import OpenVinoEmbedder
 

@@ -2,7 +2,13 @@
 
 DIR/current                 the name of the published build
 DIR/previous                the name of the build before it, for --rollback
-DIR/builds/NAME/            manifest.json, records.parquet, passages.parquet, vectors.faiss
+DIR/builds/NAME/            manifest.json and the files that it names with size and hash:
+    records.parquet, passages.parquet
+    vectors.faiss           of each passage, once under every question of its record
+    questions.faiss         of each question of every record
+    lexical/                BM25 over every question with its record's answer (bm25s)
+    words.parquet           the file's words with their counts
+    ranking.json            weights of the fusion, and when to abstain
 """
 
 import contextlib
@@ -11,7 +17,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,14 +30,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from core.errors import IndexFolderError
+from core.errors import DataError, IndexFolderError
 from core.files import new_folder, sha256_file, write_atomic
+from index import lexical
 from index.corpus import Corpus, Record
+from index.lexical import LexicalIndex
 from index.passages import Passage
+from index.ranking import Ranking, read_ranking
 from index.vectors import pack_vectors, unpack_vectors
 
-SCHEMA_VERSION = 1
-FILES = ("records.parquet", "passages.parquet", "vectors.faiss")
+SCHEMA_VERSION = 2
+LEXICAL = tuple(f"lexical/{name}" for name in lexical.FILES)
+FILES = (
+    "records.parquet",
+    "passages.parquet",
+    "vectors.faiss",
+    "questions.faiss",
+    "words.parquet",
+    "ranking.json",
+    *LEXICAL,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +66,8 @@ class Manifest:
     refused: dict[str, int]
     passages: int
     embedder: str
+    adapter: str
+    """Identity of the low-rank adapter that questions are embedded with; empty for none."""
     dimension: int
     settings: dict[str, Any]
     files: dict[str, dict[str, Any]]
@@ -64,26 +84,85 @@ class Index:
     records: dict[str, Record]
     passages: tuple[Passage, ...]
     vectors: faiss.Index
+    question_vectors: faiss.Index
+    lexical: LexicalIndex
+    words: dict[str, int]
+    ranking: Ranking
 
     @cached_property
     def by_id(self) -> dict[str, Passage]:
         return {passage.id: passage for passage in self.passages}
 
+    @cached_property
+    def word_count(self) -> int:
+        """How many words the file has, repeats included."""
+        return sum(self.words.values())
+
+    @cached_property
+    def words_by_letter(self) -> dict[str, list[str]]:
+        """The words by their first letter."""
+        groups: dict[str, list[str]] = {}
+        for word in self.words:
+            groups.setdefault(word[0], []).append(word)
+        return groups
+
+    @cached_property
+    def questions(self) -> tuple[tuple[Record, str], ...]:
+        """Every question of the file with the record that answers it: the rows of `question_vectors` and `lexical`."""
+        return question_rows(self.records.values())
+
+    @cached_property
+    def headed(self) -> np.ndarray:
+        """Of each row of `vectors`, the row of its passage and that of its question; shape (vectors, 2)."""
+        return headed_rows(self.passages, self.questions)
+
+    @cached_property
+    def first_vector(self) -> np.ndarray:
+        """Of each question, the first row of `order`; shape (questions + 1,)."""
+        return np.searchsorted(self.headed[self.order, 1], np.arange(len(self.questions) + 1))
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """The rows of `vectors` sorted by their question; shape (vectors,)."""
+        return np.argsort(self.headed[:, 1], kind="stable")
+
+    def vectors_of(self, question_row: int) -> np.ndarray:
+        """The rows of `vectors` that hold the passages under this question."""
+        return self.order[self.first_vector[question_row] : self.first_vector[question_row + 1]]
+
     def all_vectors(self) -> np.ndarray:
-        """The passages' vectors in their order, shape (passages, dimension)."""
+        """The headed passages' vectors in their order, shape (vectors, dimension)."""
         return self.vectors.reconstruct_n(0, self.vectors.ntotal)
 
     def search(self, vectors: np.ndarray, k: int) -> list[list[tuple[Passage, float]]]:
-        """The k nearest passages of each query vector, best first, with their cosine similarity.
+        """The k nearest headed passages of each query vector, best first, with their cosine similarity.
 
         Args:
             vectors: shape (queries, dimension), L2-normalised float32.
         """
-        scores, rows = self.vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), min(k, len(self.passages)))
+        scores, rows = self.vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), min(k, self.vectors.ntotal))
         return [
-            [(self.passages[row], float(score)) for row, score in zip(rows[q], scores[q], strict=True) if row >= 0]
+            [
+                (self.passages[self.headed[row, 0]], float(score))
+                for row, score in zip(rows[q], scores[q], strict=True)
+                if row >= 0
+            ]
             for q in range(len(rows))
         ]
+
+
+def question_rows(records: Iterable[Record]) -> tuple[tuple[Record, str], ...]:
+    """Every question with its record, in the records' order."""
+    return tuple((record, question) for record in records for question in record.questions)
+
+
+def headed_rows(passages: Sequence[Passage], questions: Sequence[tuple[Record, str]]) -> np.ndarray:
+    """(passage row, question row) of each passage under each question of its record; shape (vectors, 2)."""
+    rows_of: dict[str, list[int]] = {}
+    for row, (record, _) in enumerate(questions):
+        rows_of.setdefault(record.id, []).append(row)
+    pairs = [(row, question) for row, passage in enumerate(passages) for question in rows_of[passage.record_id]]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
 @contextlib.contextmanager
@@ -115,10 +194,18 @@ def write_build(
     csv_path: Path,
     passages: list[Passage],
     vectors: np.ndarray,
+    question_vectors: np.ndarray,
+    ranking: bytes,
     embedder: str,
+    adapter: str,
     settings: dict[str, Any],
 ) -> Path:
     """Write a complete build below `folder` and return its path; nothing is published yet.
+
+    Args:
+        vectors: of each passage under each question, in the order of `headed_rows`.
+        question_vectors: of each question, in the order of `question_rows`.
+        ranking: the content of a ranking file.
 
     Raises:
         OSError: the disk is full; what was published before is untouched.
@@ -128,6 +215,12 @@ def write_build(
         pq.write_table(_records_table(corpus.records), partial / "records.parquet")
         pq.write_table(_passages_table(passages), partial / "passages.parquet")
         (partial / "vectors.faiss").write_bytes(pack_vectors(vectors))
+        (partial / "questions.faiss").write_bytes(pack_vectors(question_vectors))
+        (partial / "ranking.json").write_bytes(ranking)
+        documents = [f"{question}\n{record.answer}" for record, question in question_rows(corpus.records)]
+        LexicalIndex.make(documents).save(partial / "lexical")
+        words = lexical.vocabulary(documents)
+        pq.write_table(pa.table({"word": list(words), "count": list(words.values())}), partial / "words.parquet")
         manifest = Manifest(
             schema=SCHEMA_VERSION,
             csv=corpus.name,
@@ -139,6 +232,7 @@ def write_build(
             refused=corpus.refused_by_reason,
             passages=len(passages),
             embedder=embedder,
+            adapter=adapter,
             dimension=int(vectors.shape[1]),
             settings=settings,
             files={
@@ -212,12 +306,33 @@ def open_build(build: Path) -> Index:
         for row in pq.read_table(pa.BufferReader(contents["passages.parquet"])).to_pylist()
     )
     vectors = unpack_vectors(contents["vectors.faiss"])
-    if vectors.ntotal != len(passages) or vectors.d != manifest.dimension:
-        raise IndexFolderError(
-            f"{build} holds {vectors.ntotal} vectors of {vectors.d} for {len(passages)} passages of "
-            f"{manifest.dimension}; {_rebuild(folder)}"
-        )
-    return Index(manifest, folder, records, passages, vectors)
+    question_vectors = unpack_vectors(contents["questions.faiss"])
+    words = pq.read_table(pa.BufferReader(contents["words.parquet"])).to_pydict()
+    index = Index(
+        manifest,
+        folder,
+        records,
+        passages,
+        vectors,
+        question_vectors,
+        LexicalIndex.load(build / "lexical"),
+        dict(zip(words["word"], words["count"], strict=True)),
+        _ranking(contents["ranking.json"], build),
+    )
+    for found, expected in ((vectors, len(index.headed)), (question_vectors, len(index.questions))):
+        if found.ntotal != expected or found.d != manifest.dimension:
+            raise IndexFolderError(
+                f"{build} holds {found.ntotal} vectors of {found.d} where {expected} of {manifest.dimension} are due; "
+                f"{_rebuild(folder)}"
+            )
+    return index
+
+
+def _ranking(content: bytes, build: Path) -> Ranking:
+    try:
+        return read_ranking(content, str(build / "ranking.json"))
+    except DataError as error:
+        raise IndexFolderError(f"{error}; {_rebuild(build.parent.parent)}") from error
 
 
 def check_build(build: Path) -> Manifest:

@@ -10,7 +10,11 @@ Verdict = Literal["supported", "weak", "unsupported"]
 
 @dataclass(frozen=True)
 class Hit:
-    """A passage found for a query, with every score it got on the way."""
+    """A passage found for a query, with every score and rank it got on the way.
+
+    `scores` and `ranks` are by stage: `headed`, `question`, `lexical`, `reranked`; a stage that did not find it has no
+    rank. `score` is the fused one, between 0 and 1: 1 is first in every stage.
+    """
 
     passage_id: str
     record_id: str
@@ -20,14 +24,15 @@ class Hit:
     source: str
     url: str
     score: float
-    scores: dict[str, float]
+    scores: dict[str, float] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Evidence(Hit):
     """A hit that was put in front of the model as number `n`; `text` is what the model was shown of it."""
 
-    n: int
+    n: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Dropped:
     reason: str
     question: str
     score: float
+    scores: dict[str, float] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,8 +92,14 @@ class Answer:
 
     question: str
     search_query: str
+    notes: tuple[str, ...] = ()
+    """What the search changed in the question: a follow-up completed, a word corrected."""
     text: str = ""
     abstained: bool = False
+    answerable: float = 1.0
+    """Probability, before anything was generated, that the file holds an answer."""
+    closest: tuple[str, ...] = ()
+    """Questions that the file does hold, where it holds no answer to this one."""
     finished: bool = False
     ahead: int = 0
     """Questions that the model answers before this one, as long as it waits for its turn."""

@@ -26,20 +26,28 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
     parser.add_argument("--k", type=int, metavar="N", help="passages put in front of the model (default: 3)")
+    parser.add_argument("--adapter", metavar="NAME", help="adapter that the index was built for; '' for none")
+    parser.add_argument("--source", metavar="S", help="only records of this source, where the CSV has the column")
+    parser.add_argument("--type", metavar="T", help="only records of this question_type, where the CSV has the column")
+    parser.add_argument("--follow", action="store_true", help="each question may follow up on the one before it")
     parser.add_argument("--json", action="store_true", help="print one answer a line, as JSON, with all it rests on")
     arguments = parser.parse_args(argv)
-    settings = load({"index.dir": arguments.index, "rag.k": arguments.k})
+    settings = load({"index.dir": arguments.index, "rag.k": arguments.k, "index.adapter": arguments.adapter})
     questions = [*arguments.question, *(_lines(arguments.file) if arguments.file else [])]
     if not questions:
         parser.error("no question; give one in quotes, or --file F")
 
-    from rag.chain import open_chain
+    from rag.chain import Asked, open_chain
 
     chain = open_chain(settings, say=lambda line: print(line, file=sys.stderr, flush=True))
+    filters = {"source": arguments.source, "question_type": arguments.type}
+    wanted = {name: value for name, value in filters.items() if value}
+    searched: list[str] = []
     failed = 0
     for question in questions:
         try:
-            answer = chain.invoke(question)
+            answer = chain.invoke(Asked(question, tuple(searched) if arguments.follow else (), wanted))
+            searched.append(answer.search_query)
         except QuestionError as error:  # one bad question does not take the others with it
             print(f"error: {error} (found: {question[:60]!r})", file=sys.stderr)
             failed += 1
@@ -64,7 +72,12 @@ def _lines(file: Path) -> list[str]:
 def _lines_of(answer: Answer, colour: bool) -> Iterator[str]:
     """The answer for a reader: its text, then each cited passage with the supporting words marked."""
     yield f"\n{answer.question}\n"
+    for note in answer.notes:
+        yield f"({note})"
     yield answer.text
+    if answer.closest:
+        yield "The closest questions that it does answer:"
+        yield from (f"  - {question}" for question in answer.closest)
     for sentence in answer.sentences:
         if sentence.verdict != "supported":
             yield f"  ({sentence.verdict}: {sentence.text})"

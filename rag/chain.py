@@ -3,7 +3,8 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -15,17 +16,29 @@ from core.sentences import ends_whole
 from core.settings import Settings
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, Source, fit, messages
-from index.embedding import load_embedder
+from index.embedding import adapter_identity, load_embedder, load_question_embedder
 from index.store import open_index, published_build
 from rag.answer import Answer, Dropped, Evidence, Timings
 from rag.citations import Draft, Verifier, content_words, read_markers
+from rag.rerank import Reranker
 from rag.retriever import IndexRetriever, Retrieval
 
 NOT_FOUND = "The file holds no answer to this question."
 """The text of an answer that abstains."""
 
 
-def open_chain(settings: Settings, say: Say = silent) -> Runnable[str, Answer]:
+@dataclass(frozen=True)
+class Asked:
+    """A question with what the search should know beside it."""
+
+    question: str
+    history: tuple[str, ...] = ()
+    """What was searched before in this conversation (`Answer.search_query`), oldest first."""
+    filters: Mapping[str, str] = field(default_factory=dict)
+    """Column -> value that the records must have."""
+
+
+def open_chain(settings: Settings, say: Say = silent) -> Runnable[str | Asked, Answer]:
     """Open the index, load the models, and join them to a chain.
 
     Raises:
@@ -38,7 +51,15 @@ def open_chain(settings: Settings, say: Say = silent) -> Runnable[str, Answer]:
 def open_retriever(settings: Settings, say: Say = silent) -> IndexRetriever:
     """Open the published index and the embedder it was made with; raises as `open_chain` does."""
     index = open_index(Path(settings.index.dir))
-    return IndexRetriever(index=index, embedder=load_embedder(settings.index, say), settings=settings.rag)
+    passages = load_embedder(settings.index, say)
+    return IndexRetriever(
+        index=index,
+        embedder=load_question_embedder(settings.index, passages, say),
+        passage_embedder=passages,
+        adapter=adapter_identity(settings.index),
+        reranker=Reranker.load(settings.rag.reranker) if settings.rag.reranker else None,
+        settings=settings.rag,
+    )
 
 
 def open_llm(settings: Settings, say: Say = silent) -> QwenChat:
@@ -55,8 +76,8 @@ def published(settings: Settings) -> str:
     return published_build(Path(settings.index.dir)).name
 
 
-def answer_chain(retriever: IndexRetriever, llm: QwenChat, context_tokens: int = 2048) -> Runnable[str, Answer]:
-    """A chain from a question to its `Answer`.
+def answer_chain(retriever: IndexRetriever, llm: QwenChat, context_tokens: int = 2048) -> Runnable[str | Asked, Answer]:
+    """A chain from a question, alone or as `Asked`, to its `Answer`.
 
     `invoke` returns the finished answer. `stream` yields snapshots: the first as soon as the search is done, then one
     with every piece of text; sentences are verified as they end. Closing the stream stops the model.
@@ -66,9 +87,10 @@ def answer_chain(retriever: IndexRetriever, llm: QwenChat, context_tokens: int =
         EngineError: the model broke off.
     """
 
-    def retrieve(question: str) -> tuple[Retrieval, float]:
+    def retrieve(question: str | Asked) -> tuple[Retrieval, float]:
         started = time.perf_counter()
-        return retriever.search(question), started
+        asked = Asked(question) if isinstance(question, str) else question
+        return retriever.search(asked.question, asked.history, asked.filters), started
 
     def write(found: Iterator[tuple[Retrieval, float]]) -> Iterator[Answer]:
         for retrieval, started in found:
@@ -86,6 +108,9 @@ def _write(
     answer = Answer(
         question=retrieval.question,
         search_query=retrieval.search_query,
+        notes=retrieval.query.notes,
+        answerable=retrieval.answerable,
+        closest=retrieval.closest,
         evidence=evidence,
         dropped=dropped,
         model=llm.engine.identity,
@@ -94,9 +119,13 @@ def _write(
             "csv": manifest.csv,
             "csv_sha256": manifest.csv_sha256,
             "embedder": manifest.embedder,
+            "adapter": manifest.adapter,
         },
         timings=Timings(search_s=search_s, total_s=search_s),
     )
+    if retrieval.query.reply:
+        yield dataclasses.replace(answer, text=retrieval.query.reply, finished=True)
+        return
     if not evidence:
         yield dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True)
         return
@@ -151,7 +180,8 @@ def _evidence(
     fitted = fit(question, sources, llm.get_num_tokens_from_messages, budget, relevance)
     for hit, source in zip(retrieval.hits, fitted, strict=True):
         if source is None:
-            dropped.append(Dropped(hit.passage_id, "no room in the context", hit.question, hit.score))
+            reason = "no room in the context"
+            dropped.append(Dropped(hit.passage_id, reason, hit.question, hit.score, hit.scores, hit.ranks))
         else:
             evidence.append(Evidence(**{**vars(hit), "text": source.text}, n=len(evidence) + 1))
     return tuple(evidence), tuple(dropped)

@@ -45,7 +45,7 @@ function sourceCard(source) {
     children: [
       element("span", { className: "n", text: `[${source.n}]` }),
       element("span", { className: "title", text: source.question }),
-      element("span", { className: "score", text: source.score, title: "cosine similarity to the question" }),
+      element("span", { className: "score", text: source.score, title: "1 is first in every stage of the search" }),
     ],
   });
   const details = element("details", {
@@ -108,11 +108,16 @@ export default function (component) {
   const pick = (sources) => sources.map((source) => cards.get(source.n));
   const verdicts = new Set(data.pieces.map((piece) => piece.verdict));
 
-  root.replaceChildren(answerText(data, cards));
+  const notes = data.notes.map((text) => element("p", { className: "note", text: `(${text})` }));
+  root.replaceChildren(...notes, answerText(data, cards));
   for (const verdict of ["weak", "unsupported"]) {
     if (!verdicts.has(verdict)) continue;
     const sample = element("span", { text: "Underlined like this", className: verdict });
     root.append(element("p", { className: "note", children: [sample, `: ${MEANING[verdict]}`] }));
+  }
+  if (data.closest.length) {
+    root.append(element("div", { className: "group", text: "Questions that the file does answer" }));
+    root.append(element("ul", { className: "closest", children: data.closest.map((text) => element("li", { text })) }));
   }
   if (data.stopped) root.append(element("p", { className: "note", text: "You stopped this answer." }));
   if (data.cited.length) root.append(element("div", { className: "group", text: "Sources" }), ...pick(data.cited));

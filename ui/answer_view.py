@@ -30,6 +30,8 @@ def view(answer: Answer) -> dict[str, Any]:
     return {
         "pieces": _pieces(answer),
         "abstained": answer.abstained,
+        "notes": list(answer.notes),
+        "closest": list(answer.closest),
         "stopped": not answer.finished,
         "cited": [_source(item, answer) for item in answer.evidence if item.n in cited],
         "others": [_source(item, answer) for item in answer.evidence if item.n not in cited],

@@ -11,7 +11,7 @@ import streamlit as st
 from core.errors import CiteWellError
 from core.settings import Settings, load
 from rag.answer import Answer
-from rag.chain import answer_chain, open_llm, open_retriever, published
+from rag.chain import Asked, answer_chain, open_llm, open_retriever, published
 from rag.retriever import IndexRetriever
 from ui.answer_view import show_answer
 
@@ -85,7 +85,8 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings) -> None:
             st.caption("Searching the file and reading what it says …")
         chain = answer_chain(retriever, _llm(), settings.generator.context_tokens)
         try:
-            with contextlib.closing(chain.stream(question)) as snapshots:  # type: ignore[type-var]
+            asked = Asked(question, _searched(st.session_state.turns[:-1]))
+            with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
                 for turn.answer in snapshots:
                     if turn.answer.ahead:
                         area.caption(_place(turn.answer.ahead))
@@ -97,6 +98,11 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings) -> None:
             log.exception("answering failed")
             turn.error = "Something went wrong while answering. The terminal that runs CiteWell shows what; ask again."
     st.rerun()
+
+
+def _searched(turns: list[Turn]) -> tuple[str, ...]:
+    """What was searched before in this conversation: a follow-up is read with it."""
+    return tuple(turn.answer.search_query for turn in turns if turn.answer is not None and turn.answer.evidence)
 
 
 def _place(ahead: int) -> str:

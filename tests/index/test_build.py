@@ -49,16 +49,20 @@ def test_only_what_changed_is_embedded_again(
     lines: list[str] = []
     write_csv(csv_file, [new_answer, ROWS[3], new_question, ROWS[2]], HEADER)  # and in another order
     assert build(small_index, say=lines.append)
-    assert embedded == [f"{new_answer[0]}\n{new_answer[1]}", f"{new_question[0]}\n{new_question[1]}"]
-    assert any(line.split() == ["of", "them", "unchanged", "2"] for line in lines)
+    assert embedded == [
+        f"{new_answer[0]}\n{new_answer[1]}",
+        f"{new_question[0]}\n{new_question[1]}",
+        new_question[0],  # the question alone, for the search among questions
+    ]
+    assert any(line.split() == ["of", "these", "unchanged", "2"] for line in lines)
     after = open_index(Path(small_index.dir))
     for index in (before, after):
-        texts = [headed_text(index.records[passage.record_id], passage) for passage in index.passages]
+        texts = [headed_text(index.records[passage.record_id].question, passage) for passage in index.passages]
         assert np.allclose(index.all_vectors(), WordEmbedder().embed(texts), atol=1e-3)
 
     embedded.clear()
     assert build(small_index, force=True)
-    assert len(embedded) == len(ROWS)  # --force takes nothing over
+    assert len(embedded) == 2 * len(ROWS)  # passages and questions; --force takes nothing over
 
     embedded.clear()
     assert build(dataclasses.replace(small_index, passage_tokens=10))
@@ -87,7 +91,7 @@ def test_the_table_at_the_end_counts_every_row(tmp_path: Path, word_embedder: Wo
     assert figures["rows merged into them"] == "1"
     assert figures["refused, no answer"] == "1"
     assert figures["passages"] == "2"
-    assert figures["of them unchanged"] == "0"
+    assert figures["of these unchanged"] == "0"
     assert {"seconds", "embedded per second", "bytes"} <= figures.keys()
     assert json.loads(report.read_text()) == {"line": 4, "reason": "no answer"}
     assert "  line 4 left out: no answer" in lines

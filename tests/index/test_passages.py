@@ -20,7 +20,7 @@ def test_whole_sentences_are_packed_up_to_the_limit() -> None:
     passages = split("One two three. Four five. Six seven eight nine.", 8)
     assert [passage.text for passage in passages] == ["One two three. Four five.", "Six seven eight nine."]
     assert [passage.id for passage in passages] == ["id-0", "id-1"]
-    assert headed_text(Record("id", ("Q?", "R?"), ""), passages[0]) == "Q?\nOne two three. Four five."
+    assert headed_text("Q?", passages[0]) == "Q?\nOne two three. Four five."
 
 
 def test_a_sentence_over_the_limit_is_cut_between_tokens() -> None:

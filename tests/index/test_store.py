@@ -32,7 +32,7 @@ def test_a_flipped_byte_is_found_and_the_file_named(small_index: IndexSettings, 
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    for use in (lambda: open_index(Path(small_index.dir)), lambda: check_build(file.parent)):
+    for use in (lambda: open_index(Path(small_index.dir)), lambda: check_build(published_build(Path(small_index.dir)))):
         with pytest.raises(IndexFolderError, match=rf"{name} is damaged: SHA-256 .*; build it: python -m index\.build"):
             use()
 
@@ -51,7 +51,7 @@ def test_a_truncated_or_missing_file_is_named(small_index: IndexSettings, name: 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 0}, "has schema version 0, this CiteWell reads 1; build it: python -m index.build --index"),
+        ({"schema": 1}, "has schema version 1, this CiteWell reads 2; build it: python -m index.build --index"),
         ({"files": {}}, "is damaged .its list of files is not complete"),
         ({"surprise": 1}, "is damaged"),
         (None, r"manifest\.json is damaged"),

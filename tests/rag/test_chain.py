@@ -49,7 +49,7 @@ def test_an_answer_carries_all_it_rests_on(retriever: IndexRetriever) -> None:
         "dropped",
         "prompt",
     } <= fields.keys()
-    assert {"n", "passage_id", "record_id", "question", "text", "source", "url", "score", "scores"} == fields[
+    assert {"n", "passage_id", "record_id", "question", "text", "source", "url", "score", "scores", "ranks"} == fields[
         "evidence"
     ][0].keys()
     citation = fields["sentences"][0]["citations"][0]

@@ -15,7 +15,9 @@ def test_hits_carry_their_scores_and_dropped_ones_the_reason(retriever: IndexRet
     assert found.search_query == "what is measles disease"
     assert found.hits[0].question == "What is measles?"
     assert found.hits[0].source == "fever"
-    assert found.hits[0].scores == {"dense": found.hits[0].score}
+    assert found.hits[0].ranks == {"headed": 1, "question": 1, "lexical": 1}
+    assert set(found.hits[0].scores) == {"headed", "question", "lexical"}
+    assert found.hits[0].score == pytest.approx(1)
     assert [hit.score for hit in found.hits] == sorted((hit.score for hit in found.hits), reverse=True)
     assert len(found.hits) + len(found.dropped) == 4
     assert {hit.passage_id for hit in found.hits}.isdisjoint(drop.passage_id for drop in found.dropped)

@@ -75,7 +75,7 @@ def test_whoever_waits_sees_the_place_in_the_queue(app: AppTest, monkeypatch: py
     assert app.session_state.turns[0].answer.finished
 
 
-def _broken(self: IndexRetriever, question: str) -> None:
+def _broken(self: IndexRetriever, *_: object) -> None:
     raise EngineError("the engine is away; start it")
 
 

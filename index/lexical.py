@@ -1,0 +1,79 @@
+"""BM25 over questions and answers: words as a search of a library's catalogue sees them, and bm25s under it."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import bm25s
+import numpy as np
+import Stemmer
+
+FILES = ("data.csc.index.npy", "indices.csc.index.npy", "indptr.csc.index.npy", "params.index.json", "vocab.index.json")
+"""What bm25s writes."""
+STOP_WORDS = frozenset(
+    """
+    a about am an and any are as at be been being but by can could did do does for from had has have he her him his how
+    i if in into is it its me my no not of on or our she should so some that the their them there these they this those
+    to us was we were what when where which who whom whose why will with would you your
+    """.split()
+)
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_stem = Stemmer.Stemmer("english").stemWords
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in lower case, without a possessive 's."""
+    return [word.replace("’", "'").removesuffix("'s") for word in _WORD.findall(text.casefold())]
+
+
+def terms(text: str) -> list[str]:
+    """The stems (Porter 2, English) of a text's words that are no stop words."""
+    return _stem([word for word in words(text) if word not in STOP_WORDS])
+
+
+class LexicalIndex:
+    """BM25 (k1 1.2, b 0.75, Lucene's form) over the documents it was made from, which are known by their row."""
+
+    def __init__(self, model: bm25s.BM25) -> None:
+        self._model = model
+        self._counts = np.diff(model.scores["indptr"])  # of each term, the documents that hold it
+
+    @classmethod
+    def make(cls, documents: Iterable[str]) -> "LexicalIndex":
+        model = bm25s.BM25(k1=1.2, b=0.75, method="lucene")
+        model.index([terms(document) for document in documents], show_progress=False)
+        return cls(model)
+
+    @classmethod
+    def load(cls, folder: Path) -> "LexicalIndex":
+        """Load what `save` wrote; the files' hashes are the caller's to check."""
+        return cls(bm25s.BM25.load(folder))
+
+    def save(self, folder: Path) -> None:
+        self._model.save(folder, show_progress=False)
+
+    def __len__(self) -> int:
+        return int(self._model.scores["num_docs"])
+
+    def scores(self, query_terms: Sequence[str]) -> np.ndarray:
+        """BM25 of every document, shape (documents,); a term that no document holds counts nothing."""
+        known = [self._model.vocab_dict[term] for term in query_terms if term in self._model.vocab_dict]
+        if not known:
+            return np.zeros(len(self), dtype=np.float32)
+        return self._model.get_scores_from_ids(known)
+
+    def weight(self, term: str) -> float:
+        """How telling a term is: its inverse document frequency, largest for one that no document holds."""
+        row = self._model.vocab_dict.get(term)
+        count = 0 if row is None or row >= len(self._counts) else int(self._counts[row])
+        return float(np.log(1 + (len(self) - count + 0.5) / (count + 0.5)))
+
+    def knows(self, term: str) -> bool:
+        return term in self._model.vocab_dict
+
+
+def vocabulary(texts: Iterable[str], least: int = 2) -> dict[str, int]:
+    """The words of three letters or more that stand at least `least` times in the texts, with their counts."""
+    counts = Counter(word for text in texts for word in words(text) if len(word) > 2 and word.isalpha())
+    return {word: count for word, count in counts.items() if count >= least}

@@ -1,0 +1,82 @@
+"""How an index ranks and when it has no answer: numbers fitted on questions, recorded with the index.
+
+`index/ranking.json` holds those fitted on the project's own development questions; `python -m rag.evaluate fit` fits
+others, which `index.build` takes up with the setting `index.ranking`.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import DataError
+
+DEFAULT = Path(__file__).with_name("ranking.json")
+STAGES = ("headed", "question", "lexical")
+"""Dense over passages under their questions, dense over questions alone, BM25 over question and answer."""
+
+
+@dataclass(frozen=True)
+class Answerability:
+    """Logistic regression over a search's signals: the probability that the file holds an answer."""
+
+    signals: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    coefficients: tuple[float, ...]
+    intercept: float
+    threshold: float
+    """Probability below which to abstain."""
+    risk: float
+    """Share of the questions answered at this threshold that the file could not answer, where it was fitted."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Weights of reciprocal rank fusion (Cormack et al. 2009) for each stage, and the answerability model."""
+
+    weights: dict[str, float]
+    rrf_k: float
+    """Cormack's constant: how fast a rank's worth falls."""
+    answerability: Answerability
+    fitted_on: str
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+
+
+def read_ranking(content: bytes, name: str) -> Ranking:
+    """Parse and check a ranking file's content; `name` is for the error.
+
+    Raises:
+        DataError: it is not whole.
+    """
+    try:
+        values = json.loads(content)
+        fitted = values.pop("answerability")
+        lists = {key: tuple(value) for key, value in fitted.items() if isinstance(value, list)}
+        ranking = Ranking(**values, answerability=Answerability(**{**fitted, **lists}))
+        model = ranking.answerability
+        if set(ranking.weights) != set(STAGES) or not all(weight >= 0 for weight in ranking.weights.values()):
+            raise ValueError(f"expected a weight for each of {', '.join(STAGES)}")
+        if len({len(model.signals), len(model.mean), len(model.scale), len(model.coefficients)}) != 1:
+            raise ValueError("its signals and coefficients differ in number")
+        return ranking
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{name} is no ranking file ({error}); fit one: python -m rag.evaluate fit --to {name}"
+        ) from error
+
+
+def find_ranking(name: str) -> bytes:
+    """The content of the ranking file that the setting names: `default`, or a path.
+
+    Raises:
+        DataError: it is missing or not whole.
+    """
+    path = DEFAULT if name == "default" else Path(name)
+    if not path.is_file():
+        raise DataError(f"no ranking at {path}; fit one: python -m rag.evaluate fit --to {path}")
+    content = path.read_bytes()
+    read_ranking(content, str(path))
+    return content

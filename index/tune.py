@@ -1,0 +1,212 @@
+"""Tune the question encoder to a CSV: a low-rank adapter of some megabytes that index and search use by its name.
+
+python -m index.tune --csv my.csv --to artifacts/adapters/mine
+python -m index.tune --csv my.csv --to artifacts/adapters/mine --asked artifacts/asked.jsonl --resume
+python -m index.build --csv my.csv --adapter artifacts/adapters/mine
+
+Questions are made from the records by rules, as people ask them; --asked adds those of `python -m rag.rewrite`. Nothing
+of the topics of the held-out questions is trained on, so that they can judge the result: `python -m rag.evaluate`.
+"""
+
+import argparse
+import dataclasses
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from core.errors import DataError, run_command
+from core.files import new_folder, write_atomic
+from core.progress import Say, silent
+from core.settings import IndexSettings, load
+from index.build import build
+from index.embedding import ADAPTER_FACTS, ADAPTER_WEIGHTS, find_weights, load_embedder
+from index.lay import LayQuestion
+from index.store import open_index
+
+LEAST_QUESTIONS = 200
+"""Fewer to train on teach nothing that holds beyond them."""
+
+
+def tune(
+    settings: IndexSettings,
+    to: Path,
+    recipe: dict[str, Any],
+    *,
+    asked: Path | None = None,
+    held_out: tuple[Path, ...] = (),
+    resume: bool = False,
+    say: Say = silent,
+) -> dict[str, Any]:
+    """Train an adapter on the CSV that the settings name and write it to the folder `to`; returns its facts.
+
+    The index of the CSV is built first if it does not stand. Checkpoints are kept in `to`.run until the adapter is
+    whole; `resume` goes on from the last one.
+
+    Raises:
+        DataError: too few questions; a file of questions that cannot be read; another run's checkpoints.
+    """
+    from index.embedder_torch import TorchEmbedder
+    from index.tuning import Corpus, Recipe, held_out_records, split_questions, train
+
+    build(settings, say=say)
+    index = open_index(Path(settings.dir))
+    embedder = load_embedder(settings, say)
+    trained = Recipe(**recipe)
+    out = held_out_records(index, _judged_records(held_out))
+    split = split_questions(index, embedder, _asked(asked), out, trained)
+    say(
+        f"{len(split.train):,} questions to train on, {len(split.development):,} of other topics to look at; "
+        f"{split.strayed:,} left out as they do not lead back to their record; {len(out):,} records held out"
+    )
+    if len(split.train) < LEAST_QUESTIONS:
+        raise DataError(
+            f"{settings.csv} gives {len(split.train)} questions to train on, at least {LEAST_QUESTIONS} are needed; "
+            "search it as it is: the untuned embedder needs no training"
+        )
+    weights = find_weights(settings.embedder)
+    facts: dict[str, Any] = {
+        "base": weights.label,
+        "base_sha256": weights.sha256,
+        "csv": index.manifest.csv,
+        "csv_sha256": index.manifest.csv_sha256,
+        "questions_sha256": split.sha256,
+        "trained_on": len(split.train),
+        "development": len(split.development),
+        "held_out_records": len(out),
+        "recipe": dataclasses.asdict(trained),
+    }
+    run = to.with_name(to.name + ".run")
+    _begin(run, facts, resume)
+    model = TorchEmbedder(weights).model
+    untuned = embedder.embed([item.question for item in split.train])
+    started = time.perf_counter()
+    log = train(model, Corpus(index, out), split, untuned, trained, run, resume=resume)
+    facts["minutes"] = round((time.perf_counter() - started) / 60, 1)
+    facts["log"] = log
+    if to.exists():
+        shutil.rmtree(to)
+    with new_folder(to) as folder:
+        transformer: Any = model[0]
+        transformer.auto_model.save_pretrained(str(folder))
+        _scale(folder / ADAPTER_WEIGHTS, trained.scale)
+        write_atomic(folder / ADAPTER_FACTS, json.dumps(facts, indent=1) + "\n")
+        _draw(log, folder / "curve.png")
+    shutil.rmtree(run, ignore_errors=True)
+    return facts
+
+
+def _judged_records(files: tuple[Path, ...]) -> set[str]:
+    """Ids of the records that the questions of these files are judged by."""
+    try:
+        lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return {record for line in lines for record in json.loads(line).get("relevant", {})}
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"cannot read held-out questions ({error}); expected JSONL with question and relevant"
+        ) from error
+
+
+def _asked(path: Path | None) -> list[LayQuestion]:
+    if path is None:
+        return []
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [LayQuestion(str(row["record_id"]), str(row["question"]), "asked") for row in rows if row["question"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"cannot read questions from {path} ({error}); make them: python -m rag.rewrite --csv F --to {path}"
+        ) from error
+
+
+def _begin(run: Path, facts: dict[str, Any], resume: bool) -> None:
+    """Make the run folder, or check that the one that stands is of the very same training."""
+    path = run / "run.json"
+    if not resume:
+        shutil.rmtree(run, ignore_errors=True)
+        run.mkdir(parents=True)
+        write_atomic(path, json.dumps(facts, indent=1) + "\n")
+        return
+    if not path.is_file() or not list(run.glob("checkpoint-*")):
+        raise DataError(f"no checkpoint in {run} to go on from; start anew: leave out --resume")
+    before = json.loads(path.read_text(encoding="utf-8"))
+    if changed := [key for key, value in facts.items() if before.get(key) != value]:
+        raise DataError(
+            f"{run} was trained with other {', '.join(changed)} (now {facts[changed[0]]!r}, "
+            f"then {before.get(changed[0])!r}); start anew: leave out --resume"
+        )
+
+
+def _scale(path: Path, share: float) -> None:
+    """Keep a share of the change: the update is B·A, so scaling B averages the weights with the original's."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(path)
+    scaled = {name: value * share if ".lora_B." in name else value for name, value in tensors.items()}
+    save_file({name: value.to(torch.float16).contiguous() for name, value in scaled.items()}, path)
+
+
+def _draw(log: list[dict[str, Any]], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    from index.tuning import DEVELOPMENT
+
+    chart, (losses, ranks) = pyplot.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    for axes, name, title in ((losses, "loss", "Loss"), (ranks, DEVELOPMENT, "Mean reciprocal rank, other topics")):
+        points = [(entry["step"], entry[name]) for entry in log if name in entry]
+        axes.plot([step for step, _ in points], [value for _, value in points], color="#0b6e63")
+        axes.set(title=title, xlabel="step")
+    chart.savefig(path, dpi=110)
+    pyplot.close(chart)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m index.tune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--csv", metavar="F", help="the CSV to tune to (default: data/health_qa.csv)")
+    parser.add_argument("--index", metavar="DIR", help="its index folder (default: artifacts/index)")
+    parser.add_argument("--to", metavar="DIR", type=Path, required=True, help="the adapter folder to write")
+    parser.add_argument("--asked", metavar="F", type=Path, help="more questions, of python -m rag.rewrite")
+    parser.add_argument(
+        "--held-out",
+        metavar="F",
+        type=Path,
+        nargs="*",
+        default=[Path("data/dev/medquad.jsonl"), Path("data/dev/health_qa.jsonl")],
+        help="questions whose topics must stay unseen (default: those of data/dev)",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    recipe = parser.add_argument_group("the recipe")
+    recipe.add_argument("--rank", type=int, default=16, help="of the low-rank update (default: 16)")
+    recipe.add_argument("--learning-rate", type=float, default=2e-4, help="(default: 0.0002)")
+    recipe.add_argument("--epochs", type=float, default=1.0, help="(default: 1)")
+    recipe.add_argument("--batch-size", type=int, default=64, help="(default: 64)")
+    recipe.add_argument("--questions-per-record", type=int, default=3, help="(default: 3)")
+    recipe.add_argument("--scale", type=float, default=0.5, help="share of the change that is kept (default: 0.5)")
+    recipe.add_argument("--seed", type=int, default=0, help="(default: 0)")
+    arguments = parser.parse_args(argv)
+    settings = load({"index.csv": arguments.csv, "index.dir": arguments.index, "index.adapter": ""}).index
+    names = ("rank", "learning_rate", "epochs", "batch_size", "questions_per_record", "scale", "seed")
+    facts = tune(
+        settings,
+        arguments.to,
+        {name: getattr(arguments, name) for name in names},
+        asked=arguments.asked,
+        held_out=tuple(arguments.held_out),
+        resume=arguments.resume,
+        say=lambda line: print(line, flush=True),
+    )
+    print(f"{arguments.to} is written after {facts['minutes']} minutes; take it up:")
+    print(f"python -m index.build --csv {settings.csv} --adapter {arguments.to}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,426 @@
+"""Measure the search, and whether it knows when there is no answer.
+
+python -m rag.evaluate retrieval --beir DIR
+python -m rag.evaluate retrieval --questions data/dev/medquad.jsonl --index artifacts/medquad --plain
+python -m rag.evaluate abstention --questions data/dev/*.jsonl --index artifacts/medquad
+python -m rag.evaluate fit --index artifacts/medquad --to index/ranking.json
+python -m rag.evaluate gate
+
+Intervals are 95 % bootstrap intervals over questions; "against the first" is the mean paired difference.
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import DataError, run_command
+from core.files import write_atomic
+from core.progress import bar
+from core.settings import Settings, load
+from index.build import build
+from rag.answerable import probability
+from rag.chain import open_retriever
+from rag.evaluation import (
+    MAIN,
+    MEASURES,
+    Figure,
+    Judged,
+    Run,
+    as_run,
+    figure,
+    find_all,
+    measured,
+    read_beir,
+    read_development,
+    read_jsonl,
+    stage_rows,
+)
+from rag.fitting import Searched, fit_answerability, fit_fusion, out_of_fold, risk_coverage
+from rag.retriever import IndexRetriever
+
+STAGES = ("lexical", "question", "headed", "fused")
+DEVELOPMENT = Path("data/dev")
+FIGURES = DEVELOPMENT / "figures.json"
+FILES = {"health_qa": "data/health_qa.csv", "medquad": "artifacts/medquad.csv"}
+"""The files that the development questions are about."""
+
+Table = dict[str, dict[str, Figure]]
+
+
+def retrieval_table(
+    retriever: IndexRetriever, judged: Judged, documents: Sequence[Sequence[str]], plain: np.ndarray | None = None
+) -> tuple[Table, dict[str, Figure]]:
+    """Every measure of every stage, and each stage's difference in nDCG@10 to the first.
+
+    Args:
+        documents: of each question row, the ids of its documents.
+        plain: vectors of the passages without a heading, for the stage "plain"; shape (passages, dimension).
+    """
+    found = find_all(retriever, judged)
+    runs: dict[str, Run] = {}
+    if plain is not None:
+        runs["plain"] = _plain_run(retriever, judged, documents, plain)
+    for stage in STAGES:
+        runs[stage] = as_run(
+            {
+                key: [
+                    document for row in stage_rows(item, stage, retriever.index.headed) for document in documents[row]
+                ]
+                for key, item in found.items()
+            }
+        )
+    if retriever.reranker is not None:
+        runs["reranked"] = _reranked_run(retriever, judged, documents, runs["fused"])
+    values = {stage: measured(judged, run) for stage, run in runs.items()}
+    table = {stage: {name: figure(one) for name, one in by_name.items()} for stage, by_name in values.items()}
+    first, *others = values
+    gains = {stage: figure(values[stage][MAIN] - values[first][MAIN]) for stage in others}
+    return table, gains
+
+
+def _plain_run(retriever: IndexRetriever, judged: Judged, documents: Sequence[Sequence[str]], plain: np.ndarray) -> Run:
+    """Dense search over answers alone, by the embedder of passages: what the other stages are measured against."""
+    index, embedder = retriever.index, retriever.passage_embedder or retriever.embedder
+    rows_of: dict[str, list[int]] = {}
+    for row, (record, _) in enumerate(index.questions):
+        rows_of.setdefault(record.id, []).append(row)
+    queries = embedder.embed(list(judged.questions.values()))
+    ranked = {}
+    for key, vector in zip(judged.questions, queries, strict=True):
+        order = np.argsort(-(plain @ vector))[:300]
+        records = dict.fromkeys(index.passages[row].record_id for row in order)
+        ranked[key] = [document for record in records for row in rows_of[record] for document in documents[row]]
+    return as_run(ranked)
+
+
+def _reranked_run(retriever: IndexRetriever, judged: Judged, documents: Sequence[Sequence[str]], fused: Run) -> Run:
+    """The reranker's order of the first candidates, then the fused one."""
+    row_of = {(record.id, question): row for row, (record, question) in enumerate(retriever.index.questions)}
+    everything = dataclasses.replace(
+        retriever.settings, k=retriever.settings.candidates, abstain=False, min_score=-1.0, rerank_ms=60_000
+    )
+    whole = retriever.model_copy(update={"settings": everything})
+    ranked = {}
+    for key, question in judged.questions.items():
+        rows = [row_of[hit.record_id, hit.question] for hit in whole.search(question).hits]
+        first = [document for row in rows for document in documents[row]]
+        ranked[key] = [*first, *sorted(fused[key], key=lambda document: -fused[key][document])]
+    return as_run(ranked)
+
+
+def plain_vectors(retriever: IndexRetriever, cache: Path) -> np.ndarray:
+    """Vectors of the passages without a heading, made once for an index and kept."""
+    embedder = retriever.passage_embedder or retriever.embedder
+    path = cache / f"plain-{retriever.index.manifest.csv_sha256[:12]}-{embedder.identity.rpartition('@')[2]}.npy"
+    if path.is_file():
+        vectors = np.load(path, allow_pickle=False)
+        if len(vectors) == len(retriever.index.passages):
+            return np.asarray(vectors, dtype=np.float32)
+    texts = [passage.text for passage in retriever.index.passages]
+    with bar("embedding answers alone", len(texts), " passages") as progress:
+        vectors = embedder.embed(texts, progress.update)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, vectors.astype(np.float16))
+    return vectors
+
+
+@dataclasses.dataclass(frozen=True)
+class Abstention:
+    """How well a retriever tells questions that the file can answer from those that it cannot."""
+
+    auroc: float
+    coverage_at_5_percent_risk: float
+    threshold: float
+    answerable: int
+    answerable_refused: int
+    unanswerable: int
+    unanswerable_refused: int
+    by_kind: dict[str, list[int]]
+    """Kind -> refused, all."""
+    curve: dict[str, list[float]]
+
+    @property
+    def refused_wrongly(self) -> float:
+        return self.answerable_refused / max(1, self.answerable)
+
+    @property
+    def refused_rightly(self) -> float:
+        return self.unanswerable_refused / max(1, self.unanswerable)
+
+
+def abstention(retriever: IndexRetriever, rows: Sequence[dict[str, Any]]) -> Abstention:
+    """Judge every row's question with the index's own answerability model."""
+    from sklearn.metrics import roc_auc_score
+
+    model = retriever.index.ranking.answerability
+    with bar("searching", len(rows), " questions") as progress:
+        sure = []
+        for row in rows:
+            sure.append(probability(model, retriever.find(retriever.read(row["question"])).signals))
+            progress.update()
+    sure_of, truth = np.array(sure), np.array([bool(row["answerable"]) for row in rows])
+    if truth.all() or not truth.any():
+        raise DataError("the questions are all answerable, or none is; expected some of each")
+    refused = sure_of < model.threshold
+    by_kind: dict[str, list[int]] = {}
+    for row, is_refused in zip(rows, refused, strict=True):
+        counts = by_kind.setdefault(row.get("kind", "all") if not row["answerable"] else "answerable", [0, 0])
+        counts[0] += int(is_refused)
+        counts[1] += 1
+    curve = risk_coverage(sure_of, truth)
+    return Abstention(
+        float(roc_auc_score(truth, sure_of)),
+        curve.coverage_at(0.05),
+        model.threshold,
+        int(truth.sum()),
+        int((refused & truth).sum()),
+        int((~truth).sum()),
+        int((refused & ~truth).sum()),
+        by_kind,
+        {"coverage": list(curve.coverage), "risk": list(curve.risk)},
+    )
+
+
+def _print_table(name: str, table: Table, gains: dict[str, Figure]) -> None:
+    first = next(iter(table))
+    print(f"\n{name}: {table[first][MAIN].n} questions")
+    print(f"  {'stage':<10}" + "".join(f"{measure:>24}" for measure in MEASURES) + f"{MAIN + ' against ' + first:>32}")
+    for stage, figures in table.items():
+        cells = "".join(f"{f'{value.mean:.3f} ({value.low:.3f}-{value.high:.3f})':>24}" for value in figures.values())
+        gain = gains.get(stage)
+        against = f"{gain.mean:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})" if gain else ""
+        print(f"  {stage:<10}{cells}{against:>32}")
+
+
+def _print_abstention(result: Abstention) -> None:
+    print(f"  AUROC {result.auroc:.3f}; coverage at 5 % risk {result.coverage_at_5_percent_risk:.1%}")
+    print(f"  {'':<16}{'answered':>10}{'refused':>10}")
+    for name, count, refused in (
+        ("answerable", result.answerable, result.answerable_refused),
+        ("unanswerable", result.unanswerable, result.unanswerable_refused),
+    ):
+        print(f"  {name:<16}{count - refused:>10}{refused:>10}   {refused / max(1, count):.1%} refused")
+    for kind, (refused, count) in sorted(result.by_kind.items()):
+        print(f"    {kind:<14}{count - refused:>10}{refused:>10}")
+
+
+def _draw(result: Abstention, path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    chart, axes = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
+    axes.plot(result.curve["coverage"], result.curve["risk"], color="#0b6e63")
+    axes.axhline(0.05, color="#999999", linewidth=0.8, linestyle="--")
+    axes.set(xlabel="share of questions answered", ylabel="of these, not in the file", title="Risk and coverage")
+    axes.set_ylim(bottom=0)
+    chart.savefig(path, dpi=120)
+    pyplot.close(chart)
+
+
+def _as_json(table: Table) -> dict[str, Any]:
+    return {stage: {name: dataclasses.asdict(value) for name, value in row.items()} for stage, row in table.items()}
+
+
+def _retrieval(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.beir:
+        csv_path = Path("artifacts/beir") / arguments.beir.name / "corpus.csv"
+        judged, of_row = read_beir(arguments.beir, arguments.split, csv_path)
+        index = dataclasses.replace(settings.index, csv=str(csv_path), dir=str(csv_path.parent / "index"))
+        build(index, say=print)
+        settings = dataclasses.replace(settings, index=index)
+        retriever = open_retriever(settings)
+        documents = [of_row.get((record.id, question), []) for record, question in retriever.index.questions]
+    else:
+        retriever = open_retriever(settings)
+        judged = read_development(arguments.questions, arguments.part)
+        _check_known(retriever, judged)
+        documents = [[record.id] for record, _ in retriever.index.questions]
+    plain = plain_vectors(retriever, Path(settings.index.cache)) if arguments.plain else None
+    started = time.perf_counter()
+    table, gains = retrieval_table(retriever, judged, documents, plain)
+    adapter = retriever.adapter or "none"
+    _print_table(f"{judged.name} over {retriever.index.manifest.csv}, adapter {adapter}", table, gains)
+    print(f"  {(time.perf_counter() - started) / len(judged.grades) * 1000:.0f} ms a question, all stages measured")
+    result = {"set": judged.name, "adapter": adapter, "stages": _as_json(table)}
+    result["gains"] = {stage: dataclasses.asdict(value) for stage, value in gains.items()}
+    _write(arguments.json or Path("artifacts/evaluation") / f"retrieval-{judged.name.replace(' ', '-')}.json", result)
+    return 0
+
+
+def _check_known(retriever: IndexRetriever, judged: Judged) -> None:
+    records = retriever.index.records
+    known = sum(any(record in records for record in grades) for grades in judged.grades.values())
+    if known < len(judged.grades):
+        manifest = retriever.index.manifest
+        raise DataError(
+            f"{judged.name} asks about records that {manifest.csv} does not hold ({known} of {len(judged.grades)} "
+            "questions have one that it does); name the index of the right file with --index"
+        )
+
+
+def _abstention(arguments: argparse.Namespace, settings: Settings) -> int:
+    retriever = open_retriever(settings)
+    rows = [row for path in arguments.questions for row in read_jsonl(path, "question", "answerable")]
+    rows = _asked_of(rows, retriever, arguments.part)
+    result = abstention(retriever, rows)
+    print(f"\n{len(rows)} questions over {retriever.index.manifest.csv}")
+    _print_abstention(result)
+    target = arguments.json or Path("artifacts/evaluation/abstention.json")
+    _write(target, dataclasses.asdict(result))
+    _draw(result, target.with_suffix(".png"))
+    print(f"  risk and coverage: {target.with_suffix('.png')}")
+    return 0
+
+
+def _asked_of(rows: list[dict[str, Any]], retriever: IndexRetriever, part: str) -> list[dict[str, Any]]:
+    """The rows of this part of the split, without questions that this very file can answer after all."""
+    csv = retriever.index.manifest.csv
+    return [row for row in rows if csv not in row.get("answerable_by", ()) and (not part or row.get("split") == part)]
+
+
+def _fit(arguments: argparse.Namespace, settings: Settings) -> int:
+    retriever = open_retriever(settings)
+    judged = read_development(arguments.questions, "fit")
+    _check_known(retriever, judged)
+    found = find_all(retriever, judged)
+    embedded = retriever.embedder.embed([item.query.searched for item in found.values()])
+    searched = Searched(judged, found, dict(zip(found, embedded, strict=True)))
+    ranking = fit_fusion(retriever.index, searched, retriever.index.ranking)
+    print(f"weights {ranking.weights}, constant {ranking.rrf_k:g}")
+    refit = retriever.model_copy(update={"index": dataclasses.replace(retriever.index, ranking=ranking)})
+    rows = _asked_of(
+        [row for path in (arguments.questions, arguments.unanswerable) for row in read_jsonl(path, "question")],
+        retriever,
+        "fit",
+    )
+    signals = np.stack([refit.find(refit.read(row["question"])).signals for row in rows])
+    truth = np.array([bool(row["answerable"]) for row in rows])
+    answerability = fit_answerability(signals, truth)
+    probabilities = out_of_fold(signals, truth)
+    print(
+        f"threshold {answerability.threshold:.3f}; out of fold it refuses "
+        f"{(probabilities[truth] < answerability.threshold).mean():.1%} of the answerable and "
+        f"{(probabilities[~truth] < answerability.threshold).mean():.1%} of the unanswerable"
+    )
+    for name, value in zip(answerability.signals, answerability.coefficients, strict=True):
+        print(f"  {name:<18}{value:+.2f}")
+    csv = retriever.index.manifest
+    ranking = dataclasses.replace(
+        ranking,
+        answerability=answerability,
+        fitted_on=f"{judged.name}: {len(judged.grades)} questions over {csv.csv} ({csv.csv_sha256[:12]}), "
+        f"{int((~truth).sum())} it cannot answer",
+    )
+    write_atomic(arguments.to, ranking.to_json())
+    print(f"{arguments.to} is written; take it up: python -m index.build --ranking {arguments.to}")
+    return 0
+
+
+def _gate(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Measure the development sets anew and compare with the committed figures; 1 if one fell out of its interval."""
+    figures: dict[str, Figure] = {}
+    for name, csv in FILES.items():
+        if not Path(csv).is_file():
+            print(f"{name}: left out, no {csv} here; fetch it: python -m index.fetch medquad --to {csv}")
+            continue
+        index = dataclasses.replace(settings.index, csv=csv, dir=f"artifacts/{name}")
+        build(index, say=print)
+        retriever = open_retriever(dataclasses.replace(settings, index=index))
+        judged = read_development(DEVELOPMENT / f"{name}.jsonl")
+        table, gains = retrieval_table(retriever, judged, [[record.id] for record, _ in retriever.index.questions])
+        _print_table(name, table, gains)
+        for stage in STAGES:
+            figures[f"{name} {stage} {MAIN}"] = table[stage][MAIN]
+        rows = read_jsonl(DEVELOPMENT / f"{name}.jsonl", "question") + read_jsonl(
+            DEVELOPMENT / "unanswerable.jsonl", "question"
+        )
+        result = abstention(retriever, _asked_of(rows, retriever, ""))
+        _print_abstention(result)
+        answered = np.repeat([1.0, 0.0], [result.answerable - result.answerable_refused, result.answerable_refused])
+        refused = np.repeat(
+            [1.0, 0.0], [result.unanswerable_refused, result.unanswerable - result.unanswerable_refused]
+        )
+        figures[f"{name} answerable answered"] = figure(answered)
+        figures[f"{name} unanswerable refused"] = figure(refused)
+    if arguments.commit:
+        kept = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.is_file() else {}
+        _write(FIGURES, {**kept, **{name: dataclasses.asdict(value) for name, value in figures.items()}})
+        return 0
+    fallen = compare(figures, {name: Figure(**value) for name, value in _committed().items()})
+    for line in fallen:
+        print(f"FELL  {line}")
+    print(f"\n{len(figures)} figures compared with {FIGURES}: {len(fallen)} fell by more than their interval")
+    return 1 if fallen else 0
+
+
+def compare(figures: dict[str, Figure], committed: dict[str, Figure]) -> list[str]:
+    """The figures that are below the interval of the committed ones, each as a line."""
+    return [
+        f"{name}: {value.mean:.3f}, committed {committed[name].mean:.3f} "
+        f"({committed[name].low:.3f}-{committed[name].high:.3f})"
+        for name, value in figures.items()
+        if name in committed and value.mean < committed[name].low - 1e-9
+    ]
+
+
+def _committed() -> dict[str, Any]:
+    if not FIGURES.is_file():
+        raise DataError(f"no figures at {FIGURES}; measure them: python -m rag.evaluate gate --commit")
+    return dict(json.loads(FIGURES.read_text(encoding="utf-8")))
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, json.dumps(content, indent=1) + "\n")
+    print(f"  written: {path}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m rag.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
+    shared.add_argument("--adapter", metavar="NAME", help="adapter of the question embedder; '' for none")
+    shared.add_argument("--json", metavar="F", type=Path, help="where to write the figures")
+    shared.add_argument("--part", default="", metavar="P", help="only the questions of this split: fit or test")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    retrieval = commands.add_parser("retrieval", parents=[shared], help="nDCG, MAP, MRR and recall of every stage")
+    source = retrieval.add_mutually_exclusive_group(required=True)
+    source.add_argument("--beir", metavar="DIR", type=Path, help="corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv")
+    source.add_argument("--questions", metavar="F", type=Path, help="JSONL: question, relevant (record id -> grade)")
+    retrieval.add_argument("--split", default="test", metavar="S", help="which qrels of a BEIR folder (default: test)")
+    retrieval.add_argument("--plain", action="store_true", help="also search answers alone, untuned (embeds them once)")
+    retrieval.add_argument("--reranker", metavar="NAME", help="a cross-encoder by folder or hub id")
+
+    abstain = commands.add_parser("abstention", parents=[shared], help="AUROC, coverage at 5 % risk, confusion table")
+    abstain.add_argument("--questions", metavar="F", type=Path, nargs="+", required=True, help="question, answerable")
+
+    fit = commands.add_parser("fit", parents=[shared], help="fit the fusion's weights and the bar for abstaining")
+    fit.add_argument("--questions", metavar="F", type=Path, default=DEVELOPMENT / "medquad.jsonl")
+    fit.add_argument("--unanswerable", metavar="F", type=Path, default=DEVELOPMENT / "unanswerable.jsonl")
+    fit.add_argument("--to", metavar="F", type=Path, required=True, help="the ranking file to write")
+
+    gate = commands.add_parser("gate", parents=[shared], help="fail where a figure fell below its committed interval")
+    gate.add_argument("--commit", action="store_true", help="write the figures instead of comparing them")
+
+    arguments = parser.parse_args(argv)
+    overrides = {"index.dir": arguments.index, "index.adapter": arguments.adapter}
+    if arguments.command == "retrieval":
+        overrides["rag.reranker"] = arguments.reranker
+    run = {"retrieval": _retrieval, "abstention": _abstention, "fit": _fit, "gate": _gate}[arguments.command]
+    return run(arguments, load(overrides))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,115 @@
+"""Fitting of what `index/ranking.json` holds: the weights of the fusion, and when to abstain."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.ranking import STAGES, Answerability, Ranking
+from index.store import Index
+from rag.answerable import SIGNALS
+from rag.evaluation import MAIN, Judged, as_run, measured
+from rag.retriever import Found
+from rag.search import fuse
+
+WEIGHTS = (0.25, 0.5, 1.0, 2.0)
+CONSTANTS = (5.0, 10.0, 20.0, 60.0)
+MAX_REFUSED = 0.05
+"""Most of the answerable questions that the threshold may refuse."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Judged questions with what the search found for each, and each question's vector."""
+
+    judged: Judged
+    found: Mapping[str, Found]
+    vectors: Mapping[str, np.ndarray]
+
+
+def with_fusion(ranking: Ranking, weights: Mapping[str, float], constant: float) -> Ranking:
+    return dataclasses.replace(ranking, weights=dict(weights), rrf_k=constant)
+
+
+def fit_fusion(index: Index, searched: Searched, ranking: Ranking) -> Ranking:
+    """The weights and the constant of the grid with the highest mean nDCG@10.
+
+    The grid is coarse on purpose: finer weights fit the questions, not the file.
+    """
+    records = [record.id for record, _ in index.questions]
+    best, best_value = ranking, -1.0
+    for question, lexical, constant in itertools.product(WEIGHTS, WEIGHTS, CONSTANTS):
+        weights = dict(zip(STAGES, (1.0, question, lexical), strict=True))
+        tried = with_fusion(ranking, weights, constant)
+        ranked = {
+            key: [records[item.question_row] for item in fuse(index, found.stages, searched.vectors[key], tried)]
+            for key, found in searched.found.items()
+        }
+        value = float(measured(searched.judged, as_run(ranked))[MAIN].mean())
+        if value > best_value + 1e-9:
+            best, best_value = tried, value
+    return best
+
+
+def fit_answerability(signals: np.ndarray, answerable: np.ndarray) -> Answerability:
+    """Logistic regression on standardised signals, both classes weighing the same.
+
+    The threshold refuses `MAX_REFUSED` of the answerable questions at most, as far as out-of-fold probabilities tell;
+    the risk is that of the same probabilities.
+
+    Args:
+        signals: shape (questions, signals).
+        answerable: shape (questions,), boolean.
+    """
+    probabilities = out_of_fold(signals, answerable)
+    threshold = float(np.quantile(probabilities[answerable], MAX_REFUSED * 0.8))
+    answered = probabilities >= threshold
+    model = _model().fit(signals, answerable)
+    scaler, regression = model.named_steps.values()
+    return Answerability(
+        signals=SIGNALS,
+        mean=tuple(map(float, scaler.mean_)),
+        scale=tuple(map(float, scaler.scale_)),
+        coefficients=tuple(map(float, regression.coef_[0])),
+        intercept=float(regression.intercept_[0]),
+        threshold=threshold,
+        risk=float((answered & ~answerable).sum() / max(1, answered.sum())),
+    )
+
+
+def out_of_fold(signals: np.ndarray, answerable: np.ndarray, folds: int = 5) -> np.ndarray:
+    """Probability of each question by a model that did not see it."""
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    splits = StratifiedKFold(folds, shuffle=True, random_state=0)
+    return np.asarray(cross_val_predict(_model(), signals, answerable, cv=splits, method="predict_proba")[:, 1])
+
+
+def _model():  # type: ignore[no-untyped-def]  # sklearn's types are its own
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.5, class_weight="balanced", max_iter=1000))
+
+
+@dataclass(frozen=True)
+class RiskCoverage:
+    """Of the questions answered when only the surest are: their share of all, and the share that has no answer."""
+
+    coverage: tuple[float, ...]
+    risk: tuple[float, ...]
+
+    def coverage_at(self, risk: float) -> float:
+        """The largest share that can be answered at this risk (El-Yaniv and Wiener 2010)."""
+        return max((c for c, r in zip(self.coverage, self.risk, strict=True) if r <= risk), default=0.0)
+
+
+def risk_coverage(probabilities: Sequence[float] | np.ndarray, answerable: np.ndarray) -> RiskCoverage:
+    """The curve over all thresholds."""
+    order = np.argsort(-np.asarray(probabilities), kind="stable")
+    wrong = np.cumsum(~answerable[order])
+    count = np.arange(1, len(order) + 1)
+    return RiskCoverage(tuple(count / len(order)), tuple(wrong / count))

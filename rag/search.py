@@ -1,0 +1,130 @@
+"""Search in stages: two dense ones and BM25, fused by rank, duplicates collapsed. Plain functions over an index."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+
+from index.ranking import STAGES, Ranking
+from index.store import Index
+from rag.query import Query
+
+DEPTH = 100
+"""Best of each stage that are fused."""
+SAME = 0.8
+"""Share of three-word shingles that two passages have in common when one of them is a duplicate (Broder 1997)."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A passage under one of its record's questions, with its rank (from 1) and score in each stage that found it.
+
+    `vector_row` is its row of `index.vectors`. `fused` is between 0 and 1: 1 is first in every stage.
+    """
+
+    vector_row: int
+    passage_row: int
+    question_row: int
+    ranks: dict[str, int]
+    scores: dict[str, float]
+    fused: float
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What each stage found. `headed` ranks vector rows; `question` and `lexical` rank question rows; best first."""
+
+    headed: tuple[tuple[int, float], ...]
+    question: tuple[tuple[int, float], ...]
+    lexical: tuple[tuple[int, float], ...]
+
+
+def allowed_questions(index: Index, filters: Mapping[str, str]) -> np.ndarray | None:
+    """Rows of the questions whose records have these values in these columns; None if there is no filter."""
+    if not filters:
+        return None
+    return np.array(
+        [
+            row
+            for row, (record, _) in enumerate(index.questions)
+            if all(record.metadata.get(name, "").casefold() == value.casefold() for name, value in filters.items())
+        ],
+        dtype=np.int64,
+    )
+
+
+def run_stages(
+    index: Index, query: Query, vector: np.ndarray, allowed: np.ndarray | None = None, depth: int = DEPTH
+) -> Stages:
+    """Search all stages.
+
+    Args:
+        vector: the question's, shape (dimension,).
+        allowed: question rows to search among; all if None.
+    """
+    vector_rows = None if allowed is None else np.flatnonzero(np.isin(index.headed[:, 1], allowed))
+    lexical = index.lexical.scores(query.terms)
+    if allowed is not None:
+        lexical[np.setdiff1d(np.arange(len(lexical)), allowed)] = 0
+    return Stages(
+        _nearest(index.vectors, vector, depth, vector_rows),
+        _nearest(index.question_vectors, vector, depth, allowed),
+        _top(lexical, depth),
+    )
+
+
+def _nearest(
+    vectors: faiss.Index, vector: np.ndarray, depth: int, rows: np.ndarray | None
+) -> tuple[tuple[int, float], ...]:
+    parameters = None if rows is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(rows))  # type: ignore[call-arg]
+    scores, found = vectors.search(vector[None, :].astype(np.float32), min(depth, vectors.ntotal), params=parameters)
+    return tuple((int(row), float(score)) for row, score in zip(found[0], scores[0], strict=True) if row >= 0)
+
+
+def _top(scores: np.ndarray, depth: int) -> tuple[tuple[int, float], ...]:
+    rows = np.argpartition(-scores, min(depth, len(scores) - 1))[:depth]
+    ordered = sorted(rows, key=lambda row: (-scores[row], row))
+    return tuple((int(row), float(scores[row])) for row in ordered if scores[row] > 0)
+
+
+def fuse(index: Index, stages: Stages, vector: np.ndarray, ranking: Ranking) -> list[Candidate]:
+    """Reciprocal rank fusion of the stages, best first.
+
+    Candidates are the passages of the headed stage and, of every question that only another stage found, the passage
+    that is nearest to the query. Each stage adds weight / (k + rank).
+    """
+    ranks = {stage: {row: rank for rank, (row, _) in enumerate(getattr(stages, stage), start=1)} for stage in STAGES}
+    scores = {stage: dict(getattr(stages, stage)) for stage in STAGES}
+    cosines = dict(scores["headed"])
+    seen = {int(index.headed[row, 1]) for row in cosines}
+    for question_row in dict.fromkeys([*ranks["question"], *ranks["lexical"]]):
+        if question_row not in seen:
+            rows = index.vectors_of(question_row)
+            values = index.vectors.reconstruct_batch(rows) @ vector
+            best = int(values.argmax())
+            cosines[int(rows[best])] = float(values[best])
+    most = sum(ranking.weights[stage] / (ranking.rrf_k + 1) for stage in STAGES)
+    candidates = []
+    for row, cosine in cosines.items():
+        passage_row, question_row = (int(value) for value in index.headed[row])
+        places = {"headed": row, "question": question_row, "lexical": question_row}
+        found = {stage: ranks[stage][place] for stage, place in places.items() if place in ranks[stage]}
+        fused = sum(ranking.weights[stage] / (ranking.rrf_k + rank) for stage, rank in found.items()) / most
+        of_stage = {stage: scores[stage][places[stage]] for stage in found}
+        candidates.append(Candidate(row, passage_row, question_row, found, {**of_stage, "headed": cosine}, fused))
+    return sorted(candidates, key=lambda candidate: (-candidate.fused, -candidate.scores["headed"]))
+
+
+def shingles(text: str) -> frozenset[tuple[str, ...]]:
+    """Three-word shingles of a text in lower case; of a shorter text, the text."""
+    words = text.casefold().split()
+    return frozenset(tuple(words[at : at + 3]) for at in range(max(1, len(words) - 2)))
+
+
+def duplicate_of(text: frozenset[tuple[str, ...]], earlier: Sequence[frozenset[tuple[str, ...]]]) -> int | None:
+    """The position of the first earlier text that says the same; None if none does."""
+    for position, other in enumerate(earlier):
+        if len(text & other) >= SAME * len(text | other):
+            return position
+    return None

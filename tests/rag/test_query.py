@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+
+from core.settings import IndexSettings
+from index.build import build
+from index.store import Index, open_index
+from rag.query import LONG, lay_words, nearest_word, understand
+from tests.fakes import WordEmbedder, write_csv
+
+ROWS = [
+    ("What is asthma?", "Asthma narrows the airways. Asthma makes breathing hard. A bronchodilator opens airways."),
+    ("What are the symptoms of gout?", "Gout makes a joint swell. Arthritis of the toe is typical. Gout hurts."),
+    ("How is gout treated?", "Gout is treated with colchicine. Arthritis needs rest. Asthma is something else."),
+    ("What is hypertension?", "Hypertension is pressure in the arteries. Hypertension harms the arteries and airways."),
+]
+
+
+@pytest.fixture
+def index(tmp_path: Path, word_embedder: WordEmbedder) -> Index:
+    settings = IndexSettings(csv=str(write_csv(tmp_path / "f.csv", ROWS)), dir=str(tmp_path / "i"))
+    build(settings)
+    return open_index(tmp_path / "i")
+
+
+def test_a_misspelt_word_is_corrected_and_the_user_told(index: Index) -> None:
+    query = understand("what are athsma airwais", index)
+    assert query.searched == "what are asthma airways"
+    assert query.notes == ("searched for 'asthma' in place of 'athsma'", "searched for 'airways' in place of 'airwais'")
+    assert query.asked == "what are athsma airwais"
+
+
+@pytest.mark.parametrize("word", ["airways", "bronchodilators", "covid", "gout", "zzzzzzzz", "treating"])
+def test_known_short_and_far_words_stay(index: Index, word: str) -> None:
+    assert understand(f"is {word} bad", index).searched == f"is {word} bad"
+
+
+def test_two_wrong_letters_need_a_long_word(index: Index) -> None:
+    assert nearest_word("hypertenssionn", index) == "hypertension"
+    assert nearest_word("arteyrs", index) == ""
+
+
+def test_correction_can_be_switched_off(index: Index) -> None:
+    assert understand("what is athsma", index, correct=False).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "searched"),
+    [
+        ("what are the symptoms of gout", "and in children?", "what are the symptoms of gout in children"),
+        ("what are the symptoms of gout?", "how is it treated?", "how is gout treated"),
+        ("what is asthma", "what about the treatment", "the treatment asthma"),
+        ("what is asthma", "can they cure it", "can they cure asthma"),
+    ],
+)
+def test_a_follow_up_stands_alone(index: Index, before: str, asked: str, searched: str) -> None:
+    query = understand(asked, index, [before])
+    assert query.searched == searched
+    assert f"understood as: {searched}" in query.notes
+
+
+def test_a_question_that_stands_alone_is_left_as_it_is(index: Index) -> None:
+    assert understand("what is hypertension", index, ["what is gout"]).searched == "what is hypertension"
+    assert understand("how is it treated", index).searched == "how is it treated"
+
+
+@pytest.mark.parametrize(
+    "text", ["hi", "Hello there!", "thanks a lot", "thank you very much", "bye", "who are you?", "How are you today?"]
+)
+def test_chit_chat_is_answered_at_once(index: Index, text: str) -> None:
+    assert understand(text, index).reply
+
+
+@pytest.mark.parametrize("text", ["hi, what is gout", "thanks, and what is asthma?", "hello i have asthma"])
+def test_a_greeting_before_a_question_is_no_chit_chat(index: Index, text: str) -> None:
+    assert not understand(text, index).reply
+
+
+def test_a_story_is_cut_to_what_asks_and_tells(index: Index) -> None:
+    story = "We went to the seaside last summer and it rained all day long. " * 8 + "My uncle has gout. What helps him?"
+    query = understand(story, index)
+    assert len(query.searched.split()) <= LONG
+    assert "My uncle has gout. What helps him?" in query.searched
+    assert "the message is long" in query.notes[0]
+
+
+def test_lay_words_bring_their_medical_ones_to_the_lexical_search(index: Index) -> None:
+    query = understand("my high blood pressure", index)
+    assert "hypertens" in query.terms
+    assert query.searched == "my high blood pressure"
+    assert len(lay_words()) > 60
+    assert all(medical.strip() for _, medical in lay_words())
+
+
+@pytest.mark.parametrize(
+    ("question", "asks"),
+    [
+        ("how many milligrams of ibuprofen can my toddler have", True),
+        ("can i double my metformin tonight", True),
+        ("what is the dose limit of a medicine", False),
+        ("what is gout", False),
+        ("how is my asthma treated", False),
+    ],
+)
+def test_questions_for_a_dose_are_seen(index: Index, question: str, asks: bool) -> None:
+    assert understand(question, index).asks_dose is asks

@@ -1,0 +1,166 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import IndexFolderError, QuestionError
+from core.settings import IndexSettings, RagSettings
+from index.build import build
+from index.ranking import Answerability
+from index.store import Index, open_index
+from rag.answer import Hit
+from rag.answerable import SIGNALS, probability
+from rag.query import understand
+from rag.rerank import Reranker
+from rag.retriever import IndexRetriever
+from rag.search import duplicate_of, fuse, run_stages, shingles
+from tests.conftest import queue_llm
+from tests.fakes import ROWS, WordEmbedder, write_csv
+
+
+def test_fusion_is_the_weighted_sum_of_reciprocal_ranks(retriever: IndexRetriever) -> None:
+    index = retriever.index
+    query = understand("measles vaccine", index)
+    vector = retriever.embedder.embed([query.searched])[0]
+    stages = run_stages(index, query, vector)
+    weights = {"headed": 1.0, "question": 0.5, "lexical": 2.0}
+    ranking = dataclasses.replace(index.ranking, weights=weights, rrf_k=10.0)
+    candidates = fuse(index, stages, vector, ranking)
+    assert len(candidates) == len(index.headed)
+    for candidate in candidates:
+        due = sum(weights[stage] / (10 + rank) for stage, rank in candidate.ranks.items()) / (3.5 / 11)
+        assert candidate.fused == pytest.approx(due)
+    assert candidates == sorted(candidates, key=lambda item: -item.fused)
+    assert index.questions[candidates[0].question_row][1] == "What is measles?"
+
+
+def test_what_only_one_stage_finds_is_a_candidate_with_its_best_passage(retriever: IndexRetriever) -> None:
+    index = retriever.index
+    query = understand("measles vaccine", index)
+    vector = retriever.embedder.embed([query.searched])[0]
+    stages = dataclasses.replace(run_stages(index, query, vector), headed=(), lexical=())
+    candidates = fuse(index, stages, vector, index.ranking)
+    assert {tuple(candidate.ranks) for candidate in candidates} == {("question",)}
+    for candidate in candidates:
+        assert candidate.scores["headed"] == pytest.approx(
+            float(index.vectors.reconstruct(candidate.vector_row) @ vector), abs=1e-3
+        )
+
+
+def test_an_answer_of_two_questions_is_found_under_the_one_that_is_asked(
+    tmp_path: Path, word_embedder: WordEmbedder
+) -> None:
+    rows = [
+        ["Is gout inherited?", "It is passed on by parents."],
+        ["Is asthma inherited?", "It is passed on by parents."],
+    ]
+    settings = IndexSettings(csv=str(write_csv(tmp_path / "f.csv", rows)), dir=str(tmp_path / "i"))
+    build(settings)
+    index = open_index(tmp_path / "i")
+    assert (len(index.records), len(index.passages), len(index.headed), len(index.questions)) == (1, 1, 2, 2)
+    retriever = IndexRetriever(index=index, embedder=word_embedder)
+    found = retriever.search("asthma inherited")
+    assert [hit.question for hit in found.hits] == ["Is asthma inherited?"]
+    assert "same text as" in found.dropped[0].reason
+
+
+def test_filters(retriever: IndexRetriever) -> None:
+    found = retriever.search("what causes acne", filters={"source": "Skin"})
+    assert [hit.source for hit in found.hits] == ["skin"]
+    assert {len(found.hits), len(found.dropped)} == {1, 0}
+    with pytest.raises(QuestionError, match=r"no record of small.csv has source = moon; leave the filter out"):
+        retriever.search("measles", filters={"source": "moon"})
+
+
+def test_near_duplicates_collapse() -> None:
+    text = "the quick brown fox jumps over the lazy dog and then runs far away from here"
+    assert duplicate_of(shingles(text + " now"), [shingles("something else"), shingles(text)]) == 1
+    assert duplicate_of(shingles("the quick brown cat sleeps"), [shingles(text)]) is None
+    assert duplicate_of(shingles("Hi"), [shingles("hi")]) == 0
+
+
+class Backwards:
+    """A cross-encoder that likes the last candidate best."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def predict(self, pairs, **_):  # type: ignore[no-untyped-def]
+        self.calls += len(pairs)
+        return np.arange(self.calls - len(pairs), self.calls, dtype=float)
+
+
+def hits(count: int) -> list[Hit]:
+    return [Hit(f"p{n}", f"r{n}", "Q?", f"text {n}", "", "", 1.0) for n in range(count)]
+
+
+def test_reranking_orders_the_first_candidates_and_keeps_the_rest() -> None:
+    settings = RagSettings(rerank_candidates=3, rerank_ms=10_000)
+    ordered = Reranker(Backwards()).rerank("q", hits(5), settings, __import__("time").perf_counter())  # type: ignore[arg-type]
+    assert [hit.passage_id for hit in ordered] == ["p2", "p1", "p0", "p3", "p4"]
+    assert (ordered[0].ranks, ordered[0].scores) == ({"reranked": 1}, {"reranked": 2.0})
+    assert ordered[3].ranks == {}
+
+
+def test_reranking_keeps_to_its_time() -> None:
+    model = Backwards()
+    ordered = Reranker(model).rerank("q", hits(20), RagSettings(rerank_ms=0), 0.0)  # type: ignore[arg-type]
+    assert model.calls == 4  # one batch always
+    assert len(ordered) == 20
+
+
+def fitted(signal: str, coefficient: float, threshold: float) -> Answerability:
+    coefficients = [coefficient if name == signal else 0.0 for name in SIGNALS]
+    zeros, ones = (0.0,) * len(SIGNALS), (1.0,) * len(SIGNALS)
+    return Answerability(SIGNALS, zeros, ones, tuple(coefficients), 0.0, threshold, 0.0)
+
+
+def judging(retriever: IndexRetriever, model: Answerability) -> IndexRetriever:
+    ranking = dataclasses.replace(retriever.index.ranking, answerability=model)
+    return retriever.model_copy(update={"index": dataclasses.replace(retriever.index, ranking=ranking)})
+
+
+def test_the_probability_is_the_logistic_function_of_the_scaled_signals() -> None:
+    values = np.zeros(len(SIGNALS))
+    values[SIGNALS.index("coverage")] = 0.5
+    assert probability(fitted("coverage", 2.0, 0.0), values) == pytest.approx(1 / (1 + np.exp(-1)))
+    assert probability(Answerability((), (), (), (), 0.0, 0.5, 0.0), values) == 1.0
+
+
+def test_below_the_threshold_the_chain_abstains_and_offers_the_closest_questions(retriever: IndexRetriever) -> None:
+    from rag.chain import NOT_FOUND, answer_chain
+
+    strict = judging(retriever, fitted("coverage", 8.0, 0.9))
+    llm = queue_llm()
+    answer = answer_chain(strict, llm).invoke("measles on the moon with aliens")
+    assert answer.abstained
+    assert answer.text == NOT_FOUND
+    assert answer.answerable < 0.9
+    assert answer.closest[0] == "What is measles?"
+    assert 1 <= len(answer.closest) <= 3
+    assert "the file is unlikely to hold an answer" in answer.dropped[0].reason
+    assert llm.engine.asked == []  # type: ignore[attr-defined]
+    assert strict.search("is measles a contagious disease").hits
+    lenient = strict.model_copy(update={"settings": RagSettings(abstain=False)})
+    assert not lenient.search("measles on the moon with aliens").abstain
+
+
+@pytest.mark.parametrize("question", ["what is it", "the of and to in", "?a?"])
+def test_a_question_of_only_stop_words_is_searched_without_failing(retriever: IndexRetriever, question: str) -> None:
+    found = retriever.find(retriever.read(question))
+    assert found.stages.lexical == ()
+    assert np.isfinite(found.signals).all()
+
+
+def test_an_index_for_another_adapter_is_refused(small_index: IndexSettings, word_embedder: WordEmbedder) -> None:
+    with pytest.raises(IndexFolderError, match=r"built for the adapter none, the settings name mine@1; build it again"):
+        IndexRetriever(index=open_index(Path(small_index.dir)), embedder=word_embedder, adapter="mine@1")
+
+
+def test_rows_of_vectors_know_their_passage_and_question(small_index: IndexSettings) -> None:
+    index: Index = open_index(Path(small_index.dir))
+    assert len(index.questions) == len(ROWS)
+    for row, (passage_row, question_row) in enumerate(index.headed):
+        assert index.passages[passage_row].record_id == index.questions[question_row][0].id
+        assert row in index.vectors_of(question_row)
