@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: app test index bench format clean
+.PHONY: app test index bench eval format clean
 .DELETE_ON_ERROR:
 
 app: .venv/app index
@@ -23,6 +23,9 @@ index: .venv/app
 bench: .venv/test
 	@.ci/browser
 	@$(BIN)/python -m bench
+
+eval: .venv/app
+	@$(BIN)/python -m rag.evaluate gate
 
 format: .venv/test
 	$(BIN)/ruff check --fix .

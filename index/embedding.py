@@ -115,7 +115,7 @@ _TUNE = "python -m index.tune --csv F --to DIR"
 def _adapter_folder(name: str) -> Path:
     folder = next((place for place in (ADAPTERS / name, Path(name)) if place.is_dir()), None)
     if folder is None:
-        known = ", ".join(sorted(place.name for place in ADAPTERS.iterdir() if place.is_dir())) or "none"
+        known = ", ".join(sorted(place.name for place in ADAPTERS.glob("*/"))) or "none"
         raise WeightsError(f"no adapter {name!r}; known by name: {known}; or give a folder made by {_TUNE}")
     for file in (ADAPTER_WEIGHTS, "adapter_config.json"):
         if not (folder / file).is_file():

@@ -42,7 +42,8 @@ class LexicalIndex:
     @classmethod
     def make(cls, documents: Iterable[str]) -> "LexicalIndex":
         model = bm25s.BM25(k1=1.2, b=0.75, method="lucene")
-        model.index([terms(document) for document in documents], show_progress=False)
+        # bm25s fails on documents of stop words alone; no query has the empty term.
+        model.index([terms(document) or [""] for document in documents], show_progress=False)
         return cls(model)
 
     @classmethod

@@ -38,6 +38,10 @@ class Ranking:
     weights: dict[str, float]
     rrf_k: float
     """Cormack's constant: how fast a rank's worth falls."""
+    topic_votes: float
+    """How much a candidate gains if the best candidates are of its topic; 0 is nothing, 1 doubles the score at most."""
+    aspect_match: float
+    """How much a candidate gains if its question asks the same of its topic as the query does."""
     answerability: Answerability
     fitted_on: str
 
@@ -59,6 +63,8 @@ def read_ranking(content: bytes, name: str) -> Ranking:
         model = ranking.answerability
         if set(ranking.weights) != set(STAGES) or not all(weight >= 0 for weight in ranking.weights.values()):
             raise ValueError(f"expected a weight for each of {', '.join(STAGES)}")
+        if min(ranking.topic_votes, ranking.aspect_match) < 0 or ranking.rrf_k <= 0:
+            raise ValueError("a gain or the constant is negative")
         if len({len(model.signals), len(model.mean), len(model.scale), len(model.coefficients)}) != 1:
             raise ValueError("its signals and coefficients differ in number")
         return ranking

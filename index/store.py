@@ -37,6 +37,7 @@ from index.corpus import Corpus, Record
 from index.lexical import LexicalIndex
 from index.passages import Passage
 from index.ranking import Ranking, read_ranking
+from index.topics import question_aspect, question_topic
 from index.vectors import pack_vectors, unpack_vectors
 
 SCHEMA_VERSION = 2
@@ -110,6 +111,11 @@ class Index:
     def questions(self) -> tuple[tuple[Record, str], ...]:
         """Every question of the file with the record that answers it: the rows of `question_vectors` and `lexical`."""
         return question_rows(self.records.values())
+
+    @cached_property
+    def topics(self) -> tuple[tuple[str, str], ...]:
+        """Topic and aspect of every question."""
+        return tuple((question_topic(*row), question_aspect(*row)) for row in self.questions)
 
     @cached_property
     def headed(self) -> np.ndarray:

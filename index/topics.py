@@ -64,6 +64,16 @@ def topic(question: str) -> str:
     return " ".join(words or _WORD.findall(question))
 
 
+def question_topic(record: Record, question: str) -> str:
+    """The topic of one of a record's questions: the record's own, unless it answers several ("Is … inherited?")."""
+    return record_topic(record) if len(record.questions) == 1 else topic(question).casefold()
+
+
+def question_aspect(record: Record, question: str) -> str:
+    """The aspect of one of a record's questions, likewise."""
+    return record_aspect(record) if len(record.questions) == 1 else aspect(question)
+
+
 def record_topic(record: Record) -> str:
     """The topic of a record, in lower case: its column's if the file has one, else that of its question."""
     named = next((record.metadata[column] for column in TOPIC_COLUMNS if record.metadata.get(column)), "")

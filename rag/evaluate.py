@@ -295,6 +295,7 @@ def _fit(arguments: argparse.Namespace, settings: Settings) -> int:
     searched = Searched(judged, found, dict(zip(found, embedded, strict=True)))
     ranking = fit_fusion(retriever.index, searched, retriever.index.ranking)
     print(f"weights {ranking.weights}, constant {ranking.rrf_k:g}")
+    print(f"topic votes {ranking.topic_votes:g}, aspect match {ranking.aspect_match:g}")
     refit = retriever.model_copy(update={"index": dataclasses.replace(retriever.index, ranking=ranking)})
     rows = _asked_of(
         [row for path in (arguments.questions, arguments.unanswerable) for row in read_jsonl(path, "question")],

@@ -16,6 +16,8 @@ from rag.search import fuse
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0)
 CONSTANTS = (5.0, 10.0, 20.0, 60.0)
+VOTES = (0.0, 0.5, 1.0, 2.0)
+MATCHES = (0.0, 0.1, 0.2, 0.3)
 MAX_REFUSED = 0.05
 """Most of the answerable questions that the threshold may refuse."""
 
@@ -29,28 +31,38 @@ class Searched:
     vectors: Mapping[str, np.ndarray]
 
 
-def with_fusion(ranking: Ranking, weights: Mapping[str, float], constant: float) -> Ranking:
-    return dataclasses.replace(ranking, weights=dict(weights), rrf_k=constant)
-
-
 def fit_fusion(index: Index, searched: Searched, ranking: Ranking) -> Ranking:
-    """The weights and the constant of the grid with the highest mean nDCG@10.
+    """The weights, the constant and the gains of the grids with the highest mean nDCG@10: the gains after the weights.
 
-    The grid is coarse on purpose: finer weights fit the questions, not the file.
+    The grids are coarse on purpose: finer values fit the questions, not the file.
     """
-    records = [record.id for record, _ in index.questions]
-    best, best_value = ranking, -1.0
-    for question, lexical, constant in itertools.product(WEIGHTS, WEIGHTS, CONSTANTS):
-        weights = dict(zip(STAGES, (1.0, question, lexical), strict=True))
-        tried = with_fusion(ranking, weights, constant)
-        ranked = {
-            key: [records[item.question_row] for item in fuse(index, found.stages, searched.vectors[key], tried)]
-            for key, found in searched.found.items()
-        }
-        value = float(measured(searched.judged, as_run(ranked))[MAIN].mean())
-        if value > best_value + 1e-9:
-            best, best_value = tried, value
-    return best
+    weighted = [
+        dataclasses.replace(
+            ranking,
+            weights=dict(zip(STAGES, (1.0, question, lexical), strict=True)),
+            rrf_k=constant,
+            topic_votes=1.0,
+            aspect_match=0.2,
+        )
+        for question, lexical, constant in itertools.product(WEIGHTS, WEIGHTS, CONSTANTS)
+    ]
+    best = max(weighted, key=lambda tried: _worth(index, searched, tried))
+    gains = [
+        dataclasses.replace(best, topic_votes=votes, aspect_match=match)
+        for votes, match in itertools.product(VOTES, MATCHES)
+    ]
+    return max(gains, key=lambda tried: _worth(index, searched, tried))
+
+
+def _worth(index: Index, searched: Searched, ranking: Ranking) -> float:
+    ranked = {
+        key: [
+            index.questions[item.question_row][0].id
+            for item in fuse(index, found.stages, searched.vectors[key], ranking, found.query.aspect)
+        ]
+        for key, found in searched.found.items()
+    }
+    return float(measured(searched.judged, as_run(ranked))[MAIN].mean())
 
 
 def fit_answerability(signals: np.ndarray, answerable: np.ndarray) -> Answerability:

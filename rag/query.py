@@ -69,6 +69,8 @@ class Query:
     """What was changed and why, for the user."""
     reply: str = ""
     """Said at once, without a search, where the message is no question (a greeting, thanks)."""
+    aspect: str = "information"
+    """What is asked about the topic, in the words of `index.topics.aspect`."""
     asks_dose: bool = False
     """Asks how much of something a certain person should take."""
 
@@ -95,6 +97,7 @@ def understand(question: str, index: Index, history: Sequence[str] = (), *, corr
         searched,
         tuple(dict.fromkeys([*terms(searched), *terms(" ".join(medical))])),
         tuple(notes),
+        aspect=aspect(searched),
         asks_dose=bool(_DOSE.search(asked) and _PERSON.search(asked)),
     )
 

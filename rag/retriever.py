@@ -129,7 +129,7 @@ class IndexRetriever(BaseRetriever):
             raise QuestionError(f"no record of {self.index.manifest.csv} has {wanted}; leave the filter out")
         vector = self.embedder.embed([query.searched])[0]
         stages = run_stages(self.index, query, vector, allowed)
-        candidates = fuse(self.index, stages, vector, self.index.ranking)
+        candidates = fuse(self.index, stages, vector, self.index.ranking, query.aspect)
         return Found(query, stages, tuple(candidates), signals(self.index, query, stages, candidates))
 
     def relevance(self, question: str, texts: list[str]) -> list[float]:

@@ -1,5 +1,6 @@
 """Search in stages: two dense ones and BM25, fused by rank, duplicates collapsed. Plain functions over an index."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from rag.query import Query
 
 DEPTH = 100
 """Best of each stage that are fused."""
+VOTERS = 20
+"""Best questions that vote for their topics."""
 SAME = 0.8
 """Share of three-word shingles that two passages have in common when one of them is a duplicate (Broder 1997)."""
 
@@ -88,22 +91,15 @@ def _top(scores: np.ndarray, depth: int) -> tuple[tuple[int, float], ...]:
     return tuple((int(row), float(scores[row])) for row in ordered if scores[row] > 0)
 
 
-def fuse(index: Index, stages: Stages, vector: np.ndarray, ranking: Ranking) -> list[Candidate]:
+def fuse(index: Index, stages: Stages, vector: np.ndarray, ranking: Ranking, aspect: str) -> list[Candidate]:
     """Reciprocal rank fusion of the stages, best first.
 
     Candidates are the passages of the headed stage and, of every question that only another stage found, the passage
-    that is nearest to the query. Each stage adds weight / (k + rank).
+    that is nearest to the query. Each stage adds weight / (k + rank); then topic and aspect are looked at (`_agreed`).
     """
     ranks = {stage: {row: rank for rank, (row, _) in enumerate(getattr(stages, stage), start=1)} for stage in STAGES}
     scores = {stage: dict(getattr(stages, stage)) for stage in STAGES}
-    cosines = dict(scores["headed"])
-    seen = {int(index.headed[row, 1]) for row in cosines}
-    for question_row in dict.fromkeys([*ranks["question"], *ranks["lexical"]]):
-        if question_row not in seen:
-            rows = index.vectors_of(question_row)
-            values = index.vectors.reconstruct_batch(rows) @ vector
-            best = int(values.argmax())
-            cosines[int(rows[best])] = float(values[best])
+    cosines = {**scores["headed"], **_best_passages(index, ranks, scores["headed"], vector)}
     most = sum(ranking.weights[stage] / (ranking.rrf_k + 1) for stage in STAGES)
     candidates = []
     for row, cosine in cosines.items():
@@ -113,7 +109,54 @@ def fuse(index: Index, stages: Stages, vector: np.ndarray, ranking: Ranking) -> 
         fused = sum(ranking.weights[stage] / (ranking.rrf_k + rank) for stage, rank in found.items()) / most
         of_stage = {stage: scores[stage][places[stage]] for stage in found}
         candidates.append(Candidate(row, passage_row, question_row, found, {**of_stage, "headed": cosine}, fused))
+    return _sorted(_agreed(index, _sorted(candidates), ranking, aspect))
+
+
+def _sorted(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda candidate: (-candidate.fused, -candidate.scores["headed"]))
+
+
+def _best_passages(
+    index: Index, ranks: Mapping[str, Mapping[int, int]], headed: Mapping[int, float], vector: np.ndarray
+) -> dict[int, float]:
+    """Of every question that the headed stage did not find: the vector row nearest to the query, with its cosine."""
+    seen = {int(index.headed[row, 1]) for row in headed}
+    rows = [index.vectors_of(row) for row in {**ranks["question"], **ranks["lexical"]} if row not in seen]
+    if not rows:
+        return {}
+    cosines = index.vectors.reconstruct_batch(np.concatenate(rows)) @ vector
+    best = {}
+    begin = 0
+    for of_question in rows:
+        values = cosines[begin : begin + len(of_question)]
+        begin += len(of_question)
+        best[int(of_question[values.argmax()])] = float(values.max())
+    return best
+
+
+def _agreed(index: Index, candidates: Sequence[Candidate], ranking: Ranking, aspect: str) -> list[Candidate]:
+    """Candidates with what their topic and aspect add.
+
+    The best candidates vote for their topics with their scores; a candidate gains by its topic's share of the strongest
+    topic's votes: what several records of a file speak for is what was asked about. It gains again if its question asks
+    the same of its topic as the query does.
+    """
+    votes: dict[str, float] = {}
+    voted: set[int] = set()
+    for candidate in candidates:
+        if len(voted) < VOTERS and candidate.question_row not in voted:
+            voted.add(candidate.question_row)
+            topic = index.topics[candidate.question_row][0]
+            votes[topic] = votes.get(topic, 0.0) + candidate.fused
+    strongest = max(votes.values(), default=1.0)
+    most = (1 + ranking.topic_votes) * (1 + ranking.aspect_match)
+    agreed = []
+    for candidate in candidates:
+        topic, asked = index.topics[candidate.question_row]
+        gain = 1 + ranking.topic_votes * votes.get(topic, 0.0) / strongest
+        gain *= 1 + ranking.aspect_match * (asked == aspect)
+        agreed.append(dataclasses.replace(candidate, fused=candidate.fused * gain / most))
+    return agreed
 
 
 def shingles(text: str) -> frozenset[tuple[str, ...]]:

@@ -30,8 +30,9 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def word_embedder(monkeypatch: pytest.MonkeyPatch) -> WordEmbedder:
-    """A fast embedder in the place of the real one."""
+    """A fast embedder in the place of the real one, and a ranking that was not fitted to the real one's cosines."""
     embedder = WordEmbedder()
+    monkeypatch.setattr("index.ranking.DEFAULT", ROOT / "tests/data/ranking.json")
     monkeypatch.setattr("index.build.load_embedder", lambda *_: embedder)
     monkeypatch.setattr("rag.chain.load_embedder", lambda *_: embedder)
     return embedder

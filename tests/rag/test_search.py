@@ -26,7 +26,7 @@ def test_fusion_is_the_weighted_sum_of_reciprocal_ranks(retriever: IndexRetrieve
     stages = run_stages(index, query, vector)
     weights = {"headed": 1.0, "question": 0.5, "lexical": 2.0}
     ranking = dataclasses.replace(index.ranking, weights=weights, rrf_k=10.0)
-    candidates = fuse(index, stages, vector, ranking)
+    candidates = fuse(index, stages, vector, ranking, query.aspect)
     assert len(candidates) == len(index.headed)
     for candidate in candidates:
         due = sum(weights[stage] / (10 + rank) for stage, rank in candidate.ranks.items()) / (3.5 / 11)
@@ -35,12 +35,27 @@ def test_fusion_is_the_weighted_sum_of_reciprocal_ranks(retriever: IndexRetrieve
     assert index.questions[candidates[0].question_row][1] == "What is measles?"
 
 
+def test_topics_and_aspects_that_agree_gain(retriever: IndexRetriever) -> None:
+    index = retriever.index
+    query = understand("what causes acne", index)
+    assert query.aspect == "causes"
+    vector = retriever.embedder.embed([query.searched])[0]
+    stages = run_stages(index, query, vector)
+    plain = {item.question_row: item.fused for item in fuse(index, stages, vector, index.ranking, query.aspect)}
+    ranking = dataclasses.replace(index.ranking, topic_votes=1.0, aspect_match=0.5)
+    gained = fuse(index, stages, vector, ranking, query.aspect)
+    assert index.topics[gained[0].question_row] == ("acne", "causes")
+    assert gained[0].fused == pytest.approx(plain[gained[0].question_row])  # all gains, over all gains that there are
+    for candidate in gained[1:]:
+        assert candidate.fused < plain[candidate.question_row]
+
+
 def test_what_only_one_stage_finds_is_a_candidate_with_its_best_passage(retriever: IndexRetriever) -> None:
     index = retriever.index
     query = understand("measles vaccine", index)
     vector = retriever.embedder.embed([query.searched])[0]
     stages = dataclasses.replace(run_stages(index, query, vector), headed=(), lexical=())
-    candidates = fuse(index, stages, vector, index.ranking)
+    candidates = fuse(index, stages, vector, index.ranking, query.aspect)
     assert {tuple(candidate.ranks) for candidate in candidates} == {("question",)}
     for candidate in candidates:
         assert candidate.scores["headed"] == pytest.approx(
