@@ -3,7 +3,7 @@
 python -m rag.evaluate retrieval --beir DIR
 python -m rag.evaluate retrieval --questions data/dev/medquad.jsonl --index artifacts/medquad --plain
 python -m rag.evaluate abstention --questions data/dev/*.jsonl --index artifacts/medquad
-python -m rag.evaluate fit --index artifacts/medquad --to index/ranking.json
+python -m rag.evaluate fit --to index/ranking.json
 python -m rag.evaluate gate
 
 Intervals are 95 % bootstrap intervals over questions; "against the first" is the mean paired difference.
@@ -41,7 +41,7 @@ from rag.evaluation import (
     read_jsonl,
     stage_rows,
 )
-from rag.fitting import Searched, fit_answerability, fit_fusion, out_of_fold, risk_coverage
+from rag.fitting import Searched, fit_answerability, fit_fusion, risk_coverage
 from rag.retriever import IndexRetriever
 
 STAGES = ("lexical", "question", "headed", "fused")
@@ -287,42 +287,51 @@ def _asked_of(rows: list[dict[str, Any]], retriever: IndexRetriever, part: str) 
 
 
 def _fit(arguments: argparse.Namespace, settings: Settings) -> int:
-    retriever = open_retriever(settings)
-    judged = read_development(arguments.questions, "fit")
-    _check_known(retriever, judged)
+    """Fit the fusion to one half of the largest file's questions, the answerability model to all files' questions."""
+    retrievers = {name: _of_file(name, csv, settings) for name, csv in FILES.items() if Path(csv).is_file()}
+    name = list(retrievers)[-1]
+    retriever = retrievers[name]
+    judged = read_development(DEVELOPMENT / f"{name}.jsonl", "fit")
     found = find_all(retriever, judged)
     embedded = retriever.embedder.embed([item.query.searched for item in found.values()])
     searched = Searched(judged, found, dict(zip(found, embedded, strict=True)))
     ranking = fit_fusion(retriever.index, searched, retriever.index.ranking)
     print(f"weights {ranking.weights}, constant {ranking.rrf_k:g}")
     print(f"topic votes {ranking.topic_votes:g}, aspect match {ranking.aspect_match:g}")
-    refit = retriever.model_copy(update={"index": dataclasses.replace(retriever.index, ranking=ranking)})
-    rows = _asked_of(
-        [row for path in (arguments.questions, arguments.unanswerable) for row in read_jsonl(path, "question")],
-        retriever,
-        "fit",
-    )
-    signals = np.stack([refit.find(refit.read(row["question"])).signals for row in rows])
-    truth = np.array([bool(row["answerable"]) for row in rows])
+    values: list[np.ndarray] = []
+    truths: list[bool] = []
+    for file, one in retrievers.items():
+        refit = one.model_copy(update={"index": dataclasses.replace(one.index, ranking=ranking)})
+        rows = _questions_about(file, one)
+        values.extend(refit.find(refit.read(row["question"])).signals for row in rows)
+        truths.extend(bool(row["answerable"]) for row in rows)
+    signals, truth = np.stack(values), np.array(truths)
     answerability = fit_answerability(signals, truth)
-    probabilities = out_of_fold(signals, truth)
-    print(
-        f"threshold {answerability.threshold:.3f}; out of fold it refuses "
-        f"{(probabilities[truth] < answerability.threshold).mean():.1%} of the answerable and "
-        f"{(probabilities[~truth] < answerability.threshold).mean():.1%} of the unanswerable"
+    for signal, value in zip(answerability.signals, answerability.coefficients, strict=True):
+        print(f"  {signal:<18}{value:+.2f}")
+    print(f"out of fold, {answerability.risk:.1%} of the questions that it answers have no answer in the file")
+    csvs = " and ".join(
+        f"{one.index.manifest.csv} ({one.index.manifest.csv_sha256[:12]})" for one in retrievers.values()
     )
-    for name, value in zip(answerability.signals, answerability.coefficients, strict=True):
-        print(f"  {name:<18}{value:+.2f}")
-    csv = retriever.index.manifest
-    ranking = dataclasses.replace(
-        ranking,
-        answerability=answerability,
-        fitted_on=f"{judged.name}: {len(judged.grades)} questions over {csv.csv} ({csv.csv_sha256[:12]}), "
-        f"{int((~truth).sum())} it cannot answer",
+    fitted_on = (
+        f"fusion: {judged.name}, {len(judged.grades)} questions; answerability: {len(truth)} questions over {csvs}"
     )
-    write_atomic(arguments.to, ranking.to_json())
+    write_atomic(arguments.to, dataclasses.replace(ranking, answerability=answerability, fitted_on=fitted_on).to_json())
     print(f"{arguments.to} is written; take it up: python -m index.build --ranking {arguments.to}")
     return 0
+
+
+def _of_file(name: str, csv: str, settings: Settings) -> IndexRetriever:
+    """The retriever over the index of one of `FILES`, built if it does not stand."""
+    index = dataclasses.replace(settings.index, csv=csv, dir=f"artifacts/{name}")
+    build(index, say=print)
+    return open_retriever(dataclasses.replace(settings, index=index))
+
+
+def _questions_about(name: str, retriever: IndexRetriever) -> list[dict[str, Any]]:
+    """The development questions that the file answers, and those that it does not."""
+    answerable = read_jsonl(DEVELOPMENT / f"{name}.jsonl", "question")
+    return _asked_of(answerable + read_jsonl(DEVELOPMENT / "unanswerable.jsonl", "question"), retriever, "")
 
 
 def _gate(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -332,18 +341,13 @@ def _gate(arguments: argparse.Namespace, settings: Settings) -> int:
         if not Path(csv).is_file():
             print(f"{name}: left out, no {csv} here; fetch it: python -m index.fetch medquad --to {csv}")
             continue
-        index = dataclasses.replace(settings.index, csv=csv, dir=f"artifacts/{name}")
-        build(index, say=print)
-        retriever = open_retriever(dataclasses.replace(settings, index=index))
+        retriever = _of_file(name, csv, settings)
         judged = read_development(DEVELOPMENT / f"{name}.jsonl")
         table, gains = retrieval_table(retriever, judged, [[record.id] for record, _ in retriever.index.questions])
         _print_table(name, table, gains)
         for stage in STAGES:
             figures[f"{name} {stage} {MAIN}"] = table[stage][MAIN]
-        rows = read_jsonl(DEVELOPMENT / f"{name}.jsonl", "question") + read_jsonl(
-            DEVELOPMENT / "unanswerable.jsonl", "question"
-        )
-        result = abstention(retriever, _asked_of(rows, retriever, ""))
+        result = abstention(retriever, _questions_about(name, retriever))
         _print_abstention(result)
         answered = np.repeat([1.0, 0.0], [result.answerable - result.answerable_refused, result.answerable_refused])
         refused = np.repeat(
@@ -408,8 +412,6 @@ def main(argv: list[str] | None = None) -> int:
     abstain.add_argument("--questions", metavar="F", type=Path, nargs="+", required=True, help="question, answerable")
 
     fit = commands.add_parser("fit", parents=[shared], help="fit the fusion's weights and the bar for abstaining")
-    fit.add_argument("--questions", metavar="F", type=Path, default=DEVELOPMENT / "medquad.jsonl")
-    fit.add_argument("--unanswerable", metavar="F", type=Path, default=DEVELOPMENT / "unanswerable.jsonl")
     fit.add_argument("--to", metavar="F", type=Path, required=True, help="the ranking file to write")
 
     gate = commands.add_parser("gate", parents=[shared], help="fail where a figure fell below its committed interval")

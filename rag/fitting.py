@@ -68,27 +68,40 @@ def _worth(index: Index, searched: Searched, ranking: Ranking) -> float:
 def fit_answerability(signals: np.ndarray, answerable: np.ndarray) -> Answerability:
     """Logistic regression on standardised signals, both classes weighing the same.
 
-    The threshold refuses `MAX_REFUSED` of the answerable questions at most, as far as out-of-fold probabilities tell;
-    the risk is that of the same probabilities.
+    Files of different size have different bars: the intercept and the coefficient of the size are moved so that, by
+    out-of-fold probabilities, `MAX_REFUSED` of the answerable questions of every file are below one half. The risk is
+    that of the same probabilities.
 
     Args:
-        signals: shape (questions, signals).
+        signals: shape (questions, signals), of one file or of several that differ in size.
         answerable: shape (questions,), boolean.
     """
-    probabilities = out_of_fold(signals, answerable)
-    threshold = float(np.quantile(probabilities[answerable], MAX_REFUSED * 0.8))
-    answered = probabilities >= threshold
     model = _model().fit(signals, answerable)
     scaler, regression = model.named_steps.values()
+    size = signals[:, SIGNALS.index("file_size")]
+    odds = log_odds(out_of_fold(signals, answerable))
+    sizes = np.unique(size)
+    bars = [float(np.quantile(odds[(size == one) & answerable], MAX_REFUSED)) for one in sizes]
+    slope, offset = np.polyfit(sizes, bars, 1) if len(sizes) > 1 else (0.0, bars[0])
+    answered = odds >= offset + slope * size
+    scale, mean = scaler.scale_, scaler.mean_
+    row = SIGNALS.index("file_size")
+    coefficients = regression.coef_[0].copy()
+    coefficients[row] -= slope * scale[row]
     return Answerability(
         signals=SIGNALS,
-        mean=tuple(map(float, scaler.mean_)),
-        scale=tuple(map(float, scaler.scale_)),
-        coefficients=tuple(map(float, regression.coef_[0])),
-        intercept=float(regression.intercept_[0]),
-        threshold=threshold,
+        mean=tuple(map(float, mean)),
+        scale=tuple(map(float, scale)),
+        coefficients=tuple(map(float, coefficients)),
+        intercept=float(regression.intercept_[0] - offset - slope * mean[row]),
+        threshold=0.5,
         risk=float((answered & ~answerable).sum() / max(1, answered.sum())),
     )
+
+
+def log_odds(probabilities: np.ndarray) -> np.ndarray:
+    clipped = np.clip(probabilities, 1e-9, 1 - 1e-9)
+    return np.asarray(np.log(clipped / (1 - clipped)))
 
 
 def out_of_fold(signals: np.ndarray, answerable: np.ndarray, folds: int = 5) -> np.ndarray:

@@ -9,6 +9,7 @@ from core.settings import IndexSettings
 from index.build import build
 from index.ranking import DEFAULT, find_ranking, read_ranking
 from index.store import open_index
+from rag.answerable import SIGNALS
 from tests.fakes import WordEmbedder
 
 
@@ -16,6 +17,7 @@ def test_the_shipped_ranking_is_whole_and_goes_into_the_index(small_index: Index
     shipped = read_ranking(DEFAULT.read_bytes(), "shipped")
     build(dataclasses.replace(small_index, ranking=str(DEFAULT)))
     assert shipped.topic_votes > 0
+    assert shipped.answerability.signals == SIGNALS
     assert open_index(Path(small_index.dir)).ranking == shipped
     assert read_ranking(shipped.to_json().encode(), "again") == shipped
 

@@ -137,11 +137,13 @@ def test_a_tuned_adapter_finds_better_and_moves_only_questions(tmp_path: Path) -
         dir=str(tmp_path / "i"),
         cache=str(ROOT / "artifacts/embedders"),
     )
-    facts = tune(settings, tmp_path / "mine", {"scale": 1.0, "epochs": 2.0, "questions_per_record": 2})
+    facts = tune(settings, tmp_path / "mine", {"scale": 1.0, "epochs": 2.0, "questions_per_record": 2, "batch_size": 8})
     assert (tmp_path / "mine/curve.png").stat().st_size > 5000
     assert not (tmp_path / "mine.run").exists()
     losses = [entry["loss"] for entry in facts["log"] if "loss" in entry]
-    assert losses[-1] < losses[0]
+    ranks = [entry["development_mrr10"] for entry in facts["log"] if "development_mrr10" in entry]
+    assert len(losses) >= 3
+    assert max(ranks[1:]) >= ranks[0]
 
     import dataclasses
 
