@@ -89,7 +89,7 @@ class RagSettings:
     reranker: str = ""
     """A cross-encoder that orders the first candidates anew: a folder or a hub id; empty for none."""
     rerank_candidates: int = 20
-    rerank_ms: int = 500
+    rerank_ms: int = 80
     """Time that reranking may take, in milliseconds; candidates that it does not reach keep their place behind."""
     correct_spelling: bool = True
     evidence_tokens: int = 330

@@ -1,5 +1,6 @@
 """Does the file hold an answer? Signals of a search, and the probability that a fitted model reads from them."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ SIGNALS = (
     "question_cosine",
     "lexical_share",
     "agreement",
+    "topic_share",
     "coverage",
     "coverage_question",
     "unknown_share",
@@ -29,13 +31,14 @@ _NEAR = 20
 
 
 def signals(index: Index, query: Query, stages: Stages, candidates: Sequence[Candidate]) -> np.ndarray:
-    """The signals of `SIGNALS`, shape (12,).
+    """The signals of `SIGNALS`, shape (13,).
 
     The two best cosines and the mean of three; how far the best passage stands out from the tenth; BM25 of the best
     document as a share of what the question's terms could give; the share of the five best candidates that every stage
-    has within 20; how much of the question's terms (weighted by how telling they are) the best three passages and the
-    best questions hold; how much of them the file holds nowhere; how many terms there are; whether it asks for a dose;
-    the decimal logarithm of how many questions the file has, as the best of many is nearer than the best of few.
+    has within 20; the commonest topic's share of the ten best questions; how much of the question's terms (weighted by
+    how telling they are) the best three passages and the best questions hold; how much of them the file holds nowhere;
+    how many terms there are; whether it asks for a dose; the decimal logarithm of how many questions the file has, as
+    the best of many is nearer than the best of few.
     """
     headed = [score for _, score in stages.headed[:10]] or [0.0]
     own_terms = tuple(dict.fromkeys(terms(query.searched)))
@@ -46,6 +49,8 @@ def signals(index: Index, query: Query, stages: Stages, candidates: Sequence[Can
         all(candidate.ranks.get(stage, _NEAR + 1) <= _NEAR for stage in ("headed", "question", "lexical"))
         for candidate in best
     ]
+    best_questions = list(dict.fromkeys(candidate.question_row for candidate in candidates))[:10]
+    topics = Counter(index.topics[row][0] for row in best_questions)
     passage_terms = {term for candidate in best[:3] for term in terms(index.passages[candidate.passage_row].text)}
     question_terms = {term for candidate in best[:3] for term in terms(index.questions[candidate.question_row][1])}
     reachable = sum(weight * 2.2 for weight in weights.values()) or 1.0  # k1 + 1: BM25's most of a term
@@ -57,6 +62,7 @@ def signals(index: Index, query: Query, stages: Stages, candidates: Sequence[Can
             stages.question[0][1] if stages.question else 0.0,
             (stages.lexical[0][1] if stages.lexical else 0.0) / reachable,
             float(np.mean(agreed)) if agreed else 0.0,
+            max(topics.values(), default=0) / 10,
             sum(weight for term, weight in weights.items() if term in passage_terms | question_terms) / total,
             sum(weight for term, weight in weights.items() if term in question_terms) / total,
             sum(weight for term, weight in weights.items() if not index.lexical.knows(term)) / total,

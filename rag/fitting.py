@@ -18,7 +18,7 @@ WEIGHTS = (0.25, 0.5, 1.0, 2.0)
 CONSTANTS = (5.0, 10.0, 20.0, 60.0)
 VOTES = (0.0, 0.5, 1.0, 2.0)
 MATCHES = (0.0, 0.1, 0.2, 0.3)
-MAX_REFUSED = 0.05
+MAX_REFUSED = 0.045
 """Most of the answerable questions that the threshold may refuse."""
 
 
@@ -68,9 +68,9 @@ def _worth(index: Index, searched: Searched, ranking: Ranking) -> float:
 def fit_answerability(signals: np.ndarray, answerable: np.ndarray) -> Answerability:
     """Logistic regression on standardised signals, both classes weighing the same.
 
-    Files of different size have different bars: the intercept and the coefficient of the size are moved so that, by
-    out-of-fold probabilities, `MAX_REFUSED` of the answerable questions of every file are below one half. The risk is
-    that of the same probabilities.
+    Files of different size have different bars: the intercept and the coefficient of the size are moved so that
+    `MAX_REFUSED` of the answerable questions of every file are below one half. The risk is that of probabilities by
+    models that did not see the question.
 
     Args:
         signals: shape (questions, signals), of one file or of several that differ in size.
@@ -79,11 +79,11 @@ def fit_answerability(signals: np.ndarray, answerable: np.ndarray) -> Answerabil
     model = _model().fit(signals, answerable)
     scaler, regression = model.named_steps.values()
     size = signals[:, SIGNALS.index("file_size")]
-    odds = log_odds(out_of_fold(signals, answerable))
+    odds = log_odds(model.predict_proba(signals)[:, 1])
     sizes = np.unique(size)
     bars = [float(np.quantile(odds[(size == one) & answerable], MAX_REFUSED)) for one in sizes]
     slope, offset = np.polyfit(sizes, bars, 1) if len(sizes) > 1 else (0.0, bars[0])
-    answered = odds >= offset + slope * size
+    answered = log_odds(out_of_fold(signals, answerable)) >= offset + slope * size
     scale, mean = scaler.scale_, scaler.mean_
     row = SIGNALS.index("file_size")
     coefficients = regression.coef_[0].copy()
@@ -117,7 +117,7 @@ def _model():  # type: ignore[no-untyped-def]  # sklearn's types are its own
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), LogisticRegression(C=0.5, class_weight="balanced", max_iter=1000))
+    return make_pipeline(StandardScaler(), LogisticRegression(C=5, class_weight="balanced", max_iter=1000))
 
 
 @dataclass(frozen=True)
