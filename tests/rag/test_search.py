@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import IndexFolderError, QuestionError
+from core.errors import IndexFolderError, QuestionError, WeightsError
 from core.settings import IndexSettings, RagSettings
 from index.build import build
 from index.ranking import Answerability
@@ -179,3 +179,20 @@ def test_rows_of_vectors_know_their_passage_and_question(small_index: IndexSetti
     for row, (passage_row, question_row) in enumerate(index.headed):
         assert index.passages[passage_row].record_id == index.questions[question_row][0].id
         assert row in index.vectors_of(question_row)
+
+
+@pytest.mark.weights
+def test_a_cross_encoder_folder_is_loaded_and_scores(tmp_path: Path) -> None:
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+    from index.embedding import find_weights
+
+    folder = find_weights().folder
+    config = AutoConfig.from_pretrained(folder, num_labels=1)
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path / "ce")
+    AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path / "ce")
+    settings = RagSettings(rerank_ms=60_000)
+    ordered = Reranker.load(str(tmp_path / "ce")).rerank("what is it", hits(6), settings, 0.0)
+    assert sum("reranked" in hit.ranks for hit in ordered) == 4  # the clock ran from long ago: one batch
+    with pytest.raises(WeightsError, match="is no folder with a cross-encoder .*; leave rag.reranker empty"):
+        Reranker.load(str(tmp_path / "none"))
