@@ -85,8 +85,6 @@ def tune(
     log = train(model, Corpus(index, out), split, untuned, trained, run, resume=resume)
     facts["minutes"] = round((time.perf_counter() - started) / 60, 1)
     facts["log"] = log
-    if to.exists():
-        shutil.rmtree(to)
     with new_folder(to) as folder:
         transformer: Any = model[0]
         transformer.auto_model.save_pretrained(str(folder))

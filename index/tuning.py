@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,9 +23,6 @@ from index.embedding import Embedder
 from index.lay import LayQuestion, lay_questions
 from index.store import Index
 from index.topics import record_topic
-
-if TYPE_CHECKING:
-    pass
 
 TEMPERATURE = 0.05
 """Of the softmax over the passages; the customary one of cosine similarities (Gao et al. 2021, SimCSE)."""
@@ -132,9 +129,10 @@ class Corpus:
         self.topic_of_record = torch.tensor(
             [topics.setdefault(record_topic(record), len(topics)) for record in records]
         )
-        keep = [row for row, passage in enumerate(index.passages) if passage.record_id not in held_out]
+        owners = [index.passages[row].record_id for row in index.headed[:, 0]]
+        keep = [row for row, owner in enumerate(owners) if owner not in held_out]
         self.vectors = torch.from_numpy(np.ascontiguousarray(index.all_vectors()[keep]))
-        self.record = torch.tensor([self.record_row[index.passages[row].record_id] for row in keep])
+        self.record = torch.tensor([self.record_row[owners[row]] for row in keep])
         self.topic = self.topic_of_record[self.record]
 
 

@@ -14,7 +14,7 @@ from index.lay import lay_questions, misspelt, topic_names
 from index.store import open_index
 from index.topics import aspect, record_topic, topic
 from index.tune import _begin, tune
-from index.tuning import Recipe, held_out_records, split_questions
+from index.tuning import Corpus, Recipe, held_out_records, split_questions
 from tests.fakes import WordEmbedder, write_csv
 
 ROOT = Path(__file__).parent.parent.parent
@@ -98,6 +98,22 @@ def test_no_topic_is_on_two_sides_and_held_out_ones_are_on_none(
     assert record_topic(index.records[one]) not in sides[0] | sides[1]
     again = split_questions(index, word_embedder, [], out, Recipe(questions_per_record=4))
     assert again.sha256 == split.sha256
+
+
+def test_every_vector_keeps_its_record_where_an_answer_has_several_questions(
+    tmp_path: Path, word_embedder: WordEmbedder
+) -> None:
+    shared = "It is passed on by parents."
+    rows = [["Is gout inherited?", shared], ["Is asthma inherited?", shared], ["What is measles?", "A disease."]]
+    settings = IndexSettings(csv=str(write_csv(tmp_path / "m.csv", rows)), dir=str(tmp_path / "i"))
+    build(settings)
+    index = open_index(tmp_path / "i")
+    measles = next(key for key, record in index.records.items() if record.question == "What is measles?")
+    corpus = Corpus(index, frozenset())
+    assert len(corpus.vectors) == 3
+    best = (corpus.vectors.numpy() @ word_embedder.embed(["What is measles?\nA disease."])[0]).argmax()
+    assert int(corpus.record[best]) == corpus.record_row[measles]
+    assert len(Corpus(index, frozenset({measles})).vectors) == 2
 
 
 def test_too_few_rows_are_refused(tmp_path: Path, topics: IndexSettings) -> None:
