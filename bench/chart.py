@@ -4,27 +4,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from core.charts import chart
+
 OURS, OTHERS = "#0f766e", "#94a3b8"
 
 
 def draw(results: dict[str, Any], target: Path) -> None:
     """Write a PNG with a panel for each part that was measured."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     panels = [name for name in PANELS if name in results]
     if not panels:
         return
-    size = (5.2 * len(panels), 3.6)
-    figure, axes = pyplot.subplots(1, len(panels), figsize=size, layout="constrained", squeeze=False)
-    for axis, name in zip(axes[0], panels, strict=True):
-        PANELS[name](axis, results[name])
-        axis.spines[["top", "right"]].set_visible(False)
     machine = results["machine"]
-    figure.suptitle(f"{results['csv']}, {machine['cores']} cores ({machine['processor']})", fontsize=9, color="#475569")
-    figure.savefig(target, dpi=130)
+    title = f"{results['csv']}, {machine['cores']} cores ({machine['processor']})"
+    with chart(target, len(panels), (5.2 * len(panels), 3.6), dpi=130) as (figure, axes):
+        for axis, name in zip(axes, panels, strict=True):
+            PANELS[name](axis, results[name])
+            axis.spines[["top", "right"]].set_visible(False)
+        figure.suptitle(title, fontsize=9, color="#475569")
 
 
 def _generation(axis: Any, measured: dict[str, dict[str, float]]) -> None:

@@ -2,11 +2,15 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+from core.errors import DataError
 
 CHUNK = 1 << 20
 
@@ -99,3 +103,28 @@ def _remove_leftovers(target: Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)
+
+
+def read_jsonl(path: Path, *needed: str) -> list[dict[str, Any]]:
+    """Rows of a JSONL file, each with the keys that are needed.
+
+    Raises:
+        DataError: the file is missing, or names the line that is no such row.
+    """
+    if not path.is_file():
+        raise DataError(f"no file at {path}; expected JSONL with {', '.join(needed)} on each line")
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            missing = [key for key in needed if key not in row]
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{path}, line {number} is no JSON object ({error})") from error
+        if missing:
+            raise DataError(f"{path}, line {number} has no {missing[0]!r}; expected {', '.join(needed)}")
+        rows.append(row)
+    if not rows:
+        raise DataError(f"{path} is empty; expected JSONL with {', '.join(needed)} on each line")
+    return rows

@@ -23,20 +23,10 @@ from core.progress import Say, bar, silent
 from core.settings import IndexSettings, load
 from index.corpus import Corpus, Record, read_corpus
 from index.embedding import Embedder, adapter_identity, load_embedder
+from index.opened import Index, headed_rows, question_rows
 from index.passages import Passage, headed_text, split_record
 from index.ranking import find_ranking
-from index.store import (
-    Index,
-    build_lock,
-    check_build,
-    headed_rows,
-    open_build,
-    publish,
-    published_build,
-    question_rows,
-    rollback,
-    write_build,
-)
+from index.store import build_lock, check_build, open_build, publish, published_build, rollback, write_build
 
 INPUTS = ("question_column", "answer_column", "passage_tokens")
 """The settings that, with the CSV, the embedder, its adapter and the ranking, decide what a build holds."""

@@ -11,6 +11,8 @@ import Stemmer
 
 FILES = ("data.csc.index.npy", "indices.csc.index.npy", "indptr.csc.index.npy", "params.index.json", "vocab.index.json")
 """What bm25s writes."""
+K1, B = 1.2, 0.75
+"""BM25's saturation of repeated terms and its share of length normalisation (Robertson and Zaragoza 2009)."""
 STOP_WORDS = frozenset(
     """
     a about am an and any are as at be been being but by can could did do does for from had has have he her him his how
@@ -33,7 +35,7 @@ def terms(text: str) -> list[str]:
 
 
 class LexicalIndex:
-    """BM25 (k1 1.2, b 0.75, Lucene's form) over the documents it was made from, which are known by their row."""
+    """BM25 in Lucene's form over the documents it was made from, which are known by their row."""
 
     def __init__(self, model: bm25s.BM25) -> None:
         self._model = model
@@ -41,7 +43,7 @@ class LexicalIndex:
 
     @classmethod
     def make(cls, documents: Iterable[str]) -> "LexicalIndex":
-        model = bm25s.BM25(k1=1.2, b=0.75, method="lucene")
+        model = bm25s.BM25(k1=K1, b=B, method="lucene")
         # bm25s fails on documents of stop words alone; no query has the empty term.
         model.index([terms(document) or [""] for document in documents], show_progress=False)
         return cls(model)

@@ -17,14 +17,11 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,9 +32,9 @@ from core.files import new_folder, sha256_file, write_atomic
 from index import lexical
 from index.corpus import Corpus, Record
 from index.lexical import LexicalIndex
+from index.opened import Index, Manifest, question_rows
 from index.passages import Passage
 from index.ranking import Ranking, read_ranking
-from index.topics import question_aspect, question_topic
 from index.vectors import pack_vectors, unpack_vectors
 
 SCHEMA_VERSION = 2
@@ -51,124 +48,6 @@ FILES = (
     "ranking.json",
     *LEXICAL,
 )
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What an index was made of; `files` maps each other file's name to its size in bytes and SHA-256."""
-
-    schema: int
-    csv: str
-    csv_path: str
-    csv_sha256: str
-    rows: int
-    kept: int
-    merged: int
-    refused: dict[str, int]
-    passages: int
-    embedder: str
-    adapter: str
-    """Identity of the low-rank adapter that questions are embedded with; empty for none."""
-    dimension: int
-    settings: dict[str, Any]
-    files: dict[str, dict[str, Any]]
-    built: str
-    build: str
-
-
-@dataclass(frozen=True)
-class Index:
-    """An index that is open for reading. It stays usable when a newer build is published beside it."""
-
-    manifest: Manifest
-    folder: Path
-    records: dict[str, Record]
-    passages: tuple[Passage, ...]
-    vectors: faiss.Index
-    question_vectors: faiss.Index
-    lexical: LexicalIndex
-    words: dict[str, int]
-    ranking: Ranking
-
-    @cached_property
-    def by_id(self) -> dict[str, Passage]:
-        return {passage.id: passage for passage in self.passages}
-
-    @cached_property
-    def word_count(self) -> int:
-        """How many words the file has, repeats included."""
-        return sum(self.words.values())
-
-    @cached_property
-    def words_by_letter(self) -> dict[str, list[str]]:
-        """The words by their first letter."""
-        groups: dict[str, list[str]] = {}
-        for word in self.words:
-            groups.setdefault(word[0], []).append(word)
-        return groups
-
-    @cached_property
-    def questions(self) -> tuple[tuple[Record, str], ...]:
-        """Every question of the file with the record that answers it: the rows of `question_vectors` and `lexical`."""
-        return question_rows(self.records.values())
-
-    @cached_property
-    def topics(self) -> tuple[tuple[str, str], ...]:
-        """Topic and aspect of every question."""
-        return tuple((question_topic(*row), question_aspect(*row)) for row in self.questions)
-
-    @cached_property
-    def headed(self) -> np.ndarray:
-        """Of each row of `vectors`, the row of its passage and that of its question; shape (vectors, 2)."""
-        return headed_rows(self.passages, self.questions)
-
-    @cached_property
-    def first_vector(self) -> np.ndarray:
-        """Of each question, the first row of `order`; shape (questions + 1,)."""
-        return np.searchsorted(self.headed[self.order, 1], np.arange(len(self.questions) + 1))
-
-    @cached_property
-    def order(self) -> np.ndarray:
-        """The rows of `vectors` sorted by their question; shape (vectors,)."""
-        return np.argsort(self.headed[:, 1], kind="stable")
-
-    def vectors_of(self, question_row: int) -> np.ndarray:
-        """The rows of `vectors` that hold the passages under this question."""
-        return self.order[self.first_vector[question_row] : self.first_vector[question_row + 1]]
-
-    def all_vectors(self) -> np.ndarray:
-        """The headed passages' vectors in their order, shape (vectors, dimension)."""
-        return self.vectors.reconstruct_n(0, self.vectors.ntotal)
-
-    def search(self, vectors: np.ndarray, k: int) -> list[list[tuple[Passage, float]]]:
-        """The k nearest headed passages of each query vector, best first, with their cosine similarity.
-
-        Args:
-            vectors: shape (queries, dimension), L2-normalised float32.
-        """
-        scores, rows = self.vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), min(k, self.vectors.ntotal))
-        return [
-            [
-                (self.passages[self.headed[row, 0]], float(score))
-                for row, score in zip(rows[q], scores[q], strict=True)
-                if row >= 0
-            ]
-            for q in range(len(rows))
-        ]
-
-
-def question_rows(records: Iterable[Record]) -> tuple[tuple[Record, str], ...]:
-    """Every question with its record, in the records' order."""
-    return tuple((record, question) for record in records for question in record.questions)
-
-
-def headed_rows(passages: Sequence[Passage], questions: Sequence[tuple[Record, str]]) -> np.ndarray:
-    """(passage row, question row) of each passage under each question of its record; shape (vectors, 2)."""
-    rows_of: dict[str, list[int]] = {}
-    for row, (record, _) in enumerate(questions):
-        rows_of.setdefault(record.id, []).append(row)
-    pairs = [(row, question) for row, passage in enumerate(passages) for question in rows_of[passage.record_id]]
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
 @contextlib.contextmanager

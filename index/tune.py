@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.charts import chart
 from core.errors import DataError, run_command
-from core.files import new_folder, write_atomic
+from core.files import new_folder, read_jsonl, write_atomic
 from core.progress import Say, silent
 from core.settings import IndexSettings, load
 from index.build import build
@@ -97,25 +98,14 @@ def tune(
 
 def _judged_records(files: tuple[Path, ...]) -> set[str]:
     """Ids of the records that the questions of these files are judged by."""
-    try:
-        lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return {record for line in lines for record in json.loads(line).get("relevant", {})}
-    except (OSError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"cannot read held-out questions ({error}); expected JSONL with question and relevant"
-        ) from error
+    return {record for file in files for row in read_jsonl(file, "question") for record in row.get("relevant", {})}
 
 
 def _asked(path: Path | None) -> list[LayQuestion]:
     if path is None:
         return []
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return [LayQuestion(str(row["record_id"]), str(row["question"]), "asked") for row in rows if row["question"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"cannot read questions from {path} ({error}); make them: python -m rag.rewrite --csv F --to {path}"
-        ) from error
+    rows = read_jsonl(path, "record_id", "question")
+    return [LayQuestion(str(row["record_id"]), str(row["question"]), "asked") for row in rows if row["question"]]
 
 
 def _begin(run: Path, facts: dict[str, Any], resume: bool) -> None:
@@ -147,20 +137,14 @@ def _scale(path: Path, share: float) -> None:
 
 
 def _draw(log: list[dict[str, Any]], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     from index.tuning import DEVELOPMENT
 
-    chart, (losses, ranks) = pyplot.subplots(1, 2, figsize=(8, 3), layout="constrained")
-    for axes, name, title in ((losses, "loss", "Loss"), (ranks, DEVELOPMENT, "Mean reciprocal rank, other topics")):
-        points = [(entry["step"], entry[name]) for entry in log if name in entry]
-        axes.plot([step for step, _ in points], [value for _, value in points], color="#0b6e63")
-        axes.set(title=title, xlabel="step")
-    chart.savefig(path, dpi=110)
-    pyplot.close(chart)
+    curves = (("loss", "Loss"), (DEVELOPMENT, "Mean reciprocal rank, other topics"))
+    with chart(path, len(curves), (8, 3)) as (_, panels):
+        for axes, (name, title) in zip(panels, curves, strict=True):
+            points = [(entry["step"], entry[name]) for entry in log if name in entry]
+            axes.plot([step for step, _ in points], [value for _, value in points], color="#0b6e63")
+            axes.set(title=title, xlabel="step")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -21,7 +21,7 @@ from sentence_transformers.sentence_transformer.evaluation import SentenceEvalua
 from core.progress import bar
 from index.embedding import Embedder
 from index.lay import LayQuestion, lay_questions
-from index.store import Index
+from index.opened import Index
 from index.topics import record_topic
 
 TEMPERATURE = 0.05

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from index.lexical import terms
-from index.ranking import Answerability
-from index.store import Index
+from index.lexical import K1, terms
+from index.opened import Index
+from index.ranking import STAGES, Answerability
 from rag.query import Query
 from rag.search import Candidate, Stages
 
@@ -45,15 +45,12 @@ def signals(index: Index, query: Query, stages: Stages, candidates: Sequence[Can
     weights = {term: index.lexical.weight(term) for term in own_terms}
     total = sum(weights.values()) or 1.0
     best = candidates[:5]
-    agreed = [
-        all(candidate.ranks.get(stage, _NEAR + 1) <= _NEAR for stage in ("headed", "question", "lexical"))
-        for candidate in best
-    ]
+    agreed = [all(candidate.ranks.get(stage, _NEAR + 1) <= _NEAR for stage in STAGES) for candidate in best]
     best_questions = list(dict.fromkeys(candidate.question_row for candidate in candidates))[:10]
     topics = Counter(index.topics[row][0] for row in best_questions)
     passage_terms = {term for candidate in best[:3] for term in terms(index.passages[candidate.passage_row].text)}
     question_terms = {term for candidate in best[:3] for term in terms(index.questions[candidate.question_row][1])}
-    reachable = sum(weight * 2.2 for weight in weights.values()) or 1.0  # k1 + 1: BM25's most of a term
+    reachable = sum(weight * (K1 + 1) for weight in weights.values()) or 1.0  # BM25's most of a term
     return np.array(
         [
             headed[0],

@@ -13,178 +13,37 @@ import argparse
 import dataclasses
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core.charts import chart
 from core.errors import DataError, run_command
-from core.files import write_atomic
-from core.progress import bar
+from core.files import read_jsonl, write_atomic
 from core.settings import Settings, load
 from index.build import build
-from rag.answerable import probability
+from rag.abstention import Abstention, abstention, auroc
 from rag.chain import open_retriever
 from rag.evaluation import (
     MAIN,
     MEASURES,
+    STAGES,
     Figure,
-    Judged,
-    Run,
-    as_run,
+    Table,
     figure,
     find_all,
-    measured,
-    read_beir,
-    read_development,
-    read_jsonl,
-    stage_rows,
+    plain_vectors,
+    retrieval_table,
 )
-from rag.fitting import Searched, fit_answerability, fit_fusion, risk_coverage
+from rag.fitting import MAX_REFUSED, Searched, fit_answerability, fit_fusion, out_of_fold
+from rag.judged import Judged, read_beir, read_development
 from rag.retriever import IndexRetriever
 
-STAGES = ("lexical", "question", "headed", "fused")
 DEVELOPMENT = Path("data/dev")
 FIGURES = DEVELOPMENT / "figures.json"
 FILES = {"health_qa": "data/health_qa.csv", "medquad": "artifacts/medquad.csv"}
 """The files that the development questions are about."""
-
-Table = dict[str, dict[str, Figure]]
-
-
-def retrieval_table(
-    retriever: IndexRetriever, judged: Judged, documents: Sequence[Sequence[str]], plain: np.ndarray | None = None
-) -> tuple[Table, dict[str, Figure]]:
-    """Every measure of every stage, and each stage's difference in nDCG@10 to the first.
-
-    Args:
-        documents: of each question row, the ids of its documents.
-        plain: vectors of the passages without a heading, for the stage "plain"; shape (passages, dimension).
-    """
-    found = find_all(retriever, judged)
-    runs: dict[str, Run] = {}
-    if plain is not None:
-        runs["plain"] = _plain_run(retriever, judged, documents, plain)
-    for stage in STAGES:
-        runs[stage] = as_run(
-            {
-                key: [
-                    document for row in stage_rows(item, stage, retriever.index.headed) for document in documents[row]
-                ]
-                for key, item in found.items()
-            }
-        )
-    if retriever.reranker is not None:
-        runs["reranked"] = _reranked_run(retriever, judged, documents, runs["fused"])
-    values = {stage: measured(judged, run) for stage, run in runs.items()}
-    table = {stage: {name: figure(one) for name, one in by_name.items()} for stage, by_name in values.items()}
-    first, *others = values
-    gains = {stage: figure(values[stage][MAIN] - values[first][MAIN]) for stage in others}
-    return table, gains
-
-
-def _plain_run(retriever: IndexRetriever, judged: Judged, documents: Sequence[Sequence[str]], plain: np.ndarray) -> Run:
-    """Dense search over answers alone, by the embedder of passages: what the other stages are measured against."""
-    index, embedder = retriever.index, retriever.passage_embedder or retriever.embedder
-    rows_of: dict[str, list[int]] = {}
-    for row, (record, _) in enumerate(index.questions):
-        rows_of.setdefault(record.id, []).append(row)
-    queries = embedder.embed(list(judged.questions.values()))
-    ranked = {}
-    for key, vector in zip(judged.questions, queries, strict=True):
-        order = np.argsort(-(plain @ vector))[:300]
-        records = dict.fromkeys(index.passages[row].record_id for row in order)
-        ranked[key] = [document for record in records for row in rows_of[record] for document in documents[row]]
-    return as_run(ranked)
-
-
-def _reranked_run(retriever: IndexRetriever, judged: Judged, documents: Sequence[Sequence[str]], fused: Run) -> Run:
-    """The reranker's order of the first candidates, then the fused one."""
-    row_of = {(record.id, question): row for row, (record, question) in enumerate(retriever.index.questions)}
-    everything = dataclasses.replace(
-        retriever.settings, k=retriever.settings.candidates, abstain=False, min_score=-1.0, rerank_ms=60_000
-    )
-    whole = retriever.model_copy(update={"settings": everything})
-    ranked = {}
-    for key, question in judged.questions.items():
-        rows = [row_of[hit.record_id, hit.question] for hit in whole.search(question).hits]
-        first = [document for row in rows for document in documents[row]]
-        ranked[key] = [*first, *sorted(fused[key], key=lambda document: -fused[key][document])]
-    return as_run(ranked)
-
-
-def plain_vectors(retriever: IndexRetriever, cache: Path) -> np.ndarray:
-    """Vectors of the passages without a heading, made once for an index and kept."""
-    embedder = retriever.passage_embedder or retriever.embedder
-    path = cache / f"plain-{retriever.index.manifest.csv_sha256[:12]}-{embedder.identity.rpartition('@')[2]}.npy"
-    if path.is_file():
-        vectors = np.load(path, allow_pickle=False)
-        if len(vectors) == len(retriever.index.passages):
-            return np.asarray(vectors, dtype=np.float32)
-    texts = [passage.text for passage in retriever.index.passages]
-    with bar("embedding answers alone", len(texts), " passages") as progress:
-        vectors = embedder.embed(texts, progress.update)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, vectors.astype(np.float16))
-    return vectors
-
-
-@dataclasses.dataclass(frozen=True)
-class Abstention:
-    """How well a retriever tells questions that the file can answer from those that it cannot."""
-
-    auroc: float
-    coverage_at_5_percent_risk: float
-    threshold: float
-    answerable: int
-    answerable_refused: int
-    unanswerable: int
-    unanswerable_refused: int
-    by_kind: dict[str, list[int]]
-    """Kind -> refused, all."""
-    curve: dict[str, list[float]]
-
-    @property
-    def refused_wrongly(self) -> float:
-        return self.answerable_refused / max(1, self.answerable)
-
-    @property
-    def refused_rightly(self) -> float:
-        return self.unanswerable_refused / max(1, self.unanswerable)
-
-
-def abstention(retriever: IndexRetriever, rows: Sequence[dict[str, Any]]) -> Abstention:
-    """Judge every row's question with the index's own answerability model."""
-    from sklearn.metrics import roc_auc_score
-
-    model = retriever.index.ranking.answerability
-    with bar("searching", len(rows), " questions") as progress:
-        sure = []
-        for row in rows:
-            sure.append(probability(model, retriever.find(retriever.read(row["question"])).signals))
-            progress.update()
-    sure_of, truth = np.array(sure), np.array([bool(row["answerable"]) for row in rows])
-    if truth.all() or not truth.any():
-        raise DataError("the questions are all answerable, or none is; expected some of each")
-    refused = sure_of < model.threshold
-    by_kind: dict[str, list[int]] = {}
-    for row, is_refused in zip(rows, refused, strict=True):
-        counts = by_kind.setdefault(row.get("kind", "all") if not row["answerable"] else "answerable", [0, 0])
-        counts[0] += int(is_refused)
-        counts[1] += 1
-    curve = risk_coverage(sure_of, truth)
-    return Abstention(
-        float(roc_auc_score(truth, sure_of)),
-        curve.coverage_at(0.05),
-        model.threshold,
-        int(truth.sum()),
-        int((refused & truth).sum()),
-        int((~truth).sum()),
-        int((refused & ~truth).sum()),
-        by_kind,
-        {"coverage": list(curve.coverage), "risk": list(curve.risk)},
-    )
 
 
 def _print_table(name: str, table: Table, gains: dict[str, Figure]) -> None:
@@ -211,18 +70,11 @@ def _print_abstention(result: Abstention) -> None:
 
 
 def _draw(result: Abstention, path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    chart, axes = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
-    axes.plot(result.curve["coverage"], result.curve["risk"], color="#0b6e63")
-    axes.axhline(0.05, color="#999999", linewidth=0.8, linestyle="--")
-    axes.set(xlabel="share of questions answered", ylabel="of these, not in the file", title="Risk and coverage")
-    axes.set_ylim(bottom=0)
-    chart.savefig(path, dpi=120)
-    pyplot.close(chart)
+    with chart(path, 1, (6, 3.6)) as (_, (axes,)):
+        axes.plot(result.curve["coverage"], result.curve["risk"], color="#0b6e63")
+        axes.axhline(0.05, color="#999999", linewidth=0.8, linestyle="--")
+        axes.set(xlabel="share of questions answered", ylabel="of these, not in the file", title="Risk and coverage")
+        axes.set_ylim(bottom=0)
 
 
 def _as_json(table: Table) -> dict[str, Any]:
@@ -233,10 +85,7 @@ def _retrieval(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.beir:
         csv_path = Path("artifacts/beir") / arguments.beir.name / "corpus.csv"
         judged, of_row = read_beir(arguments.beir, arguments.split, csv_path)
-        index = dataclasses.replace(settings.index, csv=str(csv_path), dir=str(csv_path.parent / "index"))
-        build(index, say=print)
-        settings = dataclasses.replace(settings, index=index)
-        retriever = open_retriever(settings)
+        retriever = _over(str(csv_path), str(csv_path.parent / "index"), settings)
         documents = [of_row.get((record.id, question), []) for record, question in retriever.index.questions]
     else:
         retriever = open_retriever(settings)
@@ -288,7 +137,7 @@ def _asked_of(rows: list[dict[str, Any]], retriever: IndexRetriever, part: str) 
 
 def _fit(arguments: argparse.Namespace, settings: Settings) -> int:
     """Fit the fusion to one half of the largest file's questions, the answerability model to all files' questions."""
-    retrievers = {name: _of_file(name, csv, settings) for name, csv in FILES.items() if Path(csv).is_file()}
+    retrievers = {name: _over(csv, f"artifacts/{name}", settings) for name, csv in FILES.items() if Path(csv).is_file()}
     name = list(retrievers)[-1]
     retriever = retrievers[name]
     judged = read_development(DEVELOPMENT / f"{name}.jsonl", "fit")
@@ -300,16 +149,18 @@ def _fit(arguments: argparse.Namespace, settings: Settings) -> int:
     print(f"topic votes {ranking.topic_votes:g}, aspect match {ranking.aspect_match:g}")
     values: list[np.ndarray] = []
     truths: list[bool] = []
+    files: list[str] = []
     for file, one in retrievers.items():
         refit = one.model_copy(update={"index": dataclasses.replace(one.index, ranking=ranking)})
         rows = _questions_about(file, one)
         values.extend(refit.find(refit.read(row["question"])).signals for row in rows)
         truths.extend(bool(row["answerable"]) for row in rows)
+        files.extend([file] * len(rows))
     signals, truth = np.stack(values), np.array(truths)
     answerability = fit_answerability(signals, truth)
     for signal, value in zip(answerability.signals, answerability.coefficients, strict=True):
         print(f"  {signal:<18}{value:+.2f}")
-    print(f"out of fold, {answerability.risk:.1%} of the questions that it answers have no answer in the file")
+    _print_out_of_fold(out_of_fold(signals, truth), truth, np.array(files))
     csvs = " and ".join(
         f"{one.index.manifest.csv} ({one.index.manifest.csv_sha256[:12]})" for one in retrievers.values()
     )
@@ -321,9 +172,20 @@ def _fit(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _of_file(name: str, csv: str, settings: Settings) -> IndexRetriever:
-    """The retriever over the index of one of `FILES`, built if it does not stand."""
-    index = dataclasses.replace(settings.index, csv=csv, dir=f"artifacts/{name}")
+def _print_out_of_fold(probabilities: np.ndarray, truth: np.ndarray, files: np.ndarray) -> None:
+    """What the model does with questions that it did not see, each file's bar where it refuses `MAX_REFUSED`."""
+    for file in dict.fromkeys(files):
+        sure, answerable = probabilities[files == file], truth[files == file]
+        refused = (sure[~answerable] < np.quantile(sure[answerable], MAX_REFUSED)).mean()
+        print(
+            f"{file}, questions not seen: AUROC {auroc(sure, answerable):.3f}; where {MAX_REFUSED:.1%} of the "
+            f"answerable are refused, so are {refused:.1%} of the unanswerable"
+        )
+
+
+def _over(csv: str, folder: str, settings: Settings) -> IndexRetriever:
+    """The retriever over the index of a file with columns `question` and `answer`, built if it does not stand."""
+    index = dataclasses.replace(settings.index, csv=csv, dir=folder, question_column="question", answer_column="answer")
     build(index, say=print)
     return open_retriever(dataclasses.replace(settings, index=index))
 
@@ -341,7 +203,7 @@ def _gate(arguments: argparse.Namespace, settings: Settings) -> int:
         if not Path(csv).is_file():
             print(f"{name}: left out, no {csv} here; fetch it: python -m index.fetch medquad --to {csv}")
             continue
-        retriever = _of_file(name, csv, settings)
+        retriever = _over(csv, f"artifacts/{name}", settings)
         judged = read_development(DEVELOPMENT / f"{name}.jsonl")
         table, gains = retrieval_table(retriever, judged, [[record.id] for record, _ in retriever.index.questions])
         _print_table(name, table, gains)

@@ -2,15 +2,16 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from index.opened import Index
 from index.ranking import STAGES, Answerability, Ranking
-from index.store import Index
 from rag.answerable import SIGNALS
-from rag.evaluation import MAIN, Judged, as_run, measured
+from rag.evaluation import MAIN, as_run, measured
+from rag.judged import Judged
 from rag.retriever import Found
 from rag.search import fuse
 
@@ -100,6 +101,7 @@ def fit_answerability(signals: np.ndarray, answerable: np.ndarray) -> Answerabil
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
+    """ln(p / (1 - p)), finite at 0 and 1."""
     clipped = np.clip(probabilities, 1e-9, 1 - 1e-9)
     return np.asarray(np.log(clipped / (1 - clipped)))
 
@@ -118,23 +120,3 @@ def _model():  # type: ignore[no-untyped-def]  # sklearn's types are its own
     from sklearn.preprocessing import StandardScaler
 
     return make_pipeline(StandardScaler(), LogisticRegression(C=5, class_weight="balanced", max_iter=1000))
-
-
-@dataclass(frozen=True)
-class RiskCoverage:
-    """Of the questions answered when only the surest are: their share of all, and the share that has no answer."""
-
-    coverage: tuple[float, ...]
-    risk: tuple[float, ...]
-
-    def coverage_at(self, risk: float) -> float:
-        """The largest share that can be answered at this risk (El-Yaniv and Wiener 2010)."""
-        return max((c for c, r in zip(self.coverage, self.risk, strict=True) if r <= risk), default=0.0)
-
-
-def risk_coverage(probabilities: Sequence[float] | np.ndarray, answerable: np.ndarray) -> RiskCoverage:
-    """The curve over all thresholds."""
-    order = np.argsort(-np.asarray(probabilities), kind="stable")
-    wrong = np.cumsum(~answerable[order])
-    count = np.arange(1, len(order) + 1)
-    return RiskCoverage(tuple(count / len(order)), tuple(wrong / count))

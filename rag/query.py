@@ -14,7 +14,7 @@ from rapidfuzz.distance import OSA
 
 from core.sentences import sentence_spans
 from index.lexical import STOP_WORDS, terms, words
-from index.store import Index
+from index.opened import Index
 from index.topics import aspect, topic
 
 LONG = 60
@@ -148,7 +148,7 @@ def _corrected(text: str, index: Index) -> tuple[str, list[tuple[str, str]]]:
     for word in dict.fromkeys(words(text)):
         if len(word) < _LEAST or not word.isalpha() or word in index.words or word in STOP_WORDS:
             continue
-        if index.lexical.knows(terms(word)[0] if terms(word) else word):
+        if any(index.lexical.knows(term) for term in terms(word)):
             continue
         if right := nearest_word(word, index):
             text = re.sub(rf"\b{re.escape(word)}\b", right, text, flags=re.I)

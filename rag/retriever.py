@@ -13,7 +13,7 @@ from pydantic import SkipValidation
 from core.errors import IndexFolderError, QuestionError
 from core.settings import RagSettings
 from index.embedding import Embedder
-from index.store import Index
+from index.opened import Index
 from rag.answer import Dropped, Hit
 from rag.answerable import probability, signals
 from rag.query import Query, understand
@@ -72,7 +72,7 @@ class IndexRetriever(BaseRetriever):
 
     def model_post_init(self, context: object) -> None:
         made_with, folder = self.index.manifest, self.index.folder
-        embedder = (self.passage_embedder or self.embedder).identity
+        embedder = self.of_passages.identity
         if made_with.embedder != embedder:
             raise IndexFolderError(
                 f"{folder} was built with the embedder {made_with.embedder}, the settings name "
@@ -83,6 +83,12 @@ class IndexRetriever(BaseRetriever):
                 f"{folder} was built for the adapter {made_with.adapter or 'none'}, the settings name "
                 f"{self.adapter or 'none'}; build it again: python -m index.build --index {folder}"
             )
+        _ = self.index.topics  # read now, nearly a second over 16 k questions, and not while the first one waits
+
+    @property
+    def of_passages(self) -> Embedder:
+        """The embedder that the index's vectors are of."""
+        return self.passage_embedder or self.embedder
 
     def search(self, question: str, history: Sequence[str] = (), filters: Mapping[str, str] | None = None) -> Retrieval:
         """Find evidence for a question.
@@ -134,7 +140,7 @@ class IndexRetriever(BaseRetriever):
 
     def relevance(self, question: str, texts: list[str]) -> list[float]:
         """Cosine similarity of each text to the question."""
-        vectors = (self.passage_embedder or self.embedder).embed([question, *texts])
+        vectors = self.of_passages.embed([question, *texts])
         return [float(value) for value in vectors[1:] @ vectors[0]]
 
     def _chosen(self, hits: list[Hit], query: Query) -> tuple[tuple[Hit, ...], tuple[Dropped, ...]]:

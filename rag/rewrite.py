@@ -10,12 +10,12 @@ goes on where the last run ended.
 import argparse
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from core.errors import DataError, run_command
+from core.errors import run_command
+from core.files import read_jsonl
 from core.progress import bar
 from core.settings import load
 from generator.llm import QwenChat
@@ -59,27 +59,6 @@ def sample(records: tuple[Record, ...], limit: int, seed: int = 0) -> list[Recor
     return [record for _, record in sorted(ordered, key=lambda pair: pair[0])[:limit]]
 
 
-def read_asked(path: Path) -> list[dict[str, str]]:
-    """The rows of a file that this command wrote: {"record_id", "question"}.
-
-    Raises:
-        DataError: the file is missing, or a line is no such row.
-    """
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return [{"record_id": str(row["record_id"]), "question": str(row["question"])} for row in rows]
-    except FileNotFoundError:
-        raise DataError(f"no questions at {path}; make them: python -m rag.rewrite --csv F --to {path}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} has a line that is no question ({error}); expected record_id and question") from error
-
-
-def ask_again(llm: QwenChat, records: list[Record]) -> Iterator[dict[str, str]]:
-    """One row for each record, as it is written."""
-    for record in records:
-        yield {"record_id": record.id, "question": rewritten(llm, record.question)}
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -91,13 +70,15 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     settings = load({"index.csv": arguments.csv})
     corpus = read_corpus(Path(settings.index.csv), settings.index.question_column, settings.index.answer_column)
-    done = {row["record_id"] for row in read_asked(arguments.to)} if arguments.to.is_file() else set()
+    begun = arguments.to.is_file() and arguments.to.stat().st_size
+    done = {row["record_id"] for row in read_jsonl(arguments.to, "record_id", "question")} if begun else set()
     todo = [record for record in sample(corpus.records, arguments.limit) if record.id not in done]
     if todo:
         llm = QwenChat.from_settings(settings.generator, print)
         arguments.to.parent.mkdir(parents=True, exist_ok=True)
         with arguments.to.open("a", encoding="utf-8") as file, bar("asking", len(todo), " questions") as progress:
-            for row in ask_again(llm, todo):
+            for record in todo:
+                row = {"record_id": record.id, "question": rewritten(llm, record.question)}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 file.flush()  # Ctrl-C loses none
                 progress.update()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
+from index.opened import Index
 from index.ranking import STAGES, Ranking
-from index.store import Index
 from rag.query import Query
 
 DEPTH = 100

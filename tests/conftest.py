@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import hypothesis
@@ -10,6 +11,7 @@ import pytest
 from core.settings import GeneratorSettings, IndexSettings, RagSettings, Settings
 from generator.llm import QwenChat
 from index.build import build
+from index.opened import Index
 from index.store import open_index
 from rag.retriever import IndexRetriever
 from tests.fakes import ROWS, QueueEngine, WordEmbedder, write_csv
@@ -41,6 +43,13 @@ def word_embedder(monkeypatch: pytest.MonkeyPatch) -> WordEmbedder:
 @pytest.fixture
 def csv_file(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "small.csv", ROWS, ("question", "answer", "source"))
+
+
+def index_rows(folder: Path, rows: Sequence[Sequence[str]], header: Sequence[str] = ("question", "answer")) -> Index:
+    """An index of these rows; needs the fixture `word_embedder`."""
+    settings = IndexSettings(csv=str(write_csv(folder / "rows.csv", rows, header)), dir=str(folder / "rows"))
+    assert build(settings)
+    return open_index(Path(settings.dir))
 
 
 @pytest.fixture

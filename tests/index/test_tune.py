@@ -15,6 +15,7 @@ from index.store import open_index
 from index.topics import aspect, record_topic, topic
 from index.tune import _begin, tune
 from index.tuning import Corpus, Recipe, held_out_records, split_questions
+from tests.conftest import index_rows
 from tests.fakes import WordEmbedder, write_csv
 
 ROOT = Path(__file__).parent.parent.parent
@@ -105,9 +106,7 @@ def test_every_vector_keeps_its_record_where_an_answer_has_several_questions(
 ) -> None:
     shared = "It is passed on by parents."
     rows = [["Is gout inherited?", shared], ["Is asthma inherited?", shared], ["What is measles?", "A disease."]]
-    settings = IndexSettings(csv=str(write_csv(tmp_path / "m.csv", rows)), dir=str(tmp_path / "i"))
-    build(settings)
-    index = open_index(tmp_path / "i")
+    index = index_rows(tmp_path, rows)
     measles = next(key for key, record in index.records.items() if record.question == "What is measles?")
     corpus = Corpus(index, frozenset())
     assert len(corpus.vectors) == 3

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from core.errors import DataError
+from core.files import read_jsonl
 from core.settings import IndexSettings, RagSettings, Settings
 from rag import evaluate
+from rag.abstention import abstention, risk_coverage
 from rag.answerable import SIGNALS
-from rag.evaluation import Figure, Judged, as_run, figure, measured, read_beir, read_development, read_jsonl
-from rag.fitting import fit_answerability, fit_fusion, risk_coverage
+from rag.evaluation import Figure, as_run, figure, measured, retrieval_table
+from rag.fitting import fit_answerability, fit_fusion
+from rag.judged import Judged, read_beir, read_development
 from rag.retriever import IndexRetriever
 from tests.fakes import WordEmbedder
 
@@ -104,7 +107,7 @@ def development(folder: Path, retriever: IndexRetriever) -> Path:
 def test_breaking_a_stage_makes_the_figures_fall(retriever: IndexRetriever, tmp_path: Path) -> None:
     judged = read_development(development(tmp_path, retriever))
     documents = [[record.id] for record, _ in retriever.index.questions]
-    table, _ = evaluate.retrieval_table(retriever, judged, documents)
+    table, _ = retrieval_table(retriever, judged, documents)
     committed = {"fused": table["fused"]["nDCG@10"]}
     assert committed["fused"].mean == pytest.approx(1)
     assert evaluate.compare(committed, committed) == []
@@ -114,7 +117,7 @@ def test_breaking_a_stage_makes_the_figures_fall(retriever: IndexRetriever, tmp_
             return np.roll(super().embed(texts, progress), 7, axis=1)
 
     blind = retriever.model_copy(update={"embedder": Blind()})
-    broken, _ = evaluate.retrieval_table(blind, judged, documents)
+    broken, _ = retrieval_table(blind, judged, documents)
     fallen = evaluate.compare({"headed": broken["headed"]["nDCG@10"]}, {"headed": committed["fused"]})
     assert len(fallen) == 1
     assert "headed: 0." in fallen[0]
@@ -123,7 +126,7 @@ def test_breaking_a_stage_makes_the_figures_fall(retriever: IndexRetriever, tmp_
 
 def test_abstention_needs_both_kinds(retriever: IndexRetriever) -> None:
     with pytest.raises(DataError, match="expected some of each"):
-        evaluate.abstention(retriever, [{"question": "what is gout", "answerable": True}])
+        abstention(retriever, [{"question": "what is gout", "answerable": True}])
 
 
 def test_questions_of_another_file_are_refused(

@@ -2,11 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import IndexSettings
-from index.build import build
-from index.store import Index, open_index
+from index.opened import Index
 from rag.query import LONG, lay_words, nearest_word, understand
-from tests.fakes import WordEmbedder, write_csv
+from tests.conftest import index_rows
+from tests.fakes import WordEmbedder
 
 ROWS = [
     ("What is asthma?", "Asthma narrows the airways. Asthma makes breathing hard. A bronchodilator opens airways."),
@@ -18,9 +17,7 @@ ROWS = [
 
 @pytest.fixture
 def index(tmp_path: Path, word_embedder: WordEmbedder) -> Index:
-    settings = IndexSettings(csv=str(write_csv(tmp_path / "f.csv", ROWS)), dir=str(tmp_path / "i"))
-    build(settings)
-    return open_index(tmp_path / "i")
+    return index_rows(tmp_path, ROWS)
 
 
 def test_a_misspelt_word_is_corrected_and_the_user_told(index: Index) -> None:

@@ -4,10 +4,10 @@ import pytest
 
 from core.errors import IndexFolderError, QuestionError
 from core.settings import IndexSettings, RagSettings
-from index.build import build
 from index.store import open_index
 from rag.retriever import IndexRetriever
-from tests.fakes import WordEmbedder, write_csv
+from tests.conftest import index_rows
+from tests.fakes import WordEmbedder
 
 
 def test_hits_carry_their_scores_and_dropped_ones_the_reason(retriever: IndexRetriever) -> None:
@@ -26,10 +26,8 @@ def test_hits_carry_their_scores_and_dropped_ones_the_reason(retriever: IndexRet
 
 def test_the_same_text_counts_once(tmp_path: Path, word_embedder: WordEmbedder) -> None:
     # Two records, of which a passage each is the same.
-    file = write_csv(tmp_path / "f.csv", [["Is it?", "Same words here."], ["Was it?", "SAME  words here.\n"]])
-    settings = IndexSettings(csv=str(file), dir=str(tmp_path / "i"))
-    build(settings)
-    retriever = IndexRetriever(index=open_index(tmp_path / "i"), embedder=word_embedder)
+    rows = [["Is it?", "Same words here."], ["Was it?", "SAME  words here.\n"]]
+    retriever = IndexRetriever(index=index_rows(tmp_path, rows), embedder=word_embedder)
     found = retriever.search("same words here")
     assert len(found.hits) == 1
     assert found.dropped[0].reason == f"same text as {found.hits[0].passage_id}"

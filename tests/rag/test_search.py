@@ -6,17 +6,17 @@ import pytest
 
 from core.errors import IndexFolderError, QuestionError, WeightsError
 from core.settings import IndexSettings, RagSettings
-from index.build import build
+from index.opened import Index
 from index.ranking import Answerability
-from index.store import Index, open_index
+from index.store import open_index
 from rag.answer import Hit
 from rag.answerable import SIGNALS, probability
 from rag.query import understand
 from rag.rerank import Reranker
 from rag.retriever import IndexRetriever
 from rag.search import duplicate_of, fuse, run_stages, shingles
-from tests.conftest import queue_llm
-from tests.fakes import ROWS, WordEmbedder, write_csv
+from tests.conftest import index_rows, queue_llm
+from tests.fakes import ROWS, WordEmbedder
 
 
 def test_fusion_is_the_weighted_sum_of_reciprocal_ranks(retriever: IndexRetriever) -> None:
@@ -70,9 +70,7 @@ def test_an_answer_of_two_questions_is_found_under_the_one_that_is_asked(
         ["Is gout inherited?", "It is passed on by parents."],
         ["Is asthma inherited?", "It is passed on by parents."],
     ]
-    settings = IndexSettings(csv=str(write_csv(tmp_path / "f.csv", rows)), dir=str(tmp_path / "i"))
-    build(settings)
-    index = open_index(tmp_path / "i")
+    index = index_rows(tmp_path, rows)
     assert (len(index.records), len(index.passages), len(index.headed), len(index.questions)) == (1, 1, 2, 2)
     retriever = IndexRetriever(index=index, embedder=word_embedder)
     found = retriever.search("asthma inherited")
