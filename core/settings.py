@@ -11,12 +11,15 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.errors import SettingsError
 
 SETTINGS_FILE = Path("citewell.toml")
 PREFIX = "CITEWELL_"
+
+Groups = TypeVar("Groups")
+"""A frozen dataclass whose fields are frozen dataclasses of settings."""
 
 
 @dataclass(frozen=True)
@@ -130,35 +133,52 @@ def load(
     """
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
-    values.update(_from_file(file))
+    values.update(read_toml(file))
     values.update(_from_environment(environ))
     values.update({key: value for key, value in (overrides or {}).items() if value is not None})
 
-    known = _known()
+    return resolve(Settings, values)
+
+
+def resolve(kind: type[Groups], values: Mapping[str, Any]) -> Groups:
+    """Build a frozen dataclass of settings groups from `group.key` -> value; what is not given keeps its default.
+
+    Raises:
+        SettingsError: unknown key, or a value of the wrong type.
+    """
+    known = _known(kind)
     groups: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
         if key not in known:
             raise SettingsError(_unknown(key, known))
         group, name = key.split(".")
         groups.setdefault(group, {})[name] = _convert(key, value, known[key])
-    return Settings(
-        IndexSettings(**groups.get("index", {})),
-        GeneratorSettings(**groups.get("generator", {})),
-        RagSettings(**groups.get("rag", {})),
-        UiSettings(**groups.get("ui", {})),
-    )
+    fields = {entry.name: entry.type for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: group(**groups.get(name, {})) for name, group in fields.items()})  # type: ignore[operator]
 
 
-def _known() -> dict[str, type]:
+def flat(settings: Any) -> dict[str, Any]:
+    """`group.key` -> value of every setting: what `resolve` takes."""
+    return {
+        f"{group}.{key}": value for group, keys in dataclasses.asdict(settings).items() for key, value in keys.items()
+    }
+
+
+def _known(kind: type[Any]) -> dict[str, type]:
     """`group.key` -> type of every setting."""
     return {
         f"{group.name}.{entry.name}": type(entry.default)
-        for group in dataclasses.fields(Settings)
+        for group in dataclasses.fields(kind)
         for entry in dataclasses.fields(group.type)  # type: ignore[arg-type]
     }
 
 
-def _from_file(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """`group.key` -> value of a TOML file; nothing of one that is missing.
+
+    Raises:
+        SettingsError: it is no TOML.
+    """
     if not file.is_file():
         return {}
     try:

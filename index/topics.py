@@ -52,6 +52,11 @@ def aspect(question: str) -> str:
     return next((name for name, pattern in _ASPECT.items() if pattern.search(question)), "information")
 
 
+def asks_about(aspect: str, text: str) -> bool:
+    """Whether a text has the words of an aspect; of "information", which has none of its own, never."""
+    return aspect in _ASPECT and bool(_ASPECT[aspect].search(text))
+
+
 def topic(question: str) -> str:
     """The words of a question that are not words of asking, in their order: "gout" of "What causes gout?".
 

@@ -1,0 +1,127 @@
+"""The sentences of a passage that answer a question: what the generator is trained to write, and nothing it must guess.
+
+A completion is extractive on purpose. Every sentence stands in the evidence word for word, so that the model learns to
+answer from the passages (RAFT: Zhang et al. 2024, arXiv 2403.10131) and never from memory.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.sentences import Span, ends_whole, sentence_spans
+from index.topics import asks_about
+
+MOST_SENTENCES = 4
+"""Sentences of a completion; with those of a second passage it may have two more."""
+WORDS = (5, 50)
+"""Fewest and most words of a sentence that is used: a shorter one is a heading or a menu item."""
+NEAR = 0.3
+"""How far (in cosine similarity to the question) a sentence may be behind the best one."""
+ASPECT_BONUS = 0.15
+"""What a sentence gains that has the words of what is asked ("treated" where the question asks for treatment)."""
+FIRST_BONUS = 0.1
+"""What the passage's first sentence gains: answers open with what they are about."""
+WEAKEST = 0.25
+"""Worth below which a sentence answers nothing."""
+
+_BOILERPLATE = re.compile(
+    r"key points?\b|click|\bwebsite|web site|\bhttps?:|www\.|\blinks?\b|\bsee also\b|\bread more|\blearn more|"
+    r"for more information|more information (?:about|on)|\bfact ?sheet|\bvideo\b|\bwatch\b.*\bto\b|\bfigure \d|"
+    r"\bbelow\b|"
+    r"first number of the fraction|a frequency of \d|"
+    r"\bthe following\b|\bcontact (?:us|the)\b|\bresources?\b|\bsubscribe|\bdownload|"
+    r"\btable\b|medical dictionary|"
+    r"human phenotype ontology|clinicaltrials?\.gov|\bnih\b.*:|this (?:section|page|booklet|summary|article)|"
+    r"\bthese resources\b|\bfrequencies are based\b|\bfractions may be different\b|no information on frequency|"
+    r"\(centers for disease|sign or symptom|\borphanet\b|^overview\b|^what (?:is|are|causes)\b",
+    re.I,
+)
+_LEANS = re.compile(
+    r"(?:it|its|they|their|them|this|these|those|that|such|he|she|his|her|however|but|also|in addition|additionally|"
+    r"another|other|others|moreover|furthermore|therefore|thus|then|as a result|for example|for instance|instead|"
+    r"still|both|some of (?:these|them)|many of (?:these|them)|in (?:these|this|such|other)|the (?:latter|former)|"
+    r"similarly|likewise|on the other hand|when this|if this|if these|because of this|and|or|so|yet)\b",
+    re.I,
+)
+_LABEL = re.compile(r"summary\s*:\s*", re.I)
+_LISTING = re.compile(r"(?:[-*•–]\s)|\s{2,}|\t")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Sentences of a passage, in its order; `text[start:end]` of each span stands there word for word."""
+
+    spans: tuple[Span, ...]
+    worth: float = 0.0
+    """Of the best one: its similarity to the question, and what its words and its place add."""
+    reason: str = ""
+    """Why there are none."""
+
+
+def refused_because(sentence: str) -> str:
+    """Why a sentence cannot stand in an answer; empty if it can."""
+    words = len(sentence.split())
+    if words < WORDS[0]:
+        return "too short"
+    if words > WORDS[1]:
+        return "too long"
+    if sentence.rstrip().endswith("?"):
+        return "a question"
+    if sentence.rstrip().endswith(":") or not ends_whole(sentence):
+        return "not whole"
+    if not (sentence[0].isupper() or sentence[0].isdigit()) or _LISTING.search(sentence):
+        return "a list item"
+    if _BOILERPLATE.search(sentence):
+        return "boilerplate"
+    return ""
+
+
+def choose(
+    text: str, aspect: str, relevance: Sequence[float], refused: Counter[str], most: int = MOST_SENTENCES
+) -> Chosen:
+    """The sentences of a passage that answer a question best.
+
+    Args:
+        aspect: what the question asks for, in the words of `index.topics.aspect`.
+        relevance: of each of the text's sentences (`core.sentences.sentence_spans`), its cosine similarity to the
+            question.
+        refused: counts sentences that were left out, by reason.
+    """
+    spans = [_without_label(text, span) for span in sentence_spans(text)]
+    usable: dict[int, float] = {}
+    for number, ((start, end), score) in enumerate(zip(spans, relevance, strict=True)):
+        if reason := refused_because(text[start:end]):
+            refused[reason] += 1
+            continue
+        usable[number] = score + ASPECT_BONUS * asks_about(aspect, text[start:end]) + FIRST_BONUS * (number == 0)
+    if not usable:
+        return Chosen((), reason="no whole sentence")
+    best = max(usable.values())
+    if best < WEAKEST:
+        return Chosen((), reason="no sentence fits")
+    near = sorted((n for n in usable if usable[n] >= max(best - NEAR, WEAKEST)), key=lambda n: -usable[n])[:most]
+    kept: list[int] = []
+    for number in sorted(near):
+        if not _LEANS.match(text[slice(*spans[number])]) or (kept and kept[-1] == number - 1):
+            kept.append(number)
+        elif number - 1 in usable and not _LEANS.match(text[slice(*spans[number - 1])]) and len(kept) + 2 <= most:
+            kept += [number - 1, number]  # the sentence that it leans on comes with it
+    if not kept:
+        return Chosen((), reason="every sentence leans on another")
+    return Chosen(tuple(spans[number] for number in kept), best)
+
+
+def _without_label(text: str, span: Span) -> Span:
+    label = _LABEL.match(text, *span)
+    return (label.end(), span[1]) if label and label.end() < span[1] else span
+
+
+def cited(sentences: Sequence[tuple[str, int]]) -> str:
+    """A completion: each sentence with the number of its passage before the full stop, like "… skin [1]."."""
+    return " ".join(_mark(" ".join(sentence.split()), number) for sentence, number in sentences)
+
+
+def _mark(sentence: str, number: int) -> str:
+    head = sentence.rstrip(".")
+    return f"{head} [{number}]." if head != sentence else f"{sentence} [{number}]"

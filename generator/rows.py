@@ -1,0 +1,167 @@
+"""Rows for training and evaluation: a folder of parquet files in trl's conversational prompt/completion form.
+
+examples.json                 what it was made from, counts, filters, SHA-256 of the files
+train.parquet, development.parquet, test.parquet
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from core.errors import DataError, WeightsError
+from core.files import sha256_file
+from generator.prompt import Source, messages
+
+MANIFEST = "examples.json"
+SPLITS = ("train", "development", "test")
+Split = Literal["train", "development", "test"]
+_MAKE = "make the rows: python -m generator.examples --csv F --index DIR --to {folder}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A question over numbered sources, and what the generator should write."""
+
+    group: str
+    """Rows of one group are over the same sources."""
+    question: str
+    form: str
+    """How it is asked: as in the file (template), plain, keywords, story."""
+    topic: str
+    aspect: str
+    sources: tuple[Source, ...]
+    right: tuple[int, ...]
+    """Numbers of the sources that the completion cites; none where it is the refusal."""
+    completion: str
+
+    @property
+    def answerable(self) -> bool:
+        return bool(self.right)
+
+    def chat(self) -> list[dict[str, str]]:
+        """The prompt as messages, exactly as it is built when answering."""
+        from langchain_core.messages import convert_to_openai_messages
+
+        return [
+            {"role": str(message["role"]), "content": str(message["content"])}
+            for message in convert_to_openai_messages(messages(self.question, self.sources), text_format="string")
+        ]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A row as the model reads it: token ids, of which the first `prompt` are not trained on."""
+
+    ids: tuple[int, ...]
+    prompt: int
+
+
+def write_rows(rows: Sequence[Row], target: Path) -> None:
+    """One parquet file: `prompt` and `completion` for any trainer, and beside them what they were made of.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
+    """
+    from datasets import Dataset
+
+    Dataset.from_list(
+        [
+            {
+                "prompt": row.chat(),
+                "completion": [{"role": "assistant", "content": row.completion}],
+                "group": row.group,
+                "question": row.question,
+                "form": row.form,
+                "topic": row.topic,
+                "aspect": row.aspect,
+                "headings": [source.heading for source in row.sources],
+                "texts": [source.text for source in row.sources],
+                "right": list(row.right),
+            }
+            for row in rows
+        ]
+    ).to_parquet(target)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What the folder says of itself.
+
+    Raises:
+        DataError: no such folder, or it is not whole.
+    """
+    try:
+        manifest = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+        _ = manifest["files"], manifest["csv_sha256"]
+    except FileNotFoundError:
+        raise DataError(f"no {MANIFEST} in {folder}; {_MAKE.format(folder=folder)}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder / MANIFEST} cannot be read ({error}); {_MAKE.format(folder=folder)}") from error
+    return manifest
+
+
+def read_rows(folder: Path, split: Split) -> list[Row]:
+    """The rows of one split, their file's hash checked.
+
+    Raises:
+        DataError: the folder or the file is missing, or the file is not the one that was written.
+    """
+    import pyarrow.parquet
+
+    expected = read_manifest(folder)["files"].get(f"{split}.parquet", "nothing")
+    path = folder / f"{split}.parquet"
+    found = sha256_file(path) if path.is_file() else "nothing"
+    if found != expected or found == "nothing":
+        raise DataError(
+            f"{path} has SHA-256 {found[:12]}, {MANIFEST} says {expected[:12]}; {_MAKE.format(folder=folder)}"
+        )
+    return [
+        Row(
+            group=row["group"],
+            question=row["question"],
+            form=row["form"],
+            topic=row["topic"],
+            aspect=row["aspect"],
+            sources=tuple(Source(*source) for source in zip(row["headings"], row["texts"], strict=True)),
+            right=tuple(row["right"]),
+            completion=row["completion"][0]["content"],
+        )
+        for row in pyarrow.parquet.read_table(path).to_pylist()
+    ]
+
+
+def tokenise(rows: Sequence[Row], tokenizer: Any) -> list[Tokens]:
+    """Token ids of each row under the tokenizer's own chat template, the stop token trained with the completion.
+
+    Raises:
+        WeightsError: the tokenizer has no chat template, or one that does not close the answer with a stop token:
+            a model that is trained with it never learns to stop.
+    """
+    if not tokenizer.chat_template:
+        raise WeightsError(
+            f"{tokenizer.name_or_path} has no chat template; expected one in its tokenizer_config.json: "
+            "take an instruction-tuned model, or copy a chat template beside it"
+        )
+    tokens = []
+    for row in rows:
+        chat = row.chat()
+        prompt = _ids(tokenizer, chat, add_generation_prompt=True)
+        whole = _ids(tokenizer, [*chat, {"role": "assistant", "content": row.completion}])
+        if whole[: len(prompt)] != prompt:
+            raise WeightsError(
+                f"the chat template of {tokenizer.name_or_path} writes a prompt otherwise once it is answered; "
+                "expected one whose prompt is a beginning of the whole conversation"
+            )
+        if tokenizer.eos_token_id not in whole[len(prompt) :]:
+            raise WeightsError(
+                f"the chat template of {tokenizer.name_or_path} does not close an answer with the stop token "
+                f"{tokenizer.eos_token!r}; add it to the template, or the tuned model will not stop"
+            )
+        end = max(n for n, token in enumerate(whole) if token == tokenizer.eos_token_id) + 1
+        tokens.append(Tokens(tuple(whole[:end]), len(prompt)))  # a line break after the stop token is never written
+    return tokens
+
+
+def _ids(tokenizer: Any, chat: list[dict[str, str]], add_generation_prompt: bool = False) -> list[int]:
+    return list(tokenizer.apply_chat_template(chat, add_generation_prompt=add_generation_prompt)["input_ids"])

@@ -1,0 +1,110 @@
+"""Fine-tune the generator on rows of `python -m generator.examples` (QLoRA by default).
+
+python -m generator.train --smoke                                   # a minute: does it all work here?
+python -m generator.train --to artifacts/runs/first --set lora.r=8 --set train.epochs=2
+python -m generator.train --config generator/recipes/cpu.toml --to artifacts/runs/cpu
+python -m generator.train --to artifacts/runs/first --resume        # after Ctrl-C, with the recipe it was begun with
+accelerate launch --num_processes 4 -m generator.train --to artifacts/runs/gpus          # several GPUs
+torchrun --nproc-per-node 2 -m generator.train --to artifacts/runs/two                   # or several processes
+
+Afterwards: python -m generator.runs (compare runs), python -m generator.merge --adapter RUN/adapter --to DIR.
+"""
+
+import argparse
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+from core.errors import SettingsError, run_command
+from core.files import new_folder
+from core.progress import Say
+from generator.recipe import SMOKE, read_recipe
+
+REPORTERS = ("none", "tensorboard", "wandb")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m generator.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", metavar="F", type=Path, help="a recipe in TOML (default: the defaults)")
+    parser.add_argument("--set", metavar="K=V", action="append", default=[], help="change one entry of the recipe")
+    parser.add_argument("--to", metavar="DIR", type=Path, help="the run folder (default: artifacts/runs/NAME)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --to from its last checkpoint")
+    parser.add_argument("--smoke", action="store_true", help="four steps on a few rows of the settings' CSV")
+    parser.add_argument("--report-to", choices=REPORTERS, default="none", help="where metrics go beside metrics.csv")
+    arguments = parser.parse_args(argv)
+    main_process = os.environ.get("RANK", "0") == "0"
+    say: Say = partial(print, file=sys.stderr, flush=True) if main_process else lambda line: None
+    recipe = read_recipe(arguments.config, arguments.set, SMOKE if arguments.smoke else {})
+    target = arguments.to or Path("artifacts/runs") / ("smoke" if arguments.smoke else _name(recipe.lora.r))
+    _reporter(arguments.report_to, target, say)
+    if arguments.smoke:
+        _smoke_rows(Path(recipe.data.dir), say)
+        if not arguments.to and not arguments.resume:  # nothing in it is worth keeping
+            with new_folder(target):
+                pass
+
+    from generator.training import train
+
+    record = train(recipe, target, resume=arguments.resume, report_to=arguments.report_to, say=say)
+    if not main_process:
+        return 0
+    results = record["results"]
+    print(
+        f"{target}: {record['status']} after {results['steps']} of {results['of_steps']} steps, "
+        f"{results['seconds']:.0f} s, {results['tokens_per_second']:.0f} tokens/s read for "
+        f"{results['row_tokens_per_second']:.0f} of the rows; loss {results['train_loss']:.4f}"
+        + (f", development perplexity {results['development_perplexity']:.3f}" if record["status"] == "done" else "")
+    )
+    if record["status"] == "stopped":
+        print(f"go on: python -m generator.train --to {target} --resume, with the same recipe")
+        return 130
+    print(f"next: python -m generator.merge --adapter {target}/adapter --to artifacts/merged")
+    return 0
+
+
+def _name(rank: int) -> str:
+    from datetime import datetime
+
+    return f"{datetime.now():%Y%m%d-%H%M%S}-r{rank}"
+
+
+def _reporter(name: str, target: Path, say: Say) -> None:
+    """Set up the reporter: its package is there, its files go to the run folder, and it never asks for a key."""
+    import importlib.util
+
+    if name == "none":
+        return
+    if importlib.util.find_spec(name) is None:
+        raise SettingsError(f"--report-to {name} needs the package {name}; install it: pip install {name}")
+    if name == "tensorboard":
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(target / "tensorboard"))
+        return
+    os.environ.setdefault("WANDB_PROJECT", "citewell")
+    os.environ.setdefault("WANDB_DIR", str(target))
+    target.mkdir(parents=True, exist_ok=True)
+    if not os.environ.get("WANDB_API_KEY"):
+        os.environ.setdefault("WANDB_MODE", "offline")
+        say(
+            "notice: no WANDB_API_KEY, so the run is logged offline; send it later: wandb sync " + str(target / "wandb")
+        )
+
+
+def _smoke_rows(folder: Path, say: Say) -> None:
+    """A few rows of the settings' CSV and index, made once."""
+    from generator.rows import MANIFEST
+
+    if (folder / MANIFEST).is_file():
+        return
+    from core.settings import load
+    from generator.making import Plan, make
+
+    say("making a few rows")
+    make(load(), Plan(records=12, test_records=6), None, folder, say)
+
+
+if __name__ == "__main__":
+    run_command(main)

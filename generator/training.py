@@ -1,0 +1,433 @@
+"""Supervised fine-tuning of a causal language model with low-rank adapters: trl's SFTTrainer, set up by a recipe."""
+
+import contextlib
+import csv
+import dataclasses
+import json
+import math
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.charts import chart
+from core.errors import DataError, EngineError, SettingsError
+from core.files import new_folder, write_atomic
+from core.libraries import quieten
+from core.progress import Say
+from core.settings import GeneratorSettings, flat
+from generator.models import Weights, prepare_weights
+from generator.recipe import RUN, Recipe, changed, read_run
+from generator.rows import Row, Tokens, read_manifest, read_rows, tokenise
+
+quieten()
+
+import torch  # noqa: E402
+from datasets import Dataset  # noqa: E402
+from peft import LoraConfig  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from trl import SFTConfig, SFTTrainer  # noqa: E402
+
+from generator.shared_prefix import collate, plan_packs  # noqa: E402
+
+# trl 1.12 knows checkpointing of activations by its old name.
+warnings.filterwarnings("ignore", ".*gradient_checkpointing", FutureWarning)
+
+ADAPTER = "adapter"
+CHECKPOINTS = "checkpoints"
+METRICS = "metrics.csv"
+CURVE = "loss.png"
+
+
+def nf4() -> BitsAndBytesConfig:
+    """4-bit NormalFloat with double quantisation, computing in bf16: QLoRA's storage (arXiv 2305.14314)."""
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",  # the library's own default is fp4
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
+def load_base(folder: Path, quantization: str, device: str | int = "cpu") -> Any:
+    """The base model in bf16 or NF4.
+
+    On a CPU with AVX512-BF16, bitsandbytes rewrites 4-bit weights in place at the first evaluation, and they cannot be
+    trained on from there; that is switched off here, so that a run may be evaluated on the way.
+
+    Raises:
+        EngineError: the folder does not load.
+    """
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.bfloat16,
+            quantization_config=nf4() if quantization == "nf4" else None,
+            device_map={"": device},
+            local_files_only=True,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise EngineError(f"{folder} does not load: {error}; is it a causal language model?") from error
+    keep_trainable(model)
+    return model
+
+
+def keep_trainable(model: torch.nn.Module) -> None:
+    """Keep 4-bit layers from being repacked for inference (see `load_base`)."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Say) -> dict[str, Any]:
+    """Run a recipe, and leave in `folder` what is needed to use and to judge it; returns the record of the run.
+
+    The folder holds run.json (recipe, hashes, results), metrics.csv, loss.png, adapter/ and tokenizer/ (with the chat
+    template), and checkpoints/ while it runs. Ctrl-C saves a checkpoint and stops; `resume` goes on from the last one.
+
+    Raises:
+        DataError: the rows or the run folder cannot be used, or the recipe is not the one that is to be resumed.
+        SettingsError: no such optimizer, module or reporter.
+        EngineError: the model does not load, or memory runs out.
+        WeightsError: the base weights cannot be had, or their chat template does not let a model learn to stop.
+    """
+    weights = prepare_weights(GeneratorSettings(model=recipe.base.model), say)
+    manifest = read_manifest(Path(recipe.data.dir))
+    on_cuda = torch.cuda.is_available()
+    record = {
+        "recipe": flat(recipe),
+        "base": {"name": weights.name, "sha256": weights.sha256},
+        "data": {"csv": manifest["csv"], "csv_sha256": manifest["csv_sha256"], "sha256": manifest["data_sha256"]},
+        "device": torch.cuda.get_device_name() if on_cuda else f"CPU, {torch.get_num_threads()} threads",
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "versions": {name: _version(name) for name in ("torch", "transformers", "peft", "trl", "bitsandbytes")},
+        "status": "running",
+    }
+    checkpoint = _start(folder, record, resume, say)
+    tokenizer = AutoTokenizer.from_pretrained(weights.folder, local_files_only=True)
+    rows = read_rows(Path(recipe.data.dir), "train")
+    rows = rows[: recipe.data.rows or len(rows)]
+    held = read_rows(Path(recipe.data.dir), "development")
+    tokens = tokenise(rows, tokenizer)
+    try:
+        trainer = _trainer(recipe, folder, weights, tokenizer, (rows, tokens), held, report_to, say)
+        watch = _Watch(folder, trainer, say)
+        trainer.add_callback(watch)
+        with watch.stopping_gently():
+            outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        results: dict[str, Any] = {
+            "steps": outcome.global_step,
+            "of_steps": trainer.state.max_steps,
+            "train_loss": round(outcome.training_loss, 4),
+            "seconds": round(watch.seconds, 1),
+            "rows": len(rows),
+            "row_tokens": sum(len(row.ids) for row in tokens),
+            "tokens_per_second": round(watch.read / watch.seconds, 1) if watch.seconds else 0.0,
+            "row_tokens_per_second": round(watch.read / watch.seconds * _gain(trainer, tokens), 1)
+            if watch.seconds
+            else 0.0,
+        }
+        if watch.stopped:
+            record |= {"status": "stopped", "results": results}
+        else:
+            say(f"reading {len(held)} development rows")
+            loss = trainer.evaluate()["eval_loss"] if held else math.nan
+            results |= {"development_loss": round(loss, 4), "development_perplexity": round(math.exp(loss), 4)}
+            record |= {"status": "done", "results": results}
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        raise EngineError(_out_of_memory(recipe)) from error
+    if trainer.is_world_process_zero():
+        if record["status"] == "done":
+            with new_folder(folder / ADAPTER) as adapter:
+                save_adapter(trainer.model, adapter, record)
+            tokenizer.save_pretrained(folder / "tokenizer")
+        _draw(folder)
+        write_atomic(folder / RUN, json.dumps(record, indent=2) + "\n")
+    return record
+
+
+def save_adapter(model: Any, folder: Path, record: dict[str, Any]) -> None:
+    """Write the adapter in bf16 (half the size; merging rounds to it anyway), with the record of its run beside it.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
+    """
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    state = get_peft_model_state_dict(model)
+    tensors = {name: value.detach().to("cpu", torch.bfloat16).contiguous() for name, value in state.items()}
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    (folder / "adapter_model.safetensors").chmod(0o644)
+    config = model.peft_config["default"]
+    # A path on this machine says nothing elsewhere; the base is known by its hash, in run.json.
+    dataclasses.replace(config, inference_mode=True, base_model_name_or_path=record["base"]["name"]).save_pretrained(
+        folder
+    )
+    (folder / RUN).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _start(folder: Path, record: dict[str, Any], resume: bool, say: Say) -> Path | None:
+    """Make or check the run folder; returns the checkpoint to go on from."""
+    checkpoint = None
+    if resume:
+        before = read_run(folder)
+        differs = changed(before["recipe"], record["recipe"])
+        for name in ("base", "data"):
+            differs += changed({f"{name} hash": before[name]["sha256"]}, {f"{name} hash": record[name]["sha256"]})
+        if differs:
+            raise DataError(
+                f"{folder} was begun otherwise ({'; '.join(differs)}); resume it with its own recipe, "
+                "or start another run: --to DIR"
+            )
+        found = sorted((folder / CHECKPOINTS).glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]))
+        whole = [path for path in found if (path / "trainer_state.json").is_file()]
+        if not whole:
+            raise DataError(f"{folder} has no whole checkpoint to go on from; start it again without --resume")
+        checkpoint = whole[-1]
+        say(f"going on from {checkpoint.name}")
+    elif (folder / RUN).is_file():
+        status = read_run(folder)["status"]
+        raise DataError(f"{folder} holds a run already ({status}); go on with it: --resume, or start another: --to DIR")
+    if os.environ.get("RANK", "0") == "0":
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / RUN, json.dumps(record, indent=2) + "\n")
+    return checkpoint
+
+
+def _trainer(
+    recipe: Recipe,
+    folder: Path,
+    weights: Weights,
+    tokenizer: Any,
+    training: tuple[Sequence[Row], Sequence[Tokens]],
+    held: Sequence[Row],
+    report_to: str,
+    say: Say,
+) -> SFTTrainer:
+    rows, tokens = training
+    on_cuda = torch.cuda.is_available()
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    settings = recipe.train
+    shared = settings.share_prefixes
+    optimizer = settings.optimizer
+    if optimizer == "auto":
+        optimizer = "paged_adamw_32bit" if on_cuda else "adamw_torch"
+        if not on_cuda:
+            say("notice: no CUDA device, so AdamW's state is not paged (adamw_torch in place of paged_adamw_32bit)")
+    checkpointing = settings.gradient_checkpointing
+    try:
+        arguments = SFTConfig(
+            output_dir=str(folder / CHECKPOINTS),
+            num_train_epochs=settings.epochs,
+            max_steps=settings.max_steps or -1,
+            learning_rate=settings.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=settings.warmup,  # below 1: a share of the steps
+            weight_decay=settings.weight_decay,
+            max_grad_norm=settings.max_grad_norm,
+            optim=optimizer,
+            per_device_train_batch_size=1 if shared else settings.batch_rows,
+            per_device_eval_batch_size=1 if shared else settings.batch_rows,
+            gradient_accumulation_steps=settings.accumulate,
+            gradient_checkpointing=checkpointing == "on" or (checkpointing == "auto" and on_cuda),
+            gradient_checkpointing_kwargs={"use_reentrant": False},
+            logging_steps=settings.log_steps,
+            logging_first_step=True,
+            save_steps=settings.save_steps,
+            save_total_limit=2,
+            eval_strategy="no",
+            bf16=True,
+            use_cpu=not on_cuda,
+            ddp_backend=None if on_cuda or "WORLD_SIZE" not in os.environ else "gloo",
+            ddp_find_unused_parameters=False,
+            max_length=None,
+            remove_unused_columns=False,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            report_to=report_to,
+            seed=settings.seed,
+            disable_tqdm=not sys.stderr.isatty(),
+        )
+    except ValueError as error:
+        raise SettingsError(f"the recipe is not understood: {error}") from error
+    model = load_base(weights.folder, recipe.base.quantization, rank if on_cuda else "cpu")
+    try:
+        trainer = SFTTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=_dataset(recipe, rows, tokens),
+            eval_dataset=_dataset(recipe, held, tokenise(held, tokenizer)) if held else None,
+            processing_class=tokenizer,
+            data_collator=collate if shared else None,
+            peft_config=LoraConfig(
+                r=recipe.lora.r,
+                lora_alpha=recipe.lora_alpha,
+                lora_dropout=recipe.lora.dropout,
+                target_modules=recipe.target_modules,
+                use_rslora=recipe.lora.rslora,
+                task_type="CAUSAL_LM",
+            ),
+        )
+    except ValueError as error:
+        if "target modules" not in str(error).lower():
+            raise
+        raise SettingsError(f"lora.modules is {recipe.lora.modules!r}: {error}") from error
+    for parameter in trainer.model.parameters():
+        if parameter.requires_grad:
+            # trl turns a QLoRA adapter to bf16, whose steps near 0.03 are as wide as AdamW's own at a rate of 1e-4;
+            # autocast computes in bf16 all the same.
+            parameter.data = parameter.data.float()
+    trainer.remove_callback(_printer(trainer))
+    return trainer
+
+
+def _dataset(recipe: Recipe, rows: Sequence[Row], tokens: Sequence[Tokens]) -> Dataset:
+    if recipe.train.share_prefixes:
+        packs = plan_packs(tokens, [row.group for row in rows], recipe.train.pack_tokens, recipe.train.seed)
+        return Dataset.from_list(
+            [{"ids": [list(row.ids) for row in pack], "prompts": [row.prompt for row in pack]} for pack in packs]
+        )
+    return Dataset.from_list(
+        [{"input_ids": list(row.ids), "labels": [-100] * row.prompt + list(row.ids[row.prompt :])} for row in tokens]
+    )
+
+
+def _gain(trainer: SFTTrainer, tokens: Sequence[Tokens]) -> float:
+    """How many tokens of rows a token that the model reads stands for; with padding, fewer than one."""
+    dataset = trainer.train_dataset
+    if "prompts" not in dataset.column_names:
+        size = trainer.args.per_device_train_batch_size
+        lengths = [len(row.ids) for row in tokens]
+        batches = [lengths[begin : begin + size] for begin in range(0, len(lengths), size)]
+        return sum(lengths) / sum(len(batch) * max(batch) for batch in batches)
+    packed = (collate([pack])["input_ids"].numel() for pack in dataset)
+    return sum(len(row.ids) for row in tokens) / sum(packed)
+
+
+def _printer(trainer: SFTTrainer) -> type[TrainerCallback]:
+    from transformers import PrinterCallback, ProgressCallback
+
+    return PrinterCallback if trainer.args.disable_tqdm else ProgressCallback
+
+
+class _Watch(TrainerCallback):
+    """Writes metrics.csv and a line for the user at each logged step, counts tokens, and stops gently at Ctrl-C."""
+
+    def __init__(self, folder: Path, trainer: SFTTrainer, say: Say) -> None:
+        self._say = say
+        self._metrics = folder / METRICS
+        self._begun = time.perf_counter()
+        self.stopped = False
+        self.read = 0
+        self.seconds = 0.0
+        self._count_tokens(trainer)
+
+    def _count_tokens(self, trainer: SFTTrainer) -> None:
+        step = trainer.training_step
+
+        def counted(model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
+            self.read += inputs["input_ids"].numel()
+            return step(model, inputs, *rest, **named)
+
+        trainer.training_step = counted  # type: ignore[method-assign]
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._begun = time.perf_counter()
+        self._first = state.global_step
+        if state.is_world_process_zero and (state.global_step == 0 or not self._metrics.is_file()):
+            self._metrics.write_text("step,epoch,loss,learning_rate,grad_norm,tokens,seconds\n", encoding="utf-8")
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not logs or "loss" not in logs or not state.is_world_process_zero:
+            return
+        seconds = time.perf_counter() - self._begun
+        with self._metrics.open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(
+                [
+                    state.global_step,
+                    f"{state.epoch:.4f}",
+                    logs["loss"],
+                    logs["learning_rate"],
+                    logs["grad_norm"],
+                    self.read,
+                    round(seconds, 1),
+                ]
+            )
+        left = seconds / max(state.global_step - self._first, 1) * (state.max_steps - state.global_step)
+        self._say(
+            f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}, "
+            f"{self.read / seconds:.0f} tokens/s, {left / 60:.0f} min left"
+        )
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.seconds = time.perf_counter() - self._begun
+        if self.stopped:
+            control.should_save = True
+            control.should_training_stop = True
+
+    @contextlib.contextmanager
+    def stopping_gently(self) -> Iterator[None]:
+        """Within it, the first Ctrl-C asks the run to save and stop; the second one stops it at once."""
+
+        def ask(number: int, frame: object) -> None:
+            if self.stopped:
+                raise KeyboardInterrupt
+            self.stopped = True
+            self._say("stopping after this step, with a checkpoint; Ctrl-C again stops at once")
+
+        before = signal.signal(signal.SIGINT, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _out_of_memory(recipe: Recipe) -> str:
+    train = recipe.train
+    lower = (
+        f"train.pack_tokens={max(train.pack_tokens // 2, 200)} (it is {train.pack_tokens})"
+        if train.share_prefixes
+        else f"train.batch_rows={max(train.batch_rows // 2, 1)} (it is {train.batch_rows})"
+    )
+    return f"memory ran out; lower --set {lower}, or switch on --set train.gradient_checkpointing=on"
+
+
+def _draw(folder: Path) -> None:
+    """The loss curve of metrics.csv."""
+    with (folder / METRICS).open(encoding="utf-8", newline="") as file:
+        logged = list(csv.DictReader(file))
+    with chart(folder / CURVE, 1, (6.0, 3.6)) as (_, (axis,)):
+        axis.plot([int(row["step"]) for row in logged], [float(row["loss"]) for row in logged], marker="o", ms=3)
+        axis.set_xlabel("optimizer step")
+        axis.set_ylabel("loss on completions (nats per token)")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import version
+
+    return version(package)
