@@ -51,11 +51,12 @@ class GeneratorSettings:
     """`default` (the packaged Qwen2.5-Coder-0.5B-Instruct), a folder, or a hub id of a causal language model."""
     cache: str = "artifacts/models"
     """Where prepared checkpoints are kept."""
-    adapter: str = ""
-    """Folder of a LoRA adapter over `model`; empty for none."""
+    adapter: str = "default"
+    """A LoRA adapter over `model`: the name of one in generator/adapters, or a folder that `python -m generator.train`
+    wrote. `default` is the shipped one where it was trained over this model; empty for none."""
     engine: str = "auto"
     """`auto`, `openvino`, `transformers`, or `openai` (any OpenAI-compatible server). `auto` takes the server where
-    `base_url` is set, transformers on CUDA or with an adapter, else OpenVINO."""
+    `base_url` is set, transformers on CUDA, else OpenVINO."""
     device: str = "auto"
     """`auto`, `cpu` or `cuda`."""
     quant: str = "q8_0"

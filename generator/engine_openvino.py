@@ -18,6 +18,7 @@ from core.errors import EngineError, SettingsError
 from core.progress import Say, silent
 from core.sealed import made_once
 from core.settings import GeneratorSettings
+from generator.adapters import prepare_tuned
 from generator.engines import Chat, Chunk
 from generator.export import QUANTS, export
 from generator.models import Weights
@@ -35,7 +36,7 @@ prepares and keeps kernels: fewer numbers, less memory. Reading is as fast as wi
 
 
 class OpenVinoEngine:
-    """A checkpoint of the Qwen2 family, quantised and converted once, then run from the cache folder.
+    """A checkpoint of the Qwen2 family, its adapter merged, quantised and converted once, then run from the cache.
 
     Raises:
         SettingsError: no such quant.
@@ -43,7 +44,8 @@ class OpenVinoEngine:
         WeightsError: the checkpoint is of an architecture that cannot be exported.
     """
 
-    def __init__(self, weights: Weights, settings: GeneratorSettings, say: Say = silent) -> None:
+    def __init__(self, settings: GeneratorSettings, say: Say = silent) -> None:
+        weights, adapter = prepare_tuned(settings, say)
         folder = prepare(weights, settings.quant, Path(settings.cache), say)
         try:
             self._pipeline = openvino_genai.LLMPipeline(
@@ -64,7 +66,7 @@ class OpenVinoEngine:
             "model": weights.name,
             "sha256": weights.sha256,
             "quant": settings.quant,
-            "adapter": "",
+            "adapter": adapter.identity if adapter else "",
             "device": "cpu",
         }
 

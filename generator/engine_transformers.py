@@ -2,23 +2,22 @@
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from core.errors import EngineError
 from core.libraries import quieten
+from core.progress import Say, silent
 from core.settings import GeneratorSettings
+from generator.adapters import find_adapter, prepare_tuned
 from generator.engines import Chat, Chunk
-from generator.models import Weights
+from generator.loading import load_model, load_tokenizer
+from generator.models import prepare_weights
 from generator.turns import Turns
 
 quieten()
 
 import torch  # noqa: E402
 from transformers import (  # noqa: E402
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    BitsAndBytesConfig,
     GenerationConfig,
     StoppingCriteria,
     StoppingCriteriaList,
@@ -27,28 +26,32 @@ from transformers import (  # noqa: E402
 
 
 class TransformersEngine:
-    """A checkpoint in bf16, or NF4 on CUDA, with a LoRA adapter where one is named.
+    """A checkpoint in bf16 (its adapter merged), or NF4 on CUDA with the adapter over it.
 
     Raises:
         EngineError: the checkpoint or the adapter does not load.
     """
 
-    def __init__(self, weights: Weights, settings: GeneratorSettings) -> None:
+    def __init__(self, settings: GeneratorSettings, say: Say = silent) -> None:
         device = settings.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        in_4bit = settings.load_in_4bit and device == "cuda"
+        if in_4bit:  # an adapter is never merged into four bits
+            weights = prepare_weights(settings, say)
+            adapter = find_adapter(settings, weights)
+        else:
+            weights, adapter = prepare_tuned(settings, say)
         self.identity = {
             "engine": "transformers",
             "model": weights.name,
             "sha256": weights.sha256,
-            "adapter": settings.adapter,
+            "adapter": adapter.identity if adapter else "",
             "device": device,
         }
-        try:
-            self._model = _load_model(weights.folder, settings, device)
-            self._tokenizer = AutoTokenizer.from_pretrained(weights.folder, local_files_only=True)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise EngineError(f"{weights.folder} does not load: {error}; is it a causal language model?") from error
+        over = adapter.folder if adapter and in_4bit else None
+        self._model = load_model(weights.folder, device, in_4bit=in_4bit, adapter=over).eval()
+        self._tokenizer = load_tokenizer(weights.folder)
         self._turns = Turns()
 
     def render(self, chat: Chat) -> str:
@@ -117,24 +120,3 @@ class _Watch(StoppingCriteria):
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs: Any) -> torch.BoolTensor:
         self.answer_tokens = input_ids.shape[1] - self.prompt_tokens
         return torch.full((input_ids.shape[0],), self.cancelled.is_set(), device=input_ids.device)  # type: ignore[return-value]
-
-
-def _load_model(folder: Path, settings: GeneratorSettings, device: str) -> Any:
-    quantization = None
-    if settings.load_in_4bit and device == "cuda":
-        quantization = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",  # the library's own default is fp4
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=torch.bfloat16,
-        )
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.bfloat16, quantization_config=quantization, device_map=device, local_files_only=True
-    )
-    if settings.adapter:
-        if not (Path(settings.adapter) / "adapter_config.json").is_file():
-            raise EngineError(f"no adapter_config.json in {settings.adapter}; expected the folder of a LoRA adapter")
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, settings.adapter)
-    return model.eval()

@@ -12,7 +12,6 @@ from core.errors import EngineError, SettingsError, WeightsError
 from core.libraries import cuda_available
 from core.progress import Say, silent
 from core.settings import GeneratorSettings
-from generator.models import prepare_weights
 
 Chat = list[dict[str, str]]
 """Messages as {"role": "system" | "user" | "assistant", "content": text}."""
@@ -57,14 +56,16 @@ def load_engine(settings: GeneratorSettings, say: Say = silent) -> Engine:
     """The engine that the settings name; where `auto` means `openvino` and that cannot run, `transformers`.
 
     Raises:
-        SettingsError: unknown engine or quant; `openai` without a URL and a model name; `openvino` with an adapter.
-        WeightsError: the base weights cannot be had.
+        SettingsError: unknown engine or quant; `openai` without a URL and a model name.
+        WeightsError: the base weights or the adapter cannot be had, or do not go together.
         EngineError: the engine that the settings name by name does not start.
     """
     name = engine_name(settings)
     if name == "openvino":
         try:
-            return _load_openvino(settings, say)
+            from generator.engine_openvino import OpenVinoEngine
+
+            return OpenVinoEngine(settings, say)
         except (EngineError, WeightsError, ImportError) as error:
             if settings.engine != "auto":
                 raise
@@ -73,7 +74,7 @@ def load_engine(settings: GeneratorSettings, say: Say = silent) -> Engine:
     if name == "transformers":
         from generator.engine_transformers import TransformersEngine
 
-        return TransformersEngine(prepare_weights(settings, say), settings)
+        return TransformersEngine(settings, say)
     if name == "openai":
         from generator.engine_openai import OpenAIEngine
 
@@ -88,15 +89,4 @@ def engine_name(settings: GeneratorSettings) -> str:
     if settings.base_url:
         return "openai"
     on_cuda = settings.device == "cuda" or (settings.device == "auto" and cuda_available())
-    return "transformers" if on_cuda or settings.adapter else "openvino"
-
-
-def _load_openvino(settings: GeneratorSettings, say: Say) -> Engine:
-    if settings.adapter:
-        raise SettingsError(
-            f"engine openvino applies no adapter, found generator.adapter = {settings.adapter!r}; "
-            "use engine transformers, or name merged weights as generator.model"
-        )
-    from generator.engine_openvino import OpenVinoEngine
-
-    return OpenVinoEngine(prepare_weights(settings, say), settings, say)
+    return "transformers" if on_cuda else "openvino"

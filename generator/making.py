@@ -14,7 +14,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
-from core.errors import DataError, WeightsError
+from core.errors import DataError
 from core.files import new_folder, read_jsonl, sha256_file
 from core.progress import Say, bar
 from core.sentences import sentence_spans
@@ -81,7 +81,7 @@ class Plan:
     seed: int = 0
 
 
-def make(settings: Settings, plan: Plan, hold_out: Path, target: Path, say: Say) -> dict[str, Any]:
+def make(settings: Settings, plan: Plan, hold_out: Path | None, target: Path, say: Say) -> dict[str, Any]:
     """Write the folder of rows; returns its manifest.
 
     Raises:
@@ -101,8 +101,8 @@ def make(settings: Settings, plan: Plan, hold_out: Path, target: Path, say: Say)
         )
     tokenizer = _tokenizer(settings.generator, say)
     maker = Maker(retriever, _token_counter(tokenizer), settings.rag.evidence_tokens, split_topics(index, hold_out))
-    wanted = {"train": plan.records, "development": DEVELOPMENT_RECORDS, "test": plan.test_records}
-    rows: dict[str, list[Row]] = {}
+    wanted: dict[Split, int] = {"train": plan.records, "development": DEVELOPMENT_RECORDS, "test": plan.test_records}
+    rows: dict[Split, list[Row]] = {}
     for split in SPLITS:
         rows[split] = maker.rows(split, wanted[split], plan)
     if not rows["train"] or not rows["test"]:
@@ -343,7 +343,7 @@ def _one(rows: Sequence[Row], rng: random.Random) -> list[Row]:
 
 def _questions(record: Record, rng: random.Random) -> dict[str, str]:
     """The record's question in each form."""
-    asked = {lay.kind: lay.question for lay in lay_questions(record, rng) if lay.kind in FORMS}
+    asked: dict[str, str] = {lay.kind: lay.question for lay in lay_questions(record, rng) if lay.kind in FORMS}
     return {**asked, "template": rng.choice(record.questions)}
 
 
@@ -383,16 +383,9 @@ def _wide(retriever: IndexRetriever) -> IndexRetriever:
 
 
 def _tokenizer(settings: GeneratorSettings, say: Say) -> Any:
-    from core.libraries import quieten
+    from generator.loading import load_tokenizer
 
-    quieten()
-    from transformers import AutoTokenizer
-
-    folder = prepare_weights(settings, say).folder
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{folder} has no tokenizer that loads: {error}") from error
+    return load_tokenizer(prepare_weights(settings, say).folder)
 
 
 def _token_counter(tokenizer: Any) -> Callable[[list[BaseMessage]], int]:

@@ -198,8 +198,10 @@ def main(argv: list[str] | None = None) -> int:
     if engine_name(settings) == "openai":
         print(json.dumps({"base_url": settings.base_url, "name": settings.remote_model}))
         return 0
+    from generator.adapters import prepare_tuned
+
     say = partial(print, file=sys.stderr, flush=True)
-    weights = prepare_weights(settings, say)
+    weights, _ = prepare_tuned(settings, say)
     if engine_name(settings) == "openvino":
         # What cannot be converted is told by the engine, which then has another one take its place.
         with contextlib.suppress(EngineError, WeightsError, ImportError):

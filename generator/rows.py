@@ -15,8 +15,8 @@ from core.files import sha256_file
 from generator.prompt import Source, messages
 
 MANIFEST = "examples.json"
-SPLITS = ("train", "development", "test")
 Split = Literal["train", "development", "test"]
+SPLITS: tuple[Split, ...] = ("train", "development", "test")
 _MAKE = "make the rows: python -m generator.examples --csv F --index DIR --to {folder}"
 
 

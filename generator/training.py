@@ -30,9 +30,6 @@ import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
 from peft import LoraConfig  # noqa: E402
 from transformers import (  # noqa: E402
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    BitsAndBytesConfig,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -40,7 +37,8 @@ from transformers import (  # noqa: E402
 )
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
-from generator.shared_prefix import collate, plan_packs  # noqa: E402
+from generator.loading import load_model, load_tokenizer  # noqa: E402
+from generator.shared_prefix import Pack, collate, joined_length, plan_packs  # noqa: E402
 
 # trl 1.12 knows checkpointing of activations by its old name.
 warnings.filterwarnings("ignore", ".*gradient_checkpointing", FutureWarning)
@@ -49,46 +47,6 @@ ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.csv"
 CURVE = "loss.png"
-
-
-def nf4() -> BitsAndBytesConfig:
-    """4-bit NormalFloat with double quantisation, computing in bf16: QLoRA's storage (arXiv 2305.14314)."""
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",  # the library's own default is fp4
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
-    )
-
-
-def load_base(folder: Path, quantization: str, device: str | int = "cpu") -> Any:
-    """The base model in bf16 or NF4.
-
-    On a CPU with AVX512-BF16, bitsandbytes rewrites 4-bit weights in place at the first evaluation, and they cannot be
-    trained on from there; that is switched off here, so that a run may be evaluated on the way.
-
-    Raises:
-        EngineError: the folder does not load.
-    """
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=torch.bfloat16,
-            quantization_config=nf4() if quantization == "nf4" else None,
-            device_map={"": device},
-            local_files_only=True,
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise EngineError(f"{folder} does not load: {error}; is it a causal language model?") from error
-    keep_trainable(model)
-    return model
-
-
-def keep_trainable(model: torch.nn.Module) -> None:
-    """Keep 4-bit layers from being repacked for inference (see `load_base`)."""
-    for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
 
 
 def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Say) -> dict[str, Any]:
@@ -116,7 +74,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Sa
         "status": "running",
     }
     checkpoint = _start(folder, record, resume, say)
-    tokenizer = AutoTokenizer.from_pretrained(weights.folder, local_files_only=True)
+    tokenizer = load_tokenizer(weights.folder)
     rows = read_rows(Path(recipe.data.dir), "train")
     rows = rows[: recipe.data.rows or len(rows)]
     held = read_rows(Path(recipe.data.dir), "development")
@@ -135,7 +93,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Sa
             "rows": len(rows),
             "row_tokens": sum(len(row.ids) for row in tokens),
             "tokens_per_second": round(watch.read / watch.seconds, 1) if watch.seconds else 0.0,
-            "row_tokens_per_second": round(watch.read / watch.seconds * _gain(trainer, tokens), 1)
+            "row_tokens_per_second": round(watch.read / watch.seconds * _gain(recipe, rows, tokens), 1)
             if watch.seconds
             else 0.0,
         }
@@ -264,7 +222,7 @@ def _trainer(
         )
     except ValueError as error:
         raise SettingsError(f"the recipe is not understood: {error}") from error
-    model = load_base(weights.folder, recipe.base.quantization, rank if on_cuda else "cpu")
+    model = load_model(weights.folder, rank if on_cuda else "cpu", in_4bit=recipe.base.quantization == "nf4")
     try:
         trainer = SFTTrainer(
             model=model,
@@ -286,7 +244,7 @@ def _trainer(
         if "target modules" not in str(error).lower():
             raise
         raise SettingsError(f"lora.modules is {recipe.lora.modules!r}: {error}") from error
-    for parameter in trainer.model.parameters():
+    for parameter in model.parameters():  # peft puts the adapter's into the model itself
         if parameter.requires_grad:
             # trl turns a QLoRA adapter to bf16, whose steps near 0.03 are as wide as AdamW's own at a rate of 1e-4;
             # autocast computes in bf16 all the same.
@@ -297,7 +255,7 @@ def _trainer(
 
 def _dataset(recipe: Recipe, rows: Sequence[Row], tokens: Sequence[Tokens]) -> Dataset:
     if recipe.train.share_prefixes:
-        packs = plan_packs(tokens, [row.group for row in rows], recipe.train.pack_tokens, recipe.train.seed)
+        packs = _packs(recipe, rows, tokens)
         return Dataset.from_list(
             [{"ids": [list(row.ids) for row in pack], "prompts": [row.prompt for row in pack]} for pack in packs]
         )
@@ -306,16 +264,20 @@ def _dataset(recipe: Recipe, rows: Sequence[Row], tokens: Sequence[Tokens]) -> D
     )
 
 
-def _gain(trainer: SFTTrainer, tokens: Sequence[Tokens]) -> float:
+def _packs(recipe: Recipe, rows: Sequence[Row], tokens: Sequence[Tokens]) -> list[Pack]:
+    return plan_packs(tokens, [row.group for row in rows], recipe.train.pack_tokens, recipe.train.seed)
+
+
+def _gain(recipe: Recipe, rows: Sequence[Row], tokens: Sequence[Tokens]) -> float:
     """How many tokens of rows a token that the model reads stands for; with padding, fewer than one."""
-    dataset = trainer.train_dataset
-    if "prompts" not in dataset.column_names:
-        size = trainer.args.per_device_train_batch_size
-        lengths = [len(row.ids) for row in tokens]
+    lengths = [len(row.ids) for row in tokens]
+    if recipe.train.share_prefixes:
+        read = sum(joined_length(pack) for pack in _packs(recipe, rows, tokens))
+    else:
+        size = recipe.train.batch_rows
         batches = [lengths[begin : begin + size] for begin in range(0, len(lengths), size)]
-        return sum(lengths) / sum(len(batch) * max(batch) for batch in batches)
-    packed = (collate([pack])["input_ids"].numel() for pack in dataset)
-    return sum(len(row.ids) for row in tokens) / sum(packed)
+        read = sum(len(batch) * max(batch) for batch in batches)
+    return sum(lengths) / read
 
 
 def _printer(trainer: SFTTrainer) -> type[TrainerCallback]:

@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Literal
 
+from generator.prompt import Source
+
 Verdict = Literal["supported", "weak", "unsupported"]
 
 
@@ -33,6 +35,10 @@ class Evidence(Hit):
     """A hit that was put in front of the model as number `n`; `text` is what the model was shown of it."""
 
     n: int = 0
+
+    def as_source(self) -> Source:
+        """As it stands in the prompt."""
+        return Source(self.question, self.text)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from core.progress import Say, silent
 from core.sentences import ends_whole
 from core.settings import Settings
 from generator.llm import QwenChat
-from generator.prompt import REFUSAL, Source, fit, messages
+from generator.prompt import Source, fit, messages
 from index.embedding import adapter_identity, load_embedder, load_question_embedder
 from index.store import open_index, published_build
 from rag.answer import Answer, Dropped, Evidence, Timings
-from rag.citations import Draft, Verifier, content_words, read_markers
+from rag.citations import Draft, Verifier, is_refusal, key, read_markers
 from rag.rerank import Reranker
 from rag.retriever import IndexRetriever, Retrieval
 
@@ -103,7 +103,7 @@ def _write(
     retrieval: Retrieval, started: float, retriever: IndexRetriever, llm: QwenChat, context_tokens: int
 ) -> Iterator[Answer]:
     search_s = time.perf_counter() - started
-    evidence, dropped = _evidence(retrieval, retriever, llm, context_tokens)
+    evidence, dropped = evidence_for(retrieval, retriever, llm, context_tokens)
     manifest = retriever.index.manifest
     answer = Answer(
         question=retrieval.question,
@@ -129,7 +129,7 @@ def _write(
     if not evidence:
         yield dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True)
         return
-    prompt = messages(retrieval.search_query, [Source(item.question, item.text) for item in evidence])
+    prompt = messages(retrieval.search_query, [item.as_source() for item in evidence])
     answer = dataclasses.replace(answer, prompt=llm.render(prompt))
     yield answer
 
@@ -166,7 +166,7 @@ def _write(
     )
 
 
-def _evidence(
+def evidence_for(
     retrieval: Retrieval, retriever: IndexRetriever, llm: QwenChat, context_tokens: int
 ) -> tuple[tuple[Evidence, ...], tuple[Dropped, ...]]:
     """Number the hits, trimmed to the tokens that evidence may have, prompt and answer together to the context."""
@@ -200,9 +200,9 @@ def _finish(answer: Answer, verifier: Verifier, generated: str, *, cut: bool) ->
     drafts = read_markers(generated)
     if cut and drafts and not ends_whole(drafts[-1].text):
         drafts = drafts[:-1] or [_ellipsis(drafts[-1])]
-    refused = not drafts or _is_refusal(drafts[0])
-    headings = {_key(item.question) for item in answer.evidence}
-    drafts = [draft for draft in _new(drafts) if not _is_refusal(draft) and _key(draft.text) not in headings]
+    refused = not drafts or is_refusal(drafts[0].text)
+    headings = {key(item.question) for item in answer.evidence}
+    drafts = [draft for draft in _new(drafts) if not is_refusal(draft.text) and key(draft.text) not in headings]
     if refused or not drafts:
         return dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True, generated=generated)
     text, sentences = verifier.verify(drafts)
@@ -214,18 +214,9 @@ def _ellipsis(draft: Draft) -> Draft:
     return dataclasses.replace(draft, text=draft.text.rpartition(" ")[0].rstrip(",;: ") + " …")
 
 
-def _key(text: str) -> str:
-    """Equal for texts that say the same in the same words."""
-    return " ".join(content_words(text)) or text
-
-
 def _new(drafts: list[Draft]) -> list[Draft]:
     """The sentences that say something no earlier one said in the same words."""
     first: dict[str, Draft] = {}
     for draft in drafts:
-        first.setdefault(_key(draft.text), draft)
+        first.setdefault(key(draft.text), draft)
     return list(first.values())
-
-
-def _is_refusal(draft: Draft) -> bool:
-    return _key(draft.text) == _key(REFUSAL)

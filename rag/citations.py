@@ -12,6 +12,7 @@ from functools import cache
 import Stemmer
 
 from core.sentences import Span, sentence_spans
+from generator.prompt import REFUSAL
 from rag.answer import Citation, Evidence, Sentence, Verdict
 
 SUPPORTED = 0.7
@@ -209,6 +210,16 @@ def content_words(text: str) -> list[str]:
         for word in words
         if word not in _STOP_WORDS and (len(word) > 1 or word.isdigit())
     ]
+
+
+def key(text: str) -> str:
+    """Equal for texts that say the same in the same words."""
+    return " ".join(content_words(text)) or text
+
+
+def is_refusal(sentence: str) -> bool:
+    """Whether a sentence is the one with which the model declines to answer."""
+    return key(sentence) == key(REFUSAL)
 
 
 def _number_words(words: frozenset[str]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from core.files import sha256_file
 from core.settings import GeneratorSettings, IndexSettings, RagSettings, Settings
 from generator.llm import QwenChat
 from index.build import build
@@ -128,3 +129,27 @@ def browser_path() -> str:
     found = subprocess.run([ROOT / ".ci/browser", "--path"], capture_output=True, text=True, check=False, cwd=ROOT)
     assert found.stdout.strip(), f"no browser: run .ci/browser ({found.stderr.strip()})"
     return found.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def tiny_adapter(tiny_qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA adapter over the tiny Qwen2 that changes what it writes, with the record of its run."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from generator.training import save_adapter
+
+    model = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(tiny_qwen),
+        LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"),
+    )
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.fill_(1.0)
+    folder = tmp_path_factory.mktemp("adapters") / "tiny"
+    folder.mkdir()
+    base = {"name": "tiny-qwen", "sha256": sha256_file(tiny_qwen / "model.safetensors")}
+    save_adapter(model, folder, {"base": base, "recipe": {}, "status": "done"})
+    return folder

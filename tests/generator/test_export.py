@@ -176,13 +176,12 @@ def test_a_damaged_conversion_is_made_again(tiny_qwen: Path, tmp_path: Path) -> 
     from generator.engine_openvino import OpenVinoEngine
 
     settings = GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path))
-    weights = prepare_weights(settings)
     said: list[str] = []
-    OpenVinoEngine(weights, settings, said.append)
+    OpenVinoEngine(settings, said.append)
     model = next(tmp_path.glob("tiny-qwen*/openvino_model.bin"))
     model.write_bytes(model.read_bytes()[:-1])
-    OpenVinoEngine(weights, settings, said.append)
+    OpenVinoEngine(settings, said.append)
     assert sum("cannot be used (openvino_model.bin has changed); making it again" in line for line in said) == 1
     said.clear()
-    OpenVinoEngine(weights, settings, said.append)
+    OpenVinoEngine(settings, said.append)
     assert said == []

@@ -1,0 +1,151 @@
+"""LoRA adapters: found by name or folder, tied to their base by its hash, merged into 16-bit weights once."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import WeightsError
+from core.files import sha256_file
+from core.progress import Say, silent
+from core.sealed import made_once, sealed_hash
+from core.settings import GeneratorSettings
+from generator.models import Weights, prepare_weights
+from generator.recipe import RUN
+
+ADAPTERS = Path(__file__).with_name("adapters")
+"""Adapters that are shipped, each in a folder of its name."""
+DEFAULT_ADAPTER = "medquad"
+"""The shipped one that is used over the default weights."""
+TENSORS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A LoRA adapter and what it was trained over."""
+
+    folder: Path
+    name: str
+    sha256: str
+    """Of adapter_model.safetensors."""
+    base_name: str
+    base_sha256: str
+    """Of the base's weights; empty for an adapter that CiteWell did not train, whose base cannot be checked."""
+
+    @property
+    def identity(self) -> str:
+        """Name and start of the hash: what an answer is signed with."""
+        return f"{self.name}@{self.sha256[:12]}"
+
+
+def find_adapter(settings: GeneratorSettings, weights: Weights) -> Adapter | None:
+    """The adapter that the settings name over these weights: `default` is the shipped one if it is made for them.
+
+    Raises:
+        WeightsError: no such adapter, a half-written one, or one that was trained over another base.
+    """
+    if not settings.adapter:
+        return None
+    if settings.adapter == "default":
+        folder = ADAPTERS / DEFAULT_ADAPTER
+        adapter = read_adapter(folder) if folder.is_dir() else None
+        return adapter if adapter and adapter.base_sha256 == weights.sha256 else None
+    folder = Path(settings.adapter)
+    if not folder.is_dir():
+        folder = ADAPTERS / settings.adapter
+    if not folder.is_dir():
+        shipped = ", ".join(sorted(path.name for path in ADAPTERS.glob("*/"))) or "none is shipped"
+        raise WeightsError(
+            f"no adapter {settings.adapter!r}; expected a folder that python -m generator.train wrote, or the name of "
+            f"a shipped one ({shipped})"
+        )
+    adapter = read_adapter(folder)
+    check_base(adapter, weights)
+    return adapter
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """Read what an adapter folder says of itself; of a run's folder, the adapter in it.
+
+    Raises:
+        WeightsError: it is no adapter's folder, or it was not written whole.
+    """
+    if not (folder / CONFIG).is_file() and (folder / RUN).is_file():
+        inner = folder / "adapter"
+        if not inner.is_dir():
+            status = _run(folder).get("status")
+            raise WeightsError(
+                f"{folder} is a run that is not done ({status}) and has no adapter yet; go on with it: "
+                f"python -m generator.train --to {folder} --resume"
+            )
+        folder = inner
+    missing = [name for name in (CONFIG, TENSORS) if not (folder / name).is_file()]
+    if missing:
+        raise WeightsError(f"no {missing[0]} in {folder}; expected the folder of a LoRA adapter")
+    base = _run(folder).get("base", {})
+    name = folder.parent.name if folder.name == "adapter" else folder.name
+    return Adapter(folder, name, sha256_file(folder / TENSORS), base.get("name", ""), base.get("sha256", ""))
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((folder / RUN).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError) as error:
+        raise WeightsError(f"{folder / RUN} cannot be read: {error}; copy the adapter's folder again") from error
+
+
+def check_base(adapter: Adapter, weights: Weights) -> None:
+    """Refuse an adapter of another base.
+
+    Raises:
+        WeightsError: the hashes differ.
+    """
+    if adapter.base_sha256 and adapter.base_sha256 != weights.sha256:
+        raise WeightsError(
+            f"adapter {adapter.name} was trained over {adapter.base_name} (SHA-256 {adapter.base_sha256[:12]}), found "
+            f"{weights.name} ({weights.sha256[:12]}); name its base as generator.model, or another adapter: "
+            "CITEWELL_GENERATOR_ADAPTER=''"
+        )
+
+
+def prepare_tuned(settings: GeneratorSettings, say: Say = silent) -> tuple[Weights, Adapter | None]:
+    """The weights to answer with: the base, or the adapter merged into it, made once and kept.
+
+    Raises:
+        WeightsError: base or adapter cannot be had, or do not go together.
+        EngineError: the adapter does not load over the base.
+        OSError: the disk is full or the cache cannot be written.
+    """
+    weights = prepare_weights(settings, say)
+    adapter = find_adapter(settings, weights)
+    if adapter is None:
+        return weights, None
+    name = f"{Path(weights.name).name}+{adapter.name}"
+    folder = Path(settings.cache) / f"{name}-{weights.sha256[:6]}{adapter.sha256[:6]}"
+    facts: dict[str, str | int] = {"weights": weights.sha256, "adapter": adapter.sha256}
+    with made_once(folder, facts, say) as empty:
+        if empty is not None:
+            say(f"merging the adapter {adapter.name} into the weights (some seconds, once)")
+            merge(weights, adapter, empty)
+    return Weights(folder, name, sealed_hash(folder, "model.safetensors")), adapter
+
+
+def merge(weights: Weights, adapter: Adapter, target: Path) -> None:
+    """Write the adapter merged into the base's 16-bit weights, with tokenizer and chat template, to an empty folder.
+
+    Never into 4-bit weights: what rounding to four bits takes away, an update of low rank does not give back.
+
+    Raises:
+        WeightsError: the adapter was trained over another base.
+        EngineError: base or adapter do not load.
+        OSError: the disk is full or the folder cannot be written.
+    """
+    from generator.loading import load_model, load_tokenizer
+
+    check_base(adapter, weights)
+    merged = load_model(weights.folder, adapter=adapter.folder).merge_and_unload(safe_merge=True)
+    merged.save_pretrained(target)
+    load_tokenizer(weights.folder).save_pretrained(target)

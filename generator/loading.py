@@ -1,0 +1,61 @@
+"""Load a causal language model in 16 or 4 bits."""
+
+from pathlib import Path
+from typing import Any
+
+from core.errors import EngineError
+from core.libraries import quieten
+
+quieten()
+
+import torch  # noqa: E402
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig  # noqa: E402
+
+
+def load_model(folder: Path, device: str | int = "cpu", *, in_4bit: bool = False, adapter: Path | None = None) -> Any:
+    """A checkpoint in bf16, or in NF4 with double quantisation (QLoRA: Dettmers et al. 2023, arXiv 2305.14314), with a
+    LoRA adapter over it where one is named.
+
+    On a CPU with AVX512-BF16, bitsandbytes rewrites 4-bit weights in place at the first evaluation, and they cannot be
+    trained on from there. That is switched off, so that a model may be evaluated while it is trained.
+
+    Raises:
+        EngineError: the folder or the adapter does not load.
+    """
+    quantization = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",  # the library's own default is fp4
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.bfloat16,
+            quantization_config=quantization if in_4bit else None,
+            device_map={"": device},
+            local_files_only=True,
+        )
+        for module in model.modules():
+            if hasattr(module, "support_avx512bf16_for_cpu"):
+                module.support_avx512bf16_for_cpu = False
+        if adapter is not None:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, adapter)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        what = f"{adapter} over {folder}" if adapter else str(folder)
+        raise EngineError(f"{what} does not load: {error}; is it a causal language model?") from error
+    return model
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a checkpoint, with its chat template.
+
+    Raises:
+        EngineError: it has none that loads.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{folder} has no tokenizer that loads: {error}") from error

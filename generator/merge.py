@@ -1,0 +1,82 @@
+"""Merge an adapter into its base's 16-bit weights.
+
+python -m generator.merge --adapter artifacts/runs/first/adapter --to artifacts/merged
+python -m generator.export --model artifacts/merged --to artifacts/merged.gguf                # then one file of it
+
+The folder is a normal checkpoint with its tokenizer and chat template. To see that nothing was lost, the perplexity of
+held-out completions is printed for the adapter over 4-bit weights, over 16-bit weights, and for the merged weights.
+"""
+
+import argparse
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+from core.errors import DataError, run_command
+from core.files import new_folder
+from core.progress import Say
+from core.settings import load
+from generator.adapters import Adapter, merge, read_adapter
+from generator.models import Weights, prepare_weights
+from generator.recipe import RUN
+from generator.rows import Row, read_rows
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m generator.merge", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--adapter", metavar="DIR", type=Path, required=True, help="an adapter's or a run's folder")
+    parser.add_argument("--to", metavar="DIR", type=Path, required=True, help="where to write the merged checkpoint")
+    parser.add_argument("--model", help="the base: `default`, a folder, or a hub id (default: the settings')")
+    parser.add_argument("--rows", metavar="DIR", type=Path, help="rows to compare on (default: those of the run)")
+    parser.add_argument("--limit", metavar="N", type=int, default=60, help="rows to compare on; 0: do not compare")
+    arguments = parser.parse_args(argv)
+    say: Say = partial(print, file=sys.stderr, flush=True)
+    adapter = read_adapter(arguments.adapter)
+    weights = prepare_weights(load({"generator.model": arguments.model}).generator, say)
+    with new_folder(arguments.to) as folder:
+        merge(weights, adapter, folder)
+    print(f"{arguments.to}: {weights.name} with {adapter.name} merged in")
+    rows = _rows(adapter, arguments.rows, arguments.limit, say) if arguments.limit else []
+    if rows:
+        figures = compare(weights, adapter, arguments.to, rows)
+        first = next(iter(figures.values()))
+        for name, perplexity in figures.items():
+            print(f"{name:24} perplexity {perplexity:.4f}  ({perplexity / first - 1:+.2%})")
+        spread = max(figures.values()) / min(figures.values()) - 1
+        print(f"{len(rows)} held-out completions; the furthest two differ by {spread:.2%}")
+    print(f"next: python -m generator.export --model {arguments.to}, or CITEWELL_GENERATOR_MODEL={arguments.to}")
+    return 0
+
+
+def _rows(adapter: Adapter, folder: Path | None, limit: int, say: Say) -> list[Row]:
+    """Held-out rows; none, with a notice, where those of the run are no longer there."""
+    if folder is not None:
+        return read_rows(folder, "development")[:limit]
+    try:
+        recipe = json.loads((adapter.folder / RUN).read_text(encoding="utf-8"))["recipe"]
+        return read_rows(Path(recipe["data.dir"]), "development")[:limit]
+    except (OSError, ValueError, KeyError, DataError) as error:
+        say(f"notice: perplexities are not compared: {error}; name rows with --rows DIR")
+        return []
+
+
+def compare(weights: Weights, adapter: Adapter, merged: Path, rows: list[Row]) -> dict[str, float]:
+    """Perplexity of the rows' completions under the adapter over NF4, over bf16, and merged."""
+    from generator.loading import load_model, load_tokenizer
+    from generator.perplexity import likelihood
+
+    tokenizer = load_tokenizer(weights.folder)
+    models = {
+        "adapter over NF4": partial(load_model, weights.folder, in_4bit=True, adapter=adapter.folder),
+        "adapter over bf16": partial(load_model, weights.folder, adapter=adapter.folder),
+        "merged, bf16": partial(load_model, merged),
+    }
+    return {name: likelihood(load().eval(), tokenizer, rows).perplexity for name, load in models.items()}
+
+
+if __name__ == "__main__":
+    run_command(main)
