@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,14 +14,14 @@ from typing import Any
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
 from core.errors import DataError
-from core.files import new_folder, read_jsonl, sha256_file
+from core.files import read_jsonl, sha256_file
 from core.progress import Say, bar
 from core.sentences import sentence_spans
 from core.settings import GeneratorSettings, Settings
 from generator.completions import MOST_SENTENCES, choose, cited
 from generator.models import prepare_weights
 from generator.prompt import REFUSAL, Source, fit, messages
-from generator.rows import MANIFEST, SPLITS, Row, Split, read_rows, tokenise, write_rows
+from generator.rows import SPLITS, Row, Split, read_rows, tokenise, write_folder
 from index.corpus import Record
 from index.lay import lay_questions
 from index.opened import Index
@@ -111,11 +110,10 @@ def make(settings: Settings, plan: Plan, hold_out: Path | None, target: Path, sa
             f"some of both: its answers need whole sentences and more than a few topics (left out: "
             f"{dict(maker.left_out)})"
         )
-    with new_folder(target) as folder:
-        for split in SPLITS:
-            write_rows(rows[split], folder / f"{split}.parquet")
-        files = {f"{split}.parquet": sha256_file(folder / f"{split}.parquet") for split in SPLITS}
-        manifest = {
+    return write_folder(
+        target,
+        rows,
+        {
             "csv": index.manifest.csv,
             "csv_sha256": csv_sha256,
             "index": index.manifest.build,
@@ -123,11 +121,8 @@ def make(settings: Settings, plan: Plan, hold_out: Path | None, target: Path, sa
             "rows": {split: _counts(rows[split]) for split in SPLITS},
             "left_out": dict(maker.left_out),
             "sentences_left_out": dict(maker.sentences_left_out),
-            "files": files,
-            "data_sha256": hashlib.sha256("".join(files[name] for name in sorted(files)).encode()).hexdigest(),
-        }
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    return manifest
+        },
+    )
 
 
 def split_topics(index: Index, hold_out: Path | None) -> dict[str, Split]:
@@ -222,7 +217,7 @@ class Maker:
             other = rng.choice(others)
             if row := new(self._searched(questions[other]), other, wanted):
                 yield row
-        strangers = [number for number, pair in enumerate(topics) if pair != wanted]
+        strangers = [n for n, pair in enumerate(topics) if pair != wanted and self._sides[pair[0]] == split]
         for number in rng.sample(strangers, min(2 if left_out else 1, len(strangers))):
             stranger = _questions(self._records[pairs[number][0].record_id], rng)
             other = rng.choice([name for name in FORMS if name in stranger])

@@ -4,14 +4,15 @@ examples.json                 what it was made from, counts, filters, SHA-256 of
 train.parquet, development.parquet, test.parquet
 """
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from core.errors import DataError, WeightsError
-from core.files import sha256_file
+from core.files import new_folder, sha256_file
 from generator.prompt import Source, messages
 
 MANIFEST = "examples.json"
@@ -64,8 +65,9 @@ def write_rows(rows: Sequence[Row], target: Path) -> None:
     Raises:
         OSError: the disk is full or the folder cannot be written.
     """
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
 
+    disable_progress_bars()
     Dataset.from_list(
         [
             {
@@ -85,6 +87,22 @@ def write_rows(rows: Sequence[Row], target: Path) -> None:
     ).to_parquet(target)
 
 
+def write_folder(target: Path, rows: Mapping[Split, Sequence[Row]], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the splits and the manifest that says `facts` of them; returns the manifest.
+
+    Raises:
+        OSError: the disk is full; `target` is then as it was before.
+    """
+    with new_folder(target) as folder:
+        for split in SPLITS:
+            write_rows(rows[split], folder / f"{split}.parquet")
+        files = {f"{split}.parquet": sha256_file(folder / f"{split}.parquet") for split in SPLITS}
+        data = hashlib.sha256("".join(files[name] for name in sorted(files)).encode()).hexdigest()
+        manifest = {**facts, "files": files, "data_sha256": data}
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    return manifest
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What the folder says of itself.
 
@@ -93,7 +111,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     try:
         manifest = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
-        _ = manifest["files"], manifest["csv_sha256"]
+        _ = manifest["files"], manifest["data_sha256"], manifest["csv_sha256"]
     except FileNotFoundError:
         raise DataError(f"no {MANIFEST} in {folder}; {_MAKE.format(folder=folder)}") from None
     except (ValueError, KeyError, TypeError) as error:

@@ -3,7 +3,7 @@
 python -m generator.train --smoke                                   # a minute: does it all work here?
 python -m generator.train --to artifacts/runs/first --set lora.r=8 --set train.epochs=2
 python -m generator.train --config generator/recipes/cpu.toml --to artifacts/runs/cpu
-python -m generator.train --to artifacts/runs/first --resume        # after Ctrl-C, with the recipe it was begun with
+python -m generator.train --to artifacts/runs/first --resume        # after Ctrl-C
 accelerate launch --num_processes 4 -m generator.train --to artifacts/runs/gpus          # several GPUs
 torchrun --nproc-per-node 2 -m generator.train --to artifacts/runs/two                   # or several processes
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from core.errors import SettingsError, run_command
 from core.files import new_folder
 from core.progress import Say
-from generator.recipe import SMOKE, read_recipe
+from generator.recipe import SMOKE, read_recipe, read_run
 
 REPORTERS = ("none", "tensorboard", "wandb")
 
@@ -38,7 +38,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     main_process = os.environ.get("RANK", "0") == "0"
     say: Say = partial(print, file=sys.stderr, flush=True) if main_process else lambda line: None
-    recipe = read_recipe(arguments.config, arguments.set, SMOKE if arguments.smoke else {})
+    given = SMOKE if arguments.smoke else {}
+    if arguments.resume and arguments.to and not (arguments.config or arguments.set or arguments.smoke):
+        given = read_run(arguments.to)["recipe"]
+    recipe = read_recipe(arguments.config, arguments.set, given)
     target = arguments.to or Path("artifacts/runs") / ("smoke" if arguments.smoke else _name(recipe.lora.r))
     _reporter(arguments.report_to, target, say)
     if arguments.smoke:
@@ -60,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         + (f", development perplexity {results['development_perplexity']:.3f}" if record["status"] == "done" else "")
     )
     if record["status"] == "stopped":
-        print(f"go on: python -m generator.train --to {target} --resume, with the same recipe")
+        print(f"go on: python -m generator.train --to {target} --resume")
         return 130
     print(f"next: python -m generator.merge --adapter {target}/adapter --to artifacts/merged")
     return 0

@@ -1,20 +1,15 @@
 """Supervised fine-tuning of a causal language model with low-rank adapters: trl's SFTTrainer, set up by a recipe."""
 
-import contextlib
-import csv
 import dataclasses
 import json
 import math
 import os
-import signal
 import sys
-import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.charts import chart
 from core.errors import DataError, EngineError, SettingsError
 from core.files import new_folder, write_atomic
 from core.libraries import quieten
@@ -30,14 +25,13 @@ import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
 from peft import LoraConfig  # noqa: E402
 from transformers import (  # noqa: E402
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
+    PrinterCallback,
+    ProgressCallback,
 )
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
 from generator.loading import load_model, load_tokenizer  # noqa: E402
+from generator.watch import Watch, draw_curve  # noqa: E402
 from generator.shared_prefix import Pack, collate, joined_length, plan_packs  # noqa: E402
 
 # trl 1.12 knows checkpointing of activations by its old name.
@@ -45,8 +39,6 @@ warnings.filterwarnings("ignore", ".*gradient_checkpointing", FutureWarning)
 
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
-METRICS = "metrics.csv"
-CURVE = "loss.png"
 
 
 def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Say) -> dict[str, Any]:
@@ -81,7 +73,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Sa
     tokens = tokenise(rows, tokenizer)
     try:
         trainer = _trainer(recipe, folder, weights, tokenizer, (rows, tokens), held, report_to, say)
-        watch = _Watch(folder, trainer, say)
+        watch = Watch(folder, trainer, say)
         trainer.add_callback(watch)
         with watch.stopping_gently():
             outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -113,7 +105,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Sa
             with new_folder(folder / ADAPTER) as adapter:
                 save_adapter(trainer.model, adapter, record)
             tokenizer.save_pretrained(folder / "tokenizer")
-        _draw(folder)
+        draw_curve(folder)
         write_atomic(folder / RUN, json.dumps(record, indent=2) + "\n")
     return record
 
@@ -249,7 +241,7 @@ def _trainer(
             # trl turns a QLoRA adapter to bf16, whose steps near 0.03 are as wide as AdamW's own at a rate of 1e-4;
             # autocast computes in bf16 all the same.
             parameter.data = parameter.data.float()
-    trainer.remove_callback(_printer(trainer))
+    trainer.remove_callback(PrinterCallback if arguments.disable_tqdm else ProgressCallback)  # Watch says it
     return trainer
 
 
@@ -280,93 +272,6 @@ def _gain(recipe: Recipe, rows: Sequence[Row], tokens: Sequence[Tokens]) -> floa
     return sum(lengths) / read
 
 
-def _printer(trainer: SFTTrainer) -> type[TrainerCallback]:
-    from transformers import PrinterCallback, ProgressCallback
-
-    return PrinterCallback if trainer.args.disable_tqdm else ProgressCallback
-
-
-class _Watch(TrainerCallback):
-    """Writes metrics.csv and a line for the user at each logged step, counts tokens, and stops gently at Ctrl-C."""
-
-    def __init__(self, folder: Path, trainer: SFTTrainer, say: Say) -> None:
-        self._say = say
-        self._metrics = folder / METRICS
-        self._begun = time.perf_counter()
-        self.stopped = False
-        self.read = 0
-        self.seconds = 0.0
-        self._count_tokens(trainer)
-
-    def _count_tokens(self, trainer: SFTTrainer) -> None:
-        step = trainer.training_step
-
-        def counted(model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
-            self.read += inputs["input_ids"].numel()
-            return step(model, inputs, *rest, **named)
-
-        trainer.training_step = counted  # type: ignore[method-assign]
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self._begun = time.perf_counter()
-        self._first = state.global_step
-        if state.is_world_process_zero and (state.global_step == 0 or not self._metrics.is_file()):
-            self._metrics.write_text("step,epoch,loss,learning_rate,grad_norm,tokens,seconds\n", encoding="utf-8")
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if not logs or "loss" not in logs or not state.is_world_process_zero:
-            return
-        seconds = time.perf_counter() - self._begun
-        with self._metrics.open("a", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerow(
-                [
-                    state.global_step,
-                    f"{state.epoch:.4f}",
-                    logs["loss"],
-                    logs["learning_rate"],
-                    logs["grad_norm"],
-                    self.read,
-                    round(seconds, 1),
-                ]
-            )
-        left = seconds / max(state.global_step - self._first, 1) * (state.max_steps - state.global_step)
-        self._say(
-            f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}, "
-            f"{self.read / seconds:.0f} tokens/s, {left / 60:.0f} min left"
-        )
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        self.seconds = time.perf_counter() - self._begun
-        if self.stopped:
-            control.should_save = True
-            control.should_training_stop = True
-
-    @contextlib.contextmanager
-    def stopping_gently(self) -> Iterator[None]:
-        """Within it, the first Ctrl-C asks the run to save and stop; the second one stops it at once."""
-
-        def ask(number: int, frame: object) -> None:
-            if self.stopped:
-                raise KeyboardInterrupt
-            self.stopped = True
-            self._say("stopping after this step, with a checkpoint; Ctrl-C again stops at once")
-
-        before = signal.signal(signal.SIGINT, ask)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-
 def _out_of_memory(recipe: Recipe) -> str:
     train = recipe.train
     lower = (
@@ -375,18 +280,6 @@ def _out_of_memory(recipe: Recipe) -> str:
         else f"train.batch_rows={max(train.batch_rows // 2, 1)} (it is {train.batch_rows})"
     )
     return f"memory ran out; lower --set {lower}, or switch on --set train.gradient_checkpointing=on"
-
-
-def _draw(folder: Path) -> None:
-    """The loss curve of metrics.csv."""
-    with (folder / METRICS).open(encoding="utf-8", newline="") as file:
-        logged = list(csv.DictReader(file))
-    with chart(folder / CURVE, 1, (6.0, 3.6)) as (_, (axis,)):
-        axis.plot([int(row["step"]) for row in logged], [float(row["loss"]) for row in logged], marker="o", ms=3)
-        axis.set_xlabel("optimizer step")
-        axis.set_ylabel("loss on completions (nats per token)")
-        axis.set_ylim(bottom=0)
-        axis.grid(alpha=0.3)
 
 
 def _version(package: str) -> str:

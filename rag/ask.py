@@ -3,14 +3,19 @@
 python -m rag.ask "What are the signs of a stroke?"
 python -m rag.ask "How do vaccines work?" "What is gout?" --k 2
 python -m rag.ask --file questions.txt --json > answers.jsonl
+python -m rag.ask "What is gout?" --compare              # the same evidence, answered with and without the adapter
 """
 
 import argparse
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
-from core.errors import DataError, QuestionError, run_command
+from core.errors import DataError, QuestionError, SettingsError, run_command
 from core.settings import load
 from rag.answer import Answer, Evidence
 
@@ -30,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--source", metavar="S", help="only records of this source, where the CSV has the column")
     parser.add_argument("--type", metavar="T", help="only records of this question_type, where the CSV has the column")
     parser.add_argument("--follow", action="store_true", help="each question may follow up on the one before it")
+    parser.add_argument("--compare", action="store_true", help="answer with and without the adapter, side by side")
     parser.add_argument("--json", action="store_true", help="print one answer a line, as JSON, with all it rests on")
     arguments = parser.parse_args(argv)
     settings = load({"index.dir": arguments.index, "rag.k": arguments.k, "index.adapter": arguments.adapter})
@@ -37,9 +43,16 @@ def main(argv: list[str] | None = None) -> int:
     if not questions:
         parser.error("no question; give one in quotes, or --file F")
 
-    from rag.chain import Asked, open_chain
+    from rag.chain import Asked, answer_again, answer_chain, open_llm, open_retriever, open_untuned_llm
 
-    chain = open_chain(settings, say=lambda line: print(line, file=sys.stderr, flush=True))
+    say = partial(print, file=sys.stderr, flush=True)
+    llm = open_llm(settings, say)
+    if arguments.compare and not llm.engine.identity.get("adapter"):
+        raise SettingsError(
+            "no adapter is in use, so there is nothing to compare; name one: CITEWELL_GENERATOR_ADAPTER=NAME"
+        )
+    untuned = open_untuned_llm(settings, say) if arguments.compare else None
+    chain = answer_chain(open_retriever(settings, say), llm, settings.generator.context_tokens)
     filters = {"source": arguments.source, "question_type": arguments.type}
     wanted = {name: value for name, value in filters.items() if value}
     searched: list[str] = []
@@ -52,7 +65,13 @@ def main(argv: list[str] | None = None) -> int:
             print(f"error: {error} (found: {question[:60]!r})", file=sys.stderr)
             failed += 1
             continue
-        if arguments.json:
+        if untuned is not None:
+            *_, plain = answer_again(answer, untuned) if answer.evidence else [answer]
+            if arguments.json:
+                print(f'{{"tuned": {answer.to_json()}, "untuned": {plain.to_json()}}}', flush=True)
+            else:
+                print("\n".join(_beside(answer, plain)), flush=True)
+        elif arguments.json:
             print(answer.to_json(), flush=True)
         else:
             print("\n".join(_lines_of(answer, colour=sys.stdout.isatty())), flush=True)
@@ -87,6 +106,28 @@ def _lines_of(answer: Answer, colour: bool) -> Iterator[str]:
             yield f"    {origin}"
         yield _marked(evidence, answer, *(("\033[1;33m", "\033[0m") if colour else ("«", "»")))
     yield f"\n{answer.timings.total_s:.1f} s, first words after {answer.timings.first_token_s:.1f} s"
+
+
+def _beside(tuned: Answer, untuned: Answer) -> Iterator[str]:
+    """Two answers over the same evidence, in columns, then the evidence."""
+    width = min(shutil.get_terminal_size((120, 40)).columns, 160) // 2 - 2
+    columns = [
+        [title, "-" * len(title), *_wrapped(answer, width)]
+        for title, answer in ((f"with {tuned.model['adapter']}", tuned), ("without", untuned))
+    ]
+    yield f"\n{tuned.question}\n"
+    for left, right in zip_longest(*columns, fillvalue=""):
+        yield f"{left:<{width}}  | {right}".rstrip()
+    for evidence in tuned.evidence:
+        yield f"\n[{evidence.n}] {evidence.question}\n{evidence.text}"
+
+
+def _wrapped(answer: Answer, width: int) -> list[str]:
+    unsure = [
+        f"({sentence.verdict}: {sentence.text})" for sentence in answer.sentences if sentence.verdict != "supported"
+    ]
+    seconds = f"{answer.timings.total_s:.1f} s, {answer.timings.answer_tokens} tokens"
+    return [line for part in (answer.text, *unsure, seconds) for line in [*textwrap.wrap(part, width), ""]]
 
 
 def _marked(evidence: Evidence, answer: Answer, begin: str, end: str) -> str:

@@ -67,6 +67,11 @@ def open_llm(settings: Settings, say: Say = silent) -> QwenChat:
     return QwenChat.from_settings(settings.generator, say)
 
 
+def open_untuned_llm(settings: Settings, say: Say = silent) -> QwenChat:
+    """Load the generator without its adapter; raises as `open_chain` does."""
+    return QwenChat.from_settings(dataclasses.replace(settings.generator, adapter=""), say)
+
+
 def published(settings: Settings) -> str:
     """The name of the published build: it changes when the index has been rebuilt.
 
@@ -129,11 +134,30 @@ def _write(
     if not evidence:
         yield dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True)
         return
-    prompt = messages(retrieval.search_query, [item.as_source() for item in evidence])
+    yield from _generate(answer, llm, started)
+
+
+def answer_again(answer: Answer, llm: QwenChat) -> Iterator[Answer]:
+    """Let another model answer the same question from the same evidence; yields snapshots, the last one finished.
+
+    Raises:
+        EngineError: the model broke off.
+    """
+    started = time.perf_counter()
+    blank = dataclasses.replace(
+        answer, text="", sentences=(), generated="", abstained=False, finished=False, model=llm.engine.identity
+    )
+    yield from _generate(dataclasses.replace(blank, timings=Timings()), llm, started)
+
+
+def _generate(answer: Answer, llm: QwenChat, started: float) -> Iterator[Answer]:
+    """Snapshots of the answer that a model writes from the evidence which `answer` holds."""
+    prompt = messages(answer.search_query, [item.as_source() for item in answer.evidence])
     answer = dataclasses.replace(answer, prompt=llm.render(prompt))
     yield answer
 
-    verifier = Verifier(evidence)
+    search_s = answer.timings.search_s
+    verifier = Verifier(answer.evidence)
     generated = ""
     first_token_s = 0.0
     last = AIMessageChunk(content="")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import hypothesis
@@ -11,6 +12,8 @@ import pytest
 from core.files import sha256_file
 from core.settings import GeneratorSettings, IndexSettings, RagSettings, Settings
 from generator.llm import QwenChat
+from generator.prompt import REFUSAL, Source
+from generator.rows import Row, write_folder
 from index.build import build
 from index.opened import Index
 from index.store import open_index
@@ -34,6 +37,11 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def word_embedder(monkeypatch: pytest.MonkeyPatch) -> WordEmbedder:
     """A fast embedder in the place of the real one, and a ranking that was not fitted to the real one's cosines."""
+    return embed_words(monkeypatch)
+
+
+def embed_words(monkeypatch: pytest.MonkeyPatch) -> WordEmbedder:
+    """Put the embedder of words in the place of the real one."""
     embedder = WordEmbedder()
     monkeypatch.setattr("index.ranking.DEFAULT", ROOT / "tests/data/ranking.json")
     monkeypatch.setattr("index.build.load_embedder", lambda *_: embedder)
@@ -48,9 +56,16 @@ def csv_file(tmp_path: Path) -> Path:
 
 def index_rows(folder: Path, rows: Sequence[Sequence[str]], header: Sequence[str] = ("question", "answer")) -> Index:
     """An index of these rows; needs the fixture `word_embedder`."""
+    return open_index(Path(indexed(folder, rows, header).dir))
+
+
+def indexed(
+    folder: Path, rows: Sequence[Sequence[str]], header: Sequence[str] = ("question", "answer")
+) -> IndexSettings:
+    """The settings of an index of these rows; needs the fixture `word_embedder`."""
     settings = IndexSettings(csv=str(write_csv(folder / "rows.csv", rows, header)), dir=str(folder / "rows"))
     assert build(settings)
-    return open_index(Path(settings.dir))
+    return settings
 
 
 @pytest.fixture
@@ -153,3 +168,33 @@ def tiny_adapter(tiny_qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     base = {"name": "tiny-qwen", "sha256": sha256_file(tiny_qwen / "model.safetensors")}
     save_adapter(model, folder, {"base": base, "recipe": {}, "status": "done"})
     return folder
+
+
+@pytest.fixture(scope="session")
+def rows_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows as `generator.examples` writes them: ten sets of evidence to train on, four to develop, six to test."""
+    folder = tmp_path_factory.mktemp("rows") / "examples"
+    splits = {"train": range(10), "development": range(10, 14), "test": range(14, 20)}
+    rows = {split: [row for number in numbers for row in written_rows(number)] for split, numbers in splits.items()}
+    write_folder(folder, rows, {"csv": "made.csv", "csv_sha256": "0" * 64})  # type: ignore[arg-type]
+    return folder
+
+
+def written_rows(number: int) -> list[Row]:
+    """Two rows over one set of evidence: one that is answered, one that is refused."""
+    name = f"gout{number}"
+    sources = (
+        Source(f"What is {name}?", f"{name.capitalize()} is a form of arthritis. It lasts {number} days."),
+        Source("What causes acne?", "Acne forms when follicles are clogged with oil."),
+    )
+    made = partial(Row, name, topic=name, sources=sources)
+    return [
+        made(
+            question=f"tell me about {name}",
+            form="plain",
+            aspect="information",
+            right=(1,),
+            completion=f"{name.capitalize()} is a form of arthritis [1]. It lasts {number} days [1].",
+        ),
+        made(question=f"{name} cure", form="keywords", aspect="treatment", right=(), completion=REFUSAL),
+    ]

@@ -11,7 +11,7 @@ import streamlit as st
 from core.errors import CiteWellError
 from core.settings import Settings, load
 from rag.answer import Answer
-from rag.chain import Asked, answer_chain, open_llm, open_retriever, published
+from rag.chain import Asked, answer_again, answer_chain, open_llm, open_retriever, open_untuned_llm, published
 from rag.retriever import IndexRetriever
 from ui.answer_view import show_answer
 
@@ -29,6 +29,8 @@ class Turn:
 
     question: str
     answer: Answer | None = None
+    untuned: Answer | None = None
+    """The same evidence answered without the adapter, where that was asked for."""
     error: str = ""
 
 
@@ -37,6 +39,11 @@ class Turn:
 @st.cache_resource(show_spinner=False)
 def _llm():  # type: ignore[no-untyped-def]  # the type belongs to generator/, which this page does not import
     return open_llm(load(), log.warning)
+
+
+@st.cache_resource(show_spinner="Loading the model without its adapter; the first time takes some seconds …")
+def _untuned_llm():  # type: ignore[no-untyped-def]
+    return open_untuned_llm(load(), log.warning)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -70,8 +77,36 @@ def _show(turn: Turn, key: str) -> None:
     with st.chat_message("assistant", avatar=":material/menu_book:"):
         if turn.error:
             st.error(turn.error)
+        elif turn.answer is not None and turn.untuned is not None:
+            for column, title, answer, name in zip(
+                st.columns(2),
+                ("With the adapter", "Without it"),
+                (turn.answer, turn.untuned),
+                ("tuned", "untuned"),
+                strict=True,
+            ):
+                with column:
+                    st.caption(title)
+                    show_answer(answer, f"{key} {name}")
         elif turn.answer is not None:
             show_answer(turn.answer, key)
+            _offer_comparison(turn, turn.answer, key)
+
+
+def _offer_comparison(turn: Turn, answer: Answer, key: str) -> None:
+    """A button that lets the model without its adapter answer from the same evidence."""
+    if not answer.model.get("adapter") or not answer.evidence or not answer.finished:
+        return
+    if st.button("Compare with the untuned model", key=f"compare {key}", icon=":material/compare:", type="tertiary"):
+        area = st.empty()
+        try:
+            for untuned in answer_again(answer, _untuned_llm()):
+                area.text(untuned.text or "Reading the same passages …")
+                turn.untuned = untuned if untuned.finished else None
+        except CiteWellError as error:
+            area.error(_sentence(error))
+            return
+        st.rerun()
 
 
 def _ask(question: str, retriever: IndexRetriever, settings: Settings) -> None:

@@ -1,0 +1,111 @@
+"""A training run as it goes: its metrics on disk, a line for the user, and a gentle end at Ctrl-C."""
+
+import contextlib
+import csv
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from trl import SFTTrainer
+
+from core.charts import chart
+from core.progress import Say
+
+METRICS = "metrics.csv"
+CURVE = "loss.png"
+
+
+class Watch(TrainerCallback):
+    """Writes metrics.csv and a line for the user at each logged step, counts tokens, and stops gently at Ctrl-C."""
+
+    def __init__(self, folder: Path, trainer: SFTTrainer, say: Say) -> None:
+        self._say = say
+        self._metrics = folder / METRICS
+        self._begun = time.perf_counter()
+        self.stopped = False
+        self.read = 0
+        self.seconds = 0.0
+        self._count_tokens(trainer)
+
+    def _count_tokens(self, trainer: SFTTrainer) -> None:
+        step = trainer.training_step
+
+        def counted(model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
+            self.read += inputs["input_ids"].numel()
+            return step(model, inputs, *rest, **named)
+
+        trainer.training_step = counted  # type: ignore[method-assign]
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._begun = time.perf_counter()
+        self._first = state.global_step
+        if state.is_world_process_zero and (state.global_step == 0 or not self._metrics.is_file()):
+            self._metrics.write_text("step,epoch,loss,learning_rate,grad_norm,tokens,seconds\n", encoding="utf-8")
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not logs or "loss" not in logs or not state.is_world_process_zero:
+            return
+        seconds = time.perf_counter() - self._begun
+        with self._metrics.open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(
+                [
+                    state.global_step,
+                    f"{state.epoch:.4f}",
+                    logs["loss"],
+                    logs["learning_rate"],
+                    logs["grad_norm"],
+                    self.read,
+                    round(seconds, 1),
+                ]
+            )
+        left = seconds / max(state.global_step - self._first, 1) * (state.max_steps - state.global_step)
+        self._say(
+            f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}, "
+            f"{self.read / seconds:.0f} tokens/s, {left / 60:.0f} min left"
+        )
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.seconds = time.perf_counter() - self._begun
+        if self.stopped:
+            control.should_save = True
+            control.should_training_stop = True
+
+    @contextlib.contextmanager
+    def stopping_gently(self) -> Iterator[None]:
+        """Within it, the first Ctrl-C asks the run to save and stop; the second one stops it at once."""
+
+        def ask(number: int, frame: object) -> None:
+            if self.stopped:
+                raise KeyboardInterrupt
+            self.stopped = True
+            self._say("stopping after this step, with a checkpoint; Ctrl-C again stops at once")
+
+        before = signal.signal(signal.SIGINT, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def draw_curve(folder: Path) -> None:
+    """The loss curve of metrics.csv."""
+    with (folder / METRICS).open(encoding="utf-8", newline="") as file:
+        logged = list(csv.DictReader(file))
+    with chart(folder / CURVE, 1, (6.0, 3.6)) as (_, (axis,)):
+        axis.plot([int(row["step"]) for row in logged], [float(row["loss"]) for row in logged], marker="o", ms=3)
+        axis.set_xlabel("optimizer step")
+        axis.set_ylabel("loss on completions (nats per token)")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
