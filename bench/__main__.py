@@ -24,12 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.process import run
+from bench.training import TRAINERS
 from core.errors import run_command
 from core.files import write_atomic
 from core.settings import load
 
 HERE = Path(__file__).parent
-PARTS = ("build", "embedding", "answer", "generation", "page")
+PARTS = ("build", "embedding", "answer", "generation", "training", "page")
 SIZES = (1000, 4000)
 """Rows of the smaller builds; the whole file follows."""
 WRITERS: dict[str, tuple[str, dict[str, object]]] = {
@@ -42,7 +43,21 @@ WRITERS: dict[str, tuple[str, dict[str, object]]] = {
     "OpenVINO Q4_0, lookup 8": ("openvino", {"generator_quant": "q4_0"}),
 }
 REFERENCE = "transformers bf16"
-PACKAGES = ("torch", "transformers", "sentence-transformers", "openvino", "openvino-genai", "faiss-cpu", "xllamacpp")
+PACKAGES = (
+    *("torch", "transformers", "sentence-transformers", "openvino", "openvino-genai", "faiss-cpu", "xllamacpp"),
+    *("trl", "peft", "bitsandbytes"),
+)
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "openvino",
+    "openvino-genai",
+    "faiss-cpu",
+    "xllamacpp",
+    "trl",
+    "peft",
+    "bitsandbytes",
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -99,6 +114,8 @@ def _measure(csv: str, index: str, prompts: Path, only: tuple[str, ...]) -> Iter
         yield from run("answering", "--index", index, "--prompts", str(prompts)).items()
     if "generation" in only:
         yield "generation", _compare(prompts)
+    if "training" in only:
+        yield "training", {name: run("training", name, *where) for name in TRAINERS}
     if "page" in only:
         yield "page", run("page", "--index", index)
 
@@ -108,7 +125,8 @@ def _compare(prompts: Path) -> dict[str, Any]:
     measured: dict[str, Any] = {}
     for name, (engine, settings) in WRITERS.items():
         print(f"  {name} …", file=sys.stderr, flush=True)
-        measured[name] = run("generation", engine, str(prompts), **settings)
+        # Without the adapter: llama.cpp runs the official file, and only engines are compared here.
+        measured[name] = run("generation", engine, str(prompts), generator_adapter="", **settings)
     reference = measured[REFERENCE]["texts"]
     for figures in measured.values():
         texts = figures.pop("texts")

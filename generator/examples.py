@@ -50,7 +50,8 @@ def main(argv: list[str] | None = None) -> int:
         print("\n\n".join(shown(arguments.to, arguments.show, settings.generator, say)))
         return 0
 
-    from generator.making import Plan, make
+    from generator.evidence_sets import Plan
+    from generator.making import make
 
     plan = Plan(arguments.records, arguments.test_records, arguments.refusals, arguments.seed)
     manifest = make(settings, plan, arguments.hold_out, arguments.to, say)

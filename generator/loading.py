@@ -9,6 +9,7 @@ from core.libraries import quieten
 quieten()
 
 import torch  # noqa: E402
+from safetensors import SafetensorError  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig  # noqa: E402
 
 
@@ -43,7 +44,7 @@ def load_model(folder: Path, device: str | int = "cpu", *, in_4bit: bool = False
             from peft import PeftModel
 
             model = PeftModel.from_pretrained(model, adapter)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         what = f"{adapter} over {folder}" if adapter else str(folder)
         raise EngineError(f"{what} does not load: {error}; is it a causal language model?") from error
     return model
@@ -53,9 +54,15 @@ def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a checkpoint, with its chat template.
 
     Raises:
-        EngineError: it has none that loads.
+        EngineError: it has none that loads, or one without a chat template.
     """
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise EngineError(f"{folder} has no tokenizer that loads: {error}") from error
+    if not tokenizer.chat_template:
+        raise EngineError(
+            f"the tokenizer of {folder} has no chat template; write one to {folder}/chat_template.jinja (the README has "
+            "one), or take an instruction-tuned model"
+        )
+    return tokenizer

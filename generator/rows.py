@@ -153,14 +153,9 @@ def tokenise(rows: Sequence[Row], tokenizer: Any) -> list[Tokens]:
     """Token ids of each row under the tokenizer's own chat template, the stop token trained with the completion.
 
     Raises:
-        WeightsError: the tokenizer has no chat template, or one that does not close the answer with a stop token:
-            a model that is trained with it never learns to stop.
+        WeightsError: the chat template does not close an answer with the stop token: a model that is trained with it
+            never learns to stop.
     """
-    if not tokenizer.chat_template:
-        raise WeightsError(
-            f"{tokenizer.name_or_path} has no chat template; expected one in its tokenizer_config.json: "
-            "take an instruction-tuned model, or copy a chat template beside it"
-        )
     tokens = []
     for row in rows:
         chat = row.chat()

@@ -9,7 +9,8 @@ import pytest
 from core.errors import DataError
 from core.settings import Settings
 from generator import examples
-from generator.making import Plan, make, split_topics
+from generator.evidence_sets import Plan
+from generator.making import make, split_topics
 from generator.prompt import REFUSAL
 from generator.rows import MANIFEST, Row, read_manifest, read_rows
 from index.store import open_index

@@ -3,6 +3,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -202,9 +203,17 @@ def test_a_template_without_a_stop_token(rows_folder: Path, tiny_qwen: Path) -> 
     tokenizer.chat_template = tokenizer.chat_template.replace("<|im_end|>", "")
     with pytest.raises(WeightsError, match=r"does not close an answer with the stop token '<\|im_end\|>'; add it"):
         tokenise(rows, tokenizer)
-    tokenizer.chat_template = None
-    with pytest.raises(WeightsError, match=r"has no chat template; expected one in its tokenizer_config\.json"):
-        tokenise(rows, tokenizer)
+
+
+def test_a_tokenizer_without_a_template(tiny_qwen: Path, tmp_path: Path) -> None:
+    from generator.loading import load_tokenizer
+
+    folder = shutil.copytree(tiny_qwen, tmp_path / "bare")
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(
+        EngineError, match=r"has no chat template; write one to .*bare/chat_template\.jinja \(the README"
+    ):
+        load_tokenizer(folder)
 
 
 def test_wandb_needs_no_key(

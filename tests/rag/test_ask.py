@@ -1,13 +1,15 @@
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from core.errors import DataError
+from core.errors import DataError, SettingsError
 from core.settings import IndexSettings
+from generator.prompt import REFUSAL
 from rag import ask, chain
 from rag.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
@@ -19,8 +21,35 @@ def opened(retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch, tmp_path:
     """The chain over the small index, its replies in the list returned."""
     replies: list[str] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(chain, "open_chain", lambda settings, say: chain.answer_chain(retriever, queue_llm(*replies)))
+    monkeypatch.setattr(chain, "open_retriever", lambda settings, say: retriever)
+    monkeypatch.setattr(chain, "open_llm", lambda settings, say: queue_llm(*replies))
     return replies
+
+
+def test_compare_answers_the_same_evidence_with_and_without_the_adapter(
+    opened: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned, untuned = queue_llm(GOOD, GOOD), queue_llm("Measles comes from cold feet.", REFUSAL)
+    tuned.engine.identity = {**tuned.engine.identity, "adapter": "medquad@1234"}
+    monkeypatch.setattr(chain, "open_llm", lambda settings, say: tuned)
+    monkeypatch.setattr(chain, "open_untuned_llm", lambda settings, say: untuned)
+    assert ask.main([QUESTION, "--compare"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"with medquad@1234 +\| without", printed)
+    assert re.search(r"Measles is a very contagious disease\. .*\| Measles comes from cold feet\.", printed)
+    assert "(unsupported: Measles comes" in printed
+    assert "[1] What is measles?" in printed
+    assert tuned.engine.asked == untuned.engine.asked  # the same prompt, byte for byte
+
+    assert ask.main([QUESTION, "--compare", "--json"]) == 0
+    both = json.loads(capsys.readouterr().out)
+    assert both["tuned"]["evidence"] == both["untuned"]["evidence"]
+    assert (both["tuned"]["abstained"], both["untuned"]["abstained"]) == (False, True)
+
+
+def test_compare_needs_an_adapter(opened: list[str]) -> None:
+    with pytest.raises(SettingsError, match="no adapter is in use, so there is nothing to compare; name one: CITEWELL"):
+        ask.main([QUESTION, "--compare"])
 
 
 def test_the_answer_and_its_passages_are_printed_with_the_supporting_words_marked(

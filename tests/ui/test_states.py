@@ -75,6 +75,30 @@ def test_whoever_waits_sees_the_place_in_the_queue(app: AppTest, monkeypatch: py
     assert app.session_state.turns[0].answer.finished
 
 
+def test_an_answer_is_compared_with_that_of_the_untuned_model(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    tuned = queue_llm(GOOD)
+    tuned.engine.identity = {**tuned.engine.identity, "adapter": "medquad@1234"}
+    monkeypatch.setattr(chain, "open_llm", lambda settings, say: tuned)
+    monkeypatch.setattr(chain, "open_untuned_llm", lambda settings, say: queue_llm("Measles comes from cold feet."))
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    next(button for button in app.button if button.label == "Compare with the untuned model").click().run()
+    assert not app.exception
+    (turn,) = app.session_state.turns
+    assert turn.answer.text.startswith("Measles is a very contagious disease.")
+    assert turn.untuned.text == "Measles comes from cold feet."
+    assert turn.untuned.evidence == turn.answer.evidence
+    assert {"With the adapter", "Without it"} <= {caption.value for caption in app.caption}
+    assert not any(button.label.startswith("Compare") for button in app.button)
+
+
+def test_without_an_adapter_there_is_nothing_to_compare(app: AppTest) -> None:
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    assert app.session_state.turns[0].answer.finished
+    assert not any(button.label.startswith("Compare") for button in app.button)
+
+
 def _broken(self: IndexRetriever, *_: object) -> None:
     raise EngineError("the engine is away; start it")
 
