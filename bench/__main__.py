@@ -43,21 +43,7 @@ WRITERS: dict[str, tuple[str, dict[str, object]]] = {
     "OpenVINO Q4_0, lookup 8": ("openvino", {"generator_quant": "q4_0"}),
 }
 REFERENCE = "transformers bf16"
-PACKAGES = (
-    *("torch", "transformers", "sentence-transformers", "openvino", "openvino-genai", "faiss-cpu", "xllamacpp"),
-    *("trl", "peft", "bitsandbytes"),
-)
-    "torch",
-    "transformers",
-    "sentence-transformers",
-    "openvino",
-    "openvino-genai",
-    "faiss-cpu",
-    "xllamacpp",
-    "trl",
-    "peft",
-    "bitsandbytes",
-)
+PACKAGES = ("torch", "transformers", "sentence-transformers", "openvino", "openvino-genai", "faiss-cpu", "xllamacpp")
 
 
 def main(argv: list[str] | None = None) -> int:
