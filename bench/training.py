@@ -13,7 +13,7 @@ from core.errors import run_command
 from core.settings import load
 from generator.recipe import read_recipe
 
-RECORDS = 10
+RECORDS = 5
 TRAINERS = {
     "trl as it comes, NF4": ("train.share_prefixes=false", "train.gradient_checkpointing=on"),
     "trl, no checkpointing, NF4": ("train.share_prefixes=false", "train.gradient_checkpointing=off"),
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
 
     with tempfile.TemporaryDirectory() as scratch:
         rows = Path(scratch) / "rows"
-        make(settings, Plan(RECORDS, test_records=1), None, rows, say=lambda line: None)
+        make(settings, Plan(RECORDS, development_records=1, test_records=1), None, rows, say=lambda line: None)
         changes = [f"data.dir={rows}", "lora.dropout=0", "train.log_steps=1000", "train.save_steps=1000"]
         recipe = read_recipe(None, [*changes, *TRAINERS[arguments.way]], {})
         done = train(recipe, Path(scratch) / "run", resume=False, report_to="none", say=lambda line: None)

@@ -4,6 +4,7 @@ import ctypes
 import logging
 import os
 import sys
+import warnings
 from functools import cache
 
 
@@ -14,6 +15,8 @@ def quieten() -> None:
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # peft and trl know checkpointing of activations by its old name.
+    warnings.filterwarnings("ignore", ".*gradient_checkpointing", FutureWarning)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # "please install kernels" on every CPU start
     from transformers.utils import logging as transformers_logging
 

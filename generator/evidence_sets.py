@@ -66,6 +66,7 @@ class Plan:
     """How many rows of what."""
 
     records: int = 0
+    development_records: int = 40
     test_records: int = 320
     refusals: float = 0.2
     seed: int = 0

@@ -53,7 +53,12 @@ def main(argv: list[str] | None = None) -> int:
     from generator.evidence_sets import Plan
     from generator.making import make
 
-    plan = Plan(arguments.records, arguments.test_records, arguments.refusals, arguments.seed)
+    plan = Plan(
+        arguments.records,
+        test_records=arguments.test_records,
+        refusals=arguments.refusals,
+        seed=arguments.seed,
+    )
     manifest = make(settings, plan, arguments.hold_out, arguments.to, say)
     for split, counts in manifest["rows"].items():
         forms = ", ".join(f"{count} {form}" for form, count in Counter(counts["forms"]).most_common())

@@ -24,7 +24,6 @@ from rag.retriever import IndexRetriever
 
 SHARES = {"train": 0.86, "development": 0.04, "test": 0.10}
 """Of the topics."""
-DEVELOPMENT_RECORDS = 40
 SEARCHED = 10
 """Hits among which right passages and distractors are found."""
 
@@ -49,7 +48,11 @@ def make(settings: Settings, plan: Plan, hold_out: Path | None, target: Path, sa
         )
     tokenizer = _tokenizer(settings.generator, say)
     maker = Maker(retriever, _token_counter(tokenizer), settings.rag.evidence_tokens, split_topics(index, hold_out))
-    wanted: dict[Split, int] = {"train": plan.records, "development": DEVELOPMENT_RECORDS, "test": plan.test_records}
+    wanted: dict[Split, int] = {
+        "train": plan.records,
+        "development": plan.development_records,
+        "test": plan.test_records,
+    }
     rows: dict[Split, list[Row]] = {}
     for split in SPLITS:
         rows[split] = maker.rows(split, wanted[split], plan)

@@ -5,7 +5,6 @@ import json
 import math
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,9 +32,6 @@ from trl import SFTConfig, SFTTrainer  # noqa: E402
 from generator.loading import load_model, load_tokenizer  # noqa: E402
 from generator.shared_prefix import Pack, collate, joined_length, plan_packs  # noqa: E402
 from generator.watch import Watch, draw_curve  # noqa: E402
-
-# trl 1.12 knows checkpointing of activations by its old name.
-warnings.filterwarnings("ignore", ".*gradient_checkpointing", FutureWarning)
 
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
