@@ -8,7 +8,7 @@ from core.errors import EngineError, QuestionError
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, messages
 from rag.answer import Answer
-from rag.chain import NOT_FOUND, answer_chain
+from rag.chain import NEAREST, NOT_FOUND, answer_chain
 from rag.retriever import IndexRetriever
 from tests.conftest import queue_llm
 from tests.fakes import QueueEngine
@@ -97,8 +97,38 @@ def test_without_evidence_the_model_is_not_asked(retriever: IndexRetriever) -> N
 def test_a_refusal_is_an_abstention(retriever: IndexRetriever, reply: str) -> None:
     answer = ask(retriever, reply)
     assert answer.abstained
-    assert (answer.text, answer.sentences) == (NOT_FOUND, ())
+    assert (answer.text, answer.sentences) == (NEAREST, NOT_FOUND, ())
     assert answer.generated == reply
+
+
+@pytest.mark.parametrize("probability", [0.9, 0.3])
+def test_a_refusal_that_the_search_does_not_believe_is_answered_with_quotes(
+    retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch, probability: float
+) -> None:
+    """Only where the search is sure that the file holds an answer."""
+    monkeypatch.setattr("rag.retriever.probability", lambda *_: probability)
+    fitted = dataclasses.replace(retriever.index.ranking.answerability, signals=("headed",), threshold=0.5)
+    ranking = dataclasses.replace(retriever.index.ranking, answerability=fitted)
+    sure = retriever.model_copy(
+        update={
+            "index": dataclasses.replace(retriever.index, ranking=ranking),
+            "settings": dataclasses.replace(retriever.settings, abstain=False),
+        }
+    )
+    answer = ask(sure, REFUSAL)
+    assert answer.generated == REFUSAL
+    if probability < 0.5:
+        assert answer.abstained
+        return
+    assert not answer.abstained
+    assert answer.notes == (NEAREST,)
+    assert answer.text.startswith("Measles is a very contagious disease. [1]")
+    for sentence in answer.sentences:
+        assert sentence.verdict == "supported"
+        (citation,) = sentence.citations
+        assert citation.quote == sentence.text
+        evidence = answer.evidence[citation.n - 1]
+        assert evidence.text[citation.start : citation.end] == citation.quote
 
 
 def test_a_refusal_behind_an_answer_is_left_out(retriever: IndexRetriever) -> None:
