@@ -130,7 +130,7 @@ def prepare_tuned(settings: GeneratorSettings, say: Say = silent) -> tuple[Weigh
         if empty is not None:
             say(f"merging the adapter {adapter.name} into the weights (some seconds, once)")
             merge(weights, adapter, empty)
-    return Weights(folder, name, sealed_hash(folder, "model.safetensors")), adapter
+    return Weights(folder, weights.name, sealed_hash(folder, "model.safetensors")), adapter
 
 
 def merge(weights: Weights, adapter: Adapter, target: Path) -> None:
