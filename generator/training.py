@@ -146,12 +146,13 @@ def _start(folder: Path, record: dict[str, Any], resume: bool, say: Say) -> Path
             raise DataError(f"{folder} has no whole checkpoint to go on from; start it again without --resume")
         checkpoint = whole[-1]
         say(f"going on from {checkpoint.name}")
-    elif (folder / RUN).is_file():
+    if os.environ.get("RANK", "0") != "0":  # the main process alone looks at the folder and begins the run
+        return checkpoint
+    if not resume and (folder / RUN).is_file():
         status = read_run(folder)["status"]
         raise DataError(f"{folder} holds a run already ({status}); go on with it: --resume, or start another: --to DIR")
-    if os.environ.get("RANK", "0") == "0":
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / RUN, json.dumps(record, indent=2) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / RUN, json.dumps(record, indent=2) + "\n")
     return checkpoint
 
 
