@@ -33,8 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--index", metavar="DIR")
     arguments = parser.parse_args(argv)
     settings = load({"index.csv": arguments.csv, "index.dir": arguments.index})
-    from generator.evidence_sets import Plan
-    from generator.making import make
+    from generator.making import Plan, make
     from generator.training import train
 
     with tempfile.TemporaryDirectory() as scratch:

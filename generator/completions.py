@@ -6,7 +6,7 @@ answer from the passages (RAFT: Zhang et al. 2024, arXiv 2403.10131) and never f
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.sentences import Span, ends_whole, sentence_spans
@@ -16,6 +16,8 @@ MOST_SENTENCES = 4
 """Sentences of a completion; with those of a second passage it may have two more."""
 WORDS = (5, 50)
 """Fewest and most words of a sentence that is used: a shorter one is a heading or a menu item."""
+MOST_DETAILS = 3
+"""Sentences that answer a question about one thing, those that they lean on not counted."""
 NEAR = 0.3
 """How far (in cosine similarity to the question) a sentence may be behind the best one."""
 ASPECT_BONUS = 0.15
@@ -110,6 +112,36 @@ def choose(
     if not kept:
         return Chosen((), reason="every sentence leans on another")
     return Chosen(tuple(spans[number] for number in kept), best)
+
+
+def holding(
+    text: str, says: Callable[[str], bool], relevance: Sequence[float], refused: Counter[str], least: float = 0.0
+) -> Chosen:
+    """The sentences of a passage that say one thing, the nearest to the question if they are many; arguments as of
+    `choose`.
+
+    Args:
+        says: whether a sentence says it.
+        least: similarity to the question below which a sentence does not count.
+    """
+    spans = [_without_label(text, span) for span in sentence_spans(text)]
+    usable: dict[int, float] = {}
+    for number, ((start, end), score) in enumerate(zip(spans, relevance, strict=True)):
+        if reason := refused_because(text[start:end]):
+            refused[reason] += 1
+        else:
+            usable[number] = score
+    found = [n for n in usable if usable[n] >= least and says(text[slice(*spans[n])])]
+    kept: set[int] = set()
+    for number in sorted(found, key=lambda n: -usable[n])[:MOST_DETAILS]:
+        leans = _LEANS.match(text[slice(*spans[number])])
+        if not leans:
+            kept.add(number)
+        elif number - 1 in usable and not _LEANS.match(text[slice(*spans[number - 1])]):
+            kept |= {number - 1, number}
+    if not kept:
+        return Chosen((), reason="no sentence says it")
+    return Chosen(tuple(spans[n] for n in sorted(kept)), max(usable[n] for n in kept))
 
 
 def _without_label(text: str, span: Span) -> Span:

@@ -27,6 +27,7 @@ from generator.rows import Row
 from index.embedding import find_weights
 from rag.chain import evidence_for
 from rag.retriever import IndexRetriever
+from rag.writing import write
 
 ANSWERS = Path("artifacts/evaluation/answers")
 """Answers that were written before, by model and prompt: an evaluation that is run again writes only what is new."""
@@ -85,7 +86,8 @@ def answers(model: Candidate, rows: Sequence[Row], say: Say) -> list[str]:
         with path.open("a", encoding="utf-8") as file, bar(model.name, len(missing), " answers") as progress:
             for number in missing:
                 row = rows[number]
-                text = str(llm.invoke(messages(row.question, row.sources)).content)
+                *_, written = write(llm, messages(row.question, row.sources))
+                text = written.text
                 known[prompts[number]] = text
                 file.write(json.dumps({"prompt": prompts[number], "text": text}) + "\n")
                 file.flush()

@@ -29,7 +29,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--to", metavar="DIR", type=Path, default=Path("artifacts/examples"), help="where to write")
     parser.add_argument("--records", type=int, default=0, help="records to train on, one evidence set each (0: all)")
     parser.add_argument("--test-records", type=int, default=320, help="records of unseen topics to evaluate on")
-    parser.add_argument("--refusals", type=float, default=0.2, help="share of rows that refuse (default: 0.2)")
+    parser.add_argument(
+        "--refusals", type=float, default=0.4, help="most of the rows that may refuse, as a share (default: 0.4)"
+    )
     parser.add_argument(
         "--hold-out",
         metavar="F",
@@ -50,8 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\n\n".join(shown(arguments.to, arguments.show, settings.generator, say)))
         return 0
 
-    from generator.evidence_sets import Plan
-    from generator.making import make
+    from generator.making import Plan, make
 
     plan = Plan(
         arguments.records,

@@ -5,6 +5,7 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
 from core.errors import DataError
 from core.files import read_jsonl, sha256_file
-from core.progress import Say
+from core.progress import Say, bar
 from core.settings import GeneratorSettings, Settings
-from generator.evidence_sets import Maker, Plan
+from generator.asking import Asker
+from generator.evidence_sets import EvidenceMaker
 from generator.models import prepare_weights
 from generator.rows import SPLITS, Row, Split, read_rows, tokenise, write_folder
 from index.opened import Index
-from index.topics import record_topic
+from index.topics import record_aspect, record_topic
 from rag.chain import open_retriever
 from rag.retriever import IndexRetriever
 
@@ -26,6 +28,19 @@ SHARES = {"train": 0.86, "development": 0.04, "test": 0.10}
 """Of the topics."""
 SEARCHED = 10
 """Hits among which right passages and distractors are found."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many rows of what."""
+
+    records: int = 0
+    """To train on, one set of evidence each; 0 for all."""
+    development_records: int = 40
+    test_records: int = 320
+    refusals: float = 0.4
+    """Greatest share of rows to train on that refuse."""
+    seed: int = 0
 
 
 def make(settings: Settings, plan: Plan, hold_out: Path | None, target: Path, say: Say) -> dict[str, Any]:
@@ -47,7 +62,9 @@ def make(settings: Settings, plan: Plan, hold_out: Path | None, target: Path, sa
             f"--index {settings.index.dir}"
         )
     tokenizer = _tokenizer(settings.generator, say)
-    maker = Maker(retriever, _token_counter(tokenizer), settings.rag.evidence_tokens, split_topics(index, hold_out))
+    counter = _token_counter(tokenizer)
+    maker = EvidenceMaker(retriever, counter, settings.rag.evidence_tokens, split_topics(index, hold_out))
+    asker = Asker(maker)
     wanted: dict[Split, int] = {
         "train": plan.records,
         "development": plan.development_records,
@@ -55,12 +72,12 @@ def make(settings: Settings, plan: Plan, hold_out: Path | None, target: Path, sa
     }
     rows: dict[Split, list[Row]] = {}
     for split in SPLITS:
-        rows[split] = maker.rows(split, wanted[split], plan)
+        rows[split] = _rows(maker, asker, split, wanted[split], plan)
     if not rows["train"] or not rows["test"]:
         raise DataError(
             f"{csv} gives {len(rows['train'])} rows to train on and {len(rows['test'])} of unseen topics; expected "
             f"some of both: its answers need whole sentences and more than a few topics (left out: "
-            f"{dict(maker.left_out)})"
+            f"{dict(asker.left_out)})"
         )
     return write_folder(
         target,
@@ -71,10 +88,42 @@ def make(settings: Settings, plan: Plan, hold_out: Path | None, target: Path, sa
             "index": index.manifest.build,
             "plan": dataclasses.asdict(plan),
             "rows": {split: _counts(rows[split]) for split in SPLITS},
-            "left_out": dict(maker.left_out),
-            "sentences_left_out": dict(maker.sentences_left_out),
+            "left_out": dict(asker.left_out),
+            "sentences_left_out": dict(asker.sentences_left_out),
         },
     )
+
+
+def _rows(maker: EvidenceMaker, asker: Asker, split: Split, records: int, plan: Plan) -> list[Row]:
+    """Rows over one set of evidence for each of `records` records (0: all) that give some."""
+    rng = random.Random(f"{plan.seed} {split}")  # noqa: S311 - not for secrets
+    pool = [record for record in maker.records.values() if maker.sides[record_topic(record)] == split]
+    rng.shuffle(pool)
+    rows: list[Row] = []
+    sets = 0
+    with bar(f"{split} rows", records or len(pool), " records") as progress:
+        for record in pool:
+            form, asked = asker.first(record, rng)
+            wanted = (record_topic(record), record_aspect(record))
+            shown = maker.make(record, asked, wanted, split, rng, asker.left_out) if asked else None
+            made = list(asker.rows(shown, form, asked, split, pool, rng)) if shown else []
+            if split == "test" and made:  # one of each set: questions of one set are not independent of each other
+                made = [rng.choice(made)]
+            rows += made
+            sets += bool(made)
+            progress.update(bool(made) if records else 1)
+            if records and sets == records:
+                break
+    return _with_share(rows, plan.refusals if split == "train" else 1.0, rng)
+
+
+def _with_share(rows: Sequence[Row], refusals: float, rng: random.Random) -> list[Row]:
+    """Rows with refusals dropped at random until they are at most so great a share; nothing twice."""
+    different = list({(row.group, row.question): row for row in rows}.values())
+    refusing = [row for row in different if not row.answerable]
+    allowed = int(refusals / (1 - refusals) * (len(different) - len(refusing))) if refusals < 1 else len(refusing)
+    kept = {id(row) for row in rng.sample(refusing, min(allowed, len(refusing)))}
+    return [row for row in different if row.answerable or id(row) in kept]
 
 
 def split_topics(index: Index, hold_out: Path | None) -> dict[str, Split]:

@@ -14,7 +14,7 @@ from core.sentences import ends_whole
 from generator.perplexity import Likelihood
 from generator.rows import Row
 from rag.answer import Evidence
-from rag.citations import SUPPORTED, Verifier, is_refusal, read_markers
+from rag.citations import SUPPORTED, Verifier, is_aside, is_refusal, read_markers
 from rag.evaluation import RESAMPLES, Figure
 
 _NUMBER = re.compile(r"(\d+(?:[.,]\d+)*)\s*(%|°|[^\W\d_]+)?")
@@ -92,7 +92,7 @@ def judge(row: Row, written: str) -> Judged:
     verifier = Verifier(evidence)
     drafts = read_markers(written)
     refused = not drafts or is_refusal(drafts[0].text)
-    said = [draft for draft in drafts if not is_refusal(draft.text)]
+    said = [draft for draft in drafts if not is_aside(draft.text)]
     supported = rightly = citations = right = 0
     for draft in said:
         support = {match.citation.n: match.support for match in verifier.best(draft.text)}

@@ -10,6 +10,9 @@ from core.sentences import sentence_spans
 REFUSAL = "The passages do not answer this question."
 """The one sentence that the model writes when the passages do not hold the answer."""
 
+REST = "The passages do not say the rest."
+"""The one sentence that the model writes after an answer to a part of the question."""
+
 SYSTEM = f"""\
 You are a health librarian. Answer the question in two to five plain sentences, using only what the passages say. \
 Cite the passage after each sentence, like [1]. If no passage is about the question, write only: {REFUSAL}"""

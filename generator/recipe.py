@@ -20,6 +20,8 @@ class Base:
     quantization: str = "nf4"
     """`nf4` (4-bit NormalFloat with double quantisation; QLoRA, Dettmers et al. 2023, arXiv 2305.14314) or `none`
     (LoRA over bf16 weights)."""
+    adapter: str = ""
+    """An adapter of the same rank to go on from, by name or folder; empty begins anew."""
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,7 @@ def _smoke_rows(folder: Path, say: Say) -> None:
     if (folder / MANIFEST).is_file():
         return
     from core.settings import load
-    from generator.evidence_sets import Plan
-    from generator.making import make
+    from generator.making import Plan, make
 
     say("making a few rows")
     make(load(), Plan(records=12, test_records=6), None, folder, say)

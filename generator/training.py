@@ -14,6 +14,7 @@ from core.files import new_folder, write_atomic
 from core.libraries import quieten
 from core.progress import Say
 from core.settings import GeneratorSettings, flat
+from generator.adapters import Adapter, find_adapter
 from generator.models import Weights, prepare_weights
 from generator.recipe import RUN, Recipe, changed, read_run
 from generator.rows import Row, Tokens, read_manifest, read_rows, tokenise
@@ -22,7 +23,7 @@ quieten()
 
 import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
-from peft import LoraConfig  # noqa: E402
+from peft import LoraConfig, PeftModel  # noqa: E402
 from transformers import (  # noqa: E402
     PrinterCallback,
     ProgressCallback,
@@ -50,11 +51,12 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Sa
         WeightsError: the base weights cannot be had, or their chat template does not let a model learn to stop.
     """
     weights = prepare_weights(GeneratorSettings(model=recipe.base.model), say)
+    begun = find_adapter(GeneratorSettings(model=recipe.base.model, adapter=recipe.base.adapter), weights)
     manifest = read_manifest(Path(recipe.data.dir))
     on_cuda = torch.cuda.is_available()
     record = {
         "recipe": flat(recipe),
-        "base": {"name": weights.name, "sha256": weights.sha256},
+        "base": {"name": weights.name, "sha256": weights.sha256, "adapter": begun.identity if begun else ""},
         "data": {"csv": manifest["csv"], "csv_sha256": manifest["csv_sha256"], "sha256": manifest["data_sha256"]},
         "device": torch.cuda.get_device_name() if on_cuda else f"CPU, {torch.get_num_threads()} threads",
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
@@ -68,7 +70,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Sa
     held = read_rows(Path(recipe.data.dir), "development")
     tokens = tokenise(rows, tokenizer)
     try:
-        trainer = _trainer(recipe, folder, weights, tokenizer, (rows, tokens), held, report_to, say)
+        trainer = _trainer(recipe, folder, (weights, begun), tokenizer, (rows, tokens), held, report_to, say)
         watch = Watch(folder, trainer, say)
         trainer.add_callback(watch)
         with watch.stopping_gently():
@@ -159,7 +161,7 @@ def _start(folder: Path, record: dict[str, Any], resume: bool, say: Say) -> Path
 def _trainer(
     recipe: Recipe,
     folder: Path,
-    weights: Weights,
+    begun_with: tuple[Weights, Adapter | None],
     tokenizer: Any,
     training: tuple[Sequence[Row], Sequence[Tokens]],
     held: Sequence[Row],
@@ -167,6 +169,7 @@ def _trainer(
     say: Say,
 ) -> SFTTrainer:
     rows, tokens = training
+    weights, begun = begun_with
     on_cuda = torch.cuda.is_available()
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     settings = recipe.train
@@ -212,6 +215,16 @@ def _trainer(
     except ValueError as error:
         raise SettingsError(f"the recipe is not understood: {error}") from error
     model = load_model(weights.folder, rank if on_cuda else "cpu", in_4bit=recipe.base.quantization == "nf4")
+    lora = LoraConfig(
+        r=recipe.lora.r,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora.dropout,
+        target_modules=recipe.target_modules,
+        use_rslora=recipe.lora.rslora,
+        task_type="CAUSAL_LM",
+    )
+    if begun is not None:
+        model = _going_on(model, begun, lora)
     try:
         trainer = SFTTrainer(
             model=model,
@@ -220,14 +233,7 @@ def _trainer(
             eval_dataset=_dataset(recipe, held, tokenise(held, tokenizer)) if held else None,
             processing_class=tokenizer,
             data_collator=collate if shared else None,
-            peft_config=LoraConfig(
-                r=recipe.lora.r,
-                lora_alpha=recipe.lora_alpha,
-                lora_dropout=recipe.lora.dropout,
-                target_modules=recipe.target_modules,
-                use_rslora=recipe.lora.rslora,
-                task_type="CAUSAL_LM",
-            ),
+            peft_config=None if begun else lora,
         )
     except ValueError as error:
         if "target modules" not in str(error).lower():
@@ -240,6 +246,21 @@ def _trainer(
             parameter.data = parameter.data.float()
     trainer.remove_callback(PrinterCallback if arguments.disable_tqdm else ProgressCallback)  # Watch says it
     return trainer
+
+
+def _going_on(model: Any, begun: Adapter, lora: LoraConfig) -> PeftModel:
+    """The model with an adapter that was trained before, to be trained further."""
+    found = LoraConfig.from_pretrained(str(begun.folder))
+    differs = [
+        f"{name} {getattr(found, name)}, the recipe {getattr(lora, name)}"
+        for name in ("r", "lora_alpha", "use_rslora")
+        if getattr(found, name) != getattr(lora, name)
+    ]
+    if differs:
+        raise SettingsError(
+            f"base.adapter {begun.name} has {'; '.join(differs)}; name the same in the recipe, or begin anew without it"
+        )
+    return PeftModel.from_pretrained(model, str(begun.folder), is_trainable=True)
 
 
 def _dataset(recipe: Recipe, rows: Sequence[Row], tokens: Sequence[Tokens]) -> Dataset:

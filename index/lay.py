@@ -193,20 +193,30 @@ class LayQuestion:
     kind: Kind
 
 
-def lay_questions(record: Record, rng: random.Random) -> Iterator[LayQuestion]:
-    """One question of each kind that the record gives."""
+def lay_questions(record: Record, rng: random.Random, aspect: str = "") -> Iterator[LayQuestion]:
+    """One question of each kind that the record gives.
+
+    Args:
+        aspect: what is asked about the record's topic; by default what the record answers.
+    """
     names = topic_names(record)
-    aspect = record_aspect(record)
+    described = not aspect and record_aspect(record) in _DESCRIBED
+    aspect = aspect or record_aspect(record)
     form = rng.choice(_FORMS.get(aspect, _FORMS["information"]))
     plain = form.format(t=rng.choice(names))
-    yield LayQuestion(record.id, _typed(plain, rng), "plain")
+    yield LayQuestion(record.id, typed(plain, rng), "plain")
     keywords = [rng.choice(names), rng.choice(_KEYWORDS.get(aspect, _KEYWORDS["information"]))]
     rng.shuffle(keywords)
-    yield LayQuestion(record.id, _typed(" ".join(keywords).strip(), rng), "keywords")
-    yield LayQuestion(record.id, _story(form, names, rng), "story")
-    if aspect in _DESCRIBED and (description := _description(record, names, rng)):
+    yield LayQuestion(record.id, typed(" ".join(keywords).strip(), rng), "keywords")
+    yield LayQuestion(record.id, story(form, names, rng), "story")
+    if described and (description := _description(record, names, rng)):
         felt = rng.choice(_FELT).format(d=description, who=rng.choice(_WHO))
-        yield LayQuestion(record.id, _typed(felt, rng), "description")
+        yield LayQuestion(record.id, typed(felt, rng), "description")
+
+
+def ask(record: Record, aspect: str, rng: random.Random) -> LayQuestion:
+    """A question for an aspect of the record's topic, which the record need not answer."""
+    return rng.choice(list(lay_questions(record, rng, aspect)))
 
 
 def topic_names(record: Record) -> list[str]:
@@ -230,7 +240,7 @@ def misspelt(word: str, rng: random.Random) -> str:
     return before + (rng.choice(_VOWELS) if letter in _VOWELS else letter) + after
 
 
-def _typed(question: str, rng: random.Random) -> str:
+def typed(question: str, rng: random.Random) -> str:
     """As typed in a hurry: one question in four has a misspelt word."""
     words = question.split()
     long = [number for number, word in enumerate(words) if len(word) >= 6 and word.isalpha()]
@@ -240,12 +250,12 @@ def _typed(question: str, rng: random.Random) -> str:
     return " ".join(words)
 
 
-def _story(form: str, names: list[str], rng: random.Random) -> str:
-    """The question among sentences that have little to do with it; the topic is named once or twice."""
+def story(form: str, names: list[str], rng: random.Random) -> str:
+    """A question, in which `{t}` stands for the topic, among sentences that have little to do with it."""
     before, after = rng.choice(_BEFORE), rng.choice(_AFTER)
     asked = form.format(t="it" if "{t}" in before and rng.random() < 0.5 else rng.choice(names))
     fill = {"who": rng.choice(_WHO), "age": rng.randrange(19, 88), "weeks": rng.randrange(2, 9), "t": rng.choice(names)}
-    return f"{before.format(**fill)} {_typed(asked, rng)}? {after.format(**fill)}"
+    return f"{before.format(**fill)} {typed(asked, rng)}? {after.format(**fill)}"
 
 
 def _description(record: Record, names: list[str], rng: random.Random) -> str:

@@ -1,6 +1,5 @@
 """The LCEL chain: question -> retrieval -> prompt -> model -> verified answer."""
 
-import contextlib
 import dataclasses
 import time
 from collections import Counter
@@ -9,11 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
 from core.progress import Say, silent
-from core.sentences import ends_whole, sentence_spans
+from core.sentences import sentence_spans
 from core.settings import Settings
 from generator.completions import choose
 from generator.llm import QwenChat
@@ -21,15 +19,18 @@ from generator.prompt import Source, fit, messages
 from index.embedding import adapter_identity, load_embedder, load_question_embedder
 from index.store import open_index, published_build
 from rag.answer import Answer, Dropped, Evidence, Timings
-from rag.citations import Draft, Verifier, is_refusal, key, read_markers
+from rag.citations import Draft, Verifier, is_aside, is_refusal, is_rest, key
 from rag.rerank import Reranker
 from rag.retriever import IndexRetriever, Retrieval
+from rag.writing import Written, write
 
 NOT_FOUND = "The file holds no answer to this question."
 """The text of an answer that abstains."""
 
 NEAREST = "the model found no answer in these passages; quoted is what comes nearest"
 """The note of an answer that is quoted because the model declined to write one."""
+PARTLY = "the passages answer only a part of this question"
+"""The note of an answer that the model itself says is not to the whole question."""
 QUOTED = 3
 """Most sentences of such a quotation."""
 
@@ -189,38 +190,25 @@ def _generate(answer: Answer, llm: QwenChat, started: float) -> Iterator[Answer]
     answer = dataclasses.replace(answer, prompt=llm.render(prompt))
     yield answer
 
-    search_s = answer.timings.search_s
+    search_s, first_token_s = answer.timings.search_s, 0.0
     verifier = Verifier(answer.evidence)
-    generated = ""
-    first_token_s = 0.0
-    last = AIMessageChunk(content="")
-    looped = False
-    with contextlib.closing(llm.stream(prompt)) as chunks:  # type: ignore[type-var]
-        for last in chunks:
-            if places := last.response_metadata.get("ahead"):
-                yield dataclasses.replace(answer, ahead=places[-1])
-            if not last.text:
-                continue
+    for written in write(llm, prompt):
+        if written.done:
+            total_s = time.perf_counter() - started
+            timings = Timings(
+                search_s=search_s,
+                first_token_s=first_token_s,
+                generate_s=total_s - search_s,
+                total_s=total_s,
+                prompt_tokens=written.prompt_tokens,
+                answer_tokens=written.answer_tokens,
+            )
+            yield dataclasses.replace(_finish(answer, verifier, written), timings=timings)
+        elif written.ahead:
+            yield dataclasses.replace(answer, ahead=written.ahead)
+        else:
             first_token_s = first_token_s or time.perf_counter() - started
-            generated += last.text
-            drafts = read_markers(generated)
-            looped = len(_new(drafts[:-1])) < len(drafts[:-1])
-            if looped:  # a small model that repeats a sentence says nothing new from here on
-                break
-            yield _snapshot(answer, verifier, drafts, generated)
-    total_s = time.perf_counter() - started
-    usage = last.usage_metadata
-    yield dataclasses.replace(
-        _finish(answer, verifier, generated, cut=looped or last.response_metadata.get("finish_reason") == "length"),
-        timings=Timings(
-            search_s=search_s,
-            first_token_s=first_token_s,
-            generate_s=total_s - search_s,
-            total_s=total_s,
-            prompt_tokens=usage["input_tokens"] if usage else 0,
-            answer_tokens=usage["output_tokens"] if usage else 0,
-        ),
-    )
+            yield _snapshot(answer, verifier, written)
 
 
 def evidence_for(
@@ -244,36 +232,22 @@ def evidence_for(
     return tuple(evidence), tuple(dropped)
 
 
-def _snapshot(answer: Answer, verifier: Verifier, drafts: list[Draft], generated: str) -> Answer:
+def _snapshot(answer: Answer, verifier: Verifier, written: Written) -> Answer:
     """The answer so far: whole sentences verified, the one being written as it stands."""
-    text, sentences = verifier.verify(drafts[:-1])
-    for growing in drafts[-1:]:
+    text, sentences = verifier.verify(written.drafts[:-1])
+    for growing in written.drafts[-1:]:
         text += (growing.lead if text else growing.lead.lstrip()) + growing.text
-    return dataclasses.replace(answer, text=text, sentences=sentences, generated=generated)
+    return dataclasses.replace(answer, text=text, sentences=sentences, generated=written.generated)
 
 
-def _finish(answer: Answer, verifier: Verifier, generated: str, *, cut: bool) -> Answer:
-    """The finished answer: nothing said twice, no heading repeated, no end in mid-sentence, a refusal recognised."""
-    drafts = read_markers(generated)
-    if cut and drafts and not ends_whole(drafts[-1].text):
-        drafts = drafts[:-1] or [_ellipsis(drafts[-1])]
-    refused = not drafts or is_refusal(drafts[0].text)
+def _finish(answer: Answer, verifier: Verifier, written: Written) -> Answer:
+    """The finished answer: no heading repeated, a refusal recognised, and one of a part of the question noted."""
+    finished = dataclasses.replace(answer, finished=True, generated=written.generated)
+    refused = not written.drafts or is_refusal(written.drafts[0].text)
     headings = {key(item.question) for item in answer.evidence}
-    drafts = [draft for draft in _new(drafts) if not is_refusal(draft.text) and key(draft.text) not in headings]
-    if refused or not drafts:
-        return dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True, generated=generated)
-    text, sentences = verifier.verify(drafts)
-    return dataclasses.replace(answer, text=text, sentences=sentences, finished=True, generated=generated)
-
-
-def _ellipsis(draft: Draft) -> Draft:
-    """A sentence too long for the answer: cut back to its last whole word, and seen to be cut."""
-    return dataclasses.replace(draft, text=draft.text.rpartition(" ")[0].rstrip(",;: ") + " …")
-
-
-def _new(drafts: list[Draft]) -> list[Draft]:
-    """The sentences that say something no earlier one said in the same words."""
-    first: dict[str, Draft] = {}
-    for draft in drafts:
-        first.setdefault(key(draft.text), draft)
-    return list(first.values())
+    said = [draft for draft in written.drafts if not is_aside(draft.text) and key(draft.text) not in headings]
+    if refused or not said:
+        return dataclasses.replace(finished, text=NOT_FOUND, abstained=True)
+    text, sentences = verifier.verify(said)
+    notes = (*answer.notes, PARTLY) if any(is_rest(draft.text) for draft in written.drafts) else answer.notes
+    return dataclasses.replace(finished, text=text, sentences=sentences, notes=notes)

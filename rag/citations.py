@@ -12,7 +12,7 @@ from functools import cache
 import Stemmer
 
 from core.sentences import Span, sentence_spans
-from generator.prompt import REFUSAL
+from generator.prompt import REFUSAL, REST
 from rag.answer import Citation, Evidence, Sentence, Verdict
 
 SUPPORTED = 0.7
@@ -220,6 +220,16 @@ def key(text: str) -> str:
 def is_refusal(sentence: str) -> bool:
     """Whether a sentence is the one with which the model declines to answer."""
     return key(sentence) == key(REFUSAL)
+
+
+def is_rest(sentence: str) -> bool:
+    """Whether a sentence is the one with which the model says that it answered a part of the question."""
+    return key(sentence) == key(REST)
+
+
+def is_aside(sentence: str) -> bool:
+    """Whether a sentence speaks of the passages, and is no part of what they say."""
+    return is_refusal(sentence) or is_rest(sentence)
 
 
 def _number_words(words: frozenset[str]) -> frozenset[str]:

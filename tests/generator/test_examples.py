@@ -9,21 +9,28 @@ import pytest
 from core.errors import DataError
 from core.settings import Settings
 from generator import examples
-from generator.evidence_sets import Plan
-from generator.making import make, split_topics
-from generator.prompt import REFUSAL
+from generator.details import MATTERS
+from generator.making import Plan, make, split_topics
+from generator.prompt import REFUSAL, REST
 from generator.rows import MANIFEST, Row, read_manifest, read_rows
 from index.store import open_index
+from index.topics import asks_about
 from tests.conftest import embed_words, indexed
 
 ASPECTS = {
-    "What is (are) {t} ?": "{c} is a disease of the {p} that is seen in many people. It begins slowly in the {p}. "
+    "What is (are) {t} ?": "{c} is a disease of the {p} that brings {d} to many people. It begins slowly in the {p}. "
     "{c} does not spread from one person to another.",
     "What are the treatments for {t} ?": "Doctors treat {t} with drugs that calm the {p}. Surgery for {t} is rarely "
     "needed today. {c} therapy takes several weeks as a rule.",
     "How many people are affected by {t} ?": "About 12 in 1000 people have {t} at some time. {c} is more common in "
     "adults than in children.",
 }
+DETAILS = (
+    "torticollis", "xanthelasma", "clubbed fingers", "gingivitis", "nystagmus", "hirsutism", "alopecia", "tinnitus",
+    "petechiae", "dysphagia", "ptosis of eyelids", "hiccups", "vertigo", "lockjaw", "nosebleeds", "cataracts",
+    "gallstones", "warts", "anosmia", "shingles",
+)  # fmt: skip
+"""Each of three topics, as few things are in a real file."""
 PARTS = ("liver", "skin", "kidney", "lung", "heart", "spine", "stomach", "brain")
 
 
@@ -40,9 +47,10 @@ def settings(tmp_path_factory: pytest.TempPathFactory, tiny_qwen: Path) -> Setti
     folder = tmp_path_factory.mktemp("making")
     rows = []
     for number in range(60):
-        topic, part = f"morbus {chr(97 + number % 26)}{chr(97 + number // 26)}lo", PARTS[number % len(PARTS)]
+        topic, part = f"{chr(97 + number % 26)}{chr(97 + number // 26)}losis", PARTS[number % len(PARTS)]
         for question, answer in ASPECTS.items():
-            rows.append((question.format(t=topic), answer.format(t=topic, c=topic.capitalize(), p=part)))
+            detail = DETAILS[number % len(DETAILS)]
+            rows.append((question.format(t=topic), answer.format(t=topic, c=topic.capitalize(), p=part, d=detail)))
     made = indexed(folder, rows)
     return Settings(index=made, generator=dataclasses.replace(Settings().generator, model=str(tiny_qwen)))
 
@@ -50,7 +58,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, tiny_qwen: Path) -> Setti
 @pytest.fixture(scope="module")
 def folder(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("made") / "examples"
-    make(settings, Plan(records=0, test_records=0, refusals=0.2, seed=1), None, target, print)
+    make(settings, Plan(records=0, test_records=0, seed=1), None, target, print)
     return target
 
 
@@ -75,7 +83,7 @@ def test_no_passage_of_a_test_topic_stands_in_training(made: dict[str, list[Row]
 
 def test_completions_are_sentences_of_the_passages_that_they_cite(made: dict[str, list[Row]]) -> None:
     for row in (row for rows in made.values() for row in rows if row.answerable):
-        sentences = re.findall(r"(.+?) \[(\d)\]\.(?: |$)", row.completion)
+        sentences = re.findall(r"(.+?) \[(\d)\]\.(?: |$)", row.completion.removesuffix(REST))
         assert sentences
         assert tuple(sorted({int(number) for _, number in sentences})) == row.right
         for text, number in sentences:
@@ -87,7 +95,7 @@ def test_right_passages_stand_at_every_place_and_refusals_have_their_share(made:
     assert {number for row in answered for number in row.right} == {1, 2, 3}
     refused = [row for row in made["train"] if not row.answerable]
     assert {row.completion for row in refused} == {REFUSAL}
-    assert 0.1 < len(refused) / len(made["train"]) <= 0.2
+    assert 0.25 < len(refused) / len(made["train"]) <= 0.4
 
 
 def test_one_set_of_evidence_is_answered_and_refused(made: dict[str, list[Row]]) -> None:
@@ -96,11 +104,47 @@ def test_one_set_of_evidence_is_answered_and_refused(made: dict[str, list[Row]])
     for row in made["train"]:
         by_group.setdefault(row.group, set()).add(row.answerable)
     assert sum(kinds == {True, False} for kinds in by_group.values()) > 10
-    assert not any(kinds == {False} for kinds in by_group.values() if len(kinds) > 1)
+
+
+def test_a_thing_is_answered_where_it_is_said_and_refused_where_it_is_not(made: dict[str, list[Row]]) -> None:
+    details = [row for row in made["train"] if row.form == "detail" and "matter" not in row.aspect]
+    said = [row for row in details if row.answerable]
+    elsewhere = [row for row in details if row.aspect.startswith("not ")]
+    of_another = [row for row in details if row.aspect.endswith("losis")]
+    assert len(said) > 5
+    assert len(elsewhere) > 5
+    assert len(of_another) > 2
+    for row in said:
+        assert row.aspect in row.completion.casefold()
+    for row in elsewhere:
+        assert row.aspect.removeprefix("not ") not in " ".join(source.text for source in row.sources).casefold()
+    for row in of_another:
+        thing, _, other = row.aspect.rpartition(" of ")
+        holding = [source.text for source in row.sources if thing in source.text.casefold()]
+        assert holding
+        assert all(other in text.casefold() and row.topic not in text.casefold() for text in holding)
+
+
+def test_a_matter_of_any_illness_is_refused_where_no_passage_speaks_of_it(made: dict[str, list[Row]]) -> None:
+    refused = [row for row in made["train"] if row.aspect == "no matter"]
+    assert len(refused) > 5
+    for row in refused:
+        asked = [matter for matter in MATTERS if any(form.format(t="") in row.question for form in matter.asked)]
+        shown = " ".join(f"{source.heading} {source.text}" for source in row.sources)
+        assert not any(matter.said.search(shown) for matter in asked)
+
+
+def test_an_answer_to_a_part_says_so(made: dict[str, list[Row]]) -> None:
+    partly = [row for row in made["train"] if row.form == "partly"]
+    assert partly
+    for row in partly:
+        assert row.completion.endswith(f"]. {REST}")
+        assert " and " in row.question
+        assert not asks_about(row.aspect.partition(", not ")[2], " ".join(source.text for source in row.sources))
 
 
 def test_questions_are_asked_in_several_forms_and_headings_vary(made: dict[str, list[Row]]) -> None:
-    assert {row.form for row in made["train"]} == {"plain", "keywords", "story", "template"}
+    assert {row.form for row in made["train"]} >= {"plain", "keywords", "story", "template", "detail", "both"}
     headings = [source.heading for row in made["train"] for source in row.sources]
     templates = sum(bool(re.match(r"What is \(are\)|What are the treat|How many people are aff", h)) for h in headings)
     assert 0.4 < templates / len(headings) < 0.8
@@ -112,7 +156,7 @@ def test_questions_are_asked_in_several_forms_and_headings_vary(made: dict[str, 
 
 
 def test_the_same_seed_gives_the_same_rows(settings: Settings, folder: Path, tmp_path: Path) -> None:
-    again = make(settings, Plan(records=0, test_records=0, refusals=0.2, seed=1), None, tmp_path / "again", print)
+    again = make(settings, Plan(records=0, test_records=0, seed=1), None, tmp_path / "again", print)
     assert again["data_sha256"] == read_manifest(folder)["data_sha256"]
 
 
@@ -122,7 +166,7 @@ def test_topics_of_judged_questions_are_held_out(settings: Settings, tmp_path: P
     judged = tmp_path / "judged.jsonl"
     judged.write_text(json.dumps({"question": "q", "relevant": {record.id: 2}}) + "\n")
     with_it, without = split_topics(index, judged), split_topics(index, None)
-    assert with_it["morbus aalo"] == "test"
+    assert with_it["aalosis"] == "test"
     assert sum(with_it[topic] != without[topic] for topic in without) <= 1
 
 

@@ -89,6 +89,27 @@ def test_rows_that_are_joined_and_rows_that_are_padded_train_alike(
     assert losses[0] == pytest.approx(losses[1], rel=0.01)
 
 
+def test_a_run_goes_on_from_an_adapter(run: Path, rows_folder: Path, tiny_qwen: Path, tmp_path: Path) -> None:
+    """Its first loss is where the run before it ended, and the record names what it began with."""
+    with (run / "metrics.csv").open() as file:
+        first, *_, last = [float(row["loss"]) for row in csv.DictReader(file)]
+    on = tmp_path / "on"
+    changes = {"base.adapter": str(run), "train.max_steps": "1"}
+    assert train.main(arguments(rows_folder, tiny_qwen, on, **changes)) == 0
+    with (on / "metrics.csv").open() as file:
+        begun = float(next(csv.DictReader(file))["loss"])
+    assert abs(begun - last) < abs(begun - first)
+    assert record(on)["base"]["adapter"].startswith(f"{run.name}@")
+
+
+def test_an_adapter_of_another_rank_is_not_gone_on_from(
+    run: Path, rows_folder: Path, tiny_qwen: Path, tmp_path: Path
+) -> None:
+    words = arguments(rows_folder, tiny_qwen, tmp_path / "on", **{"base.adapter": str(run), "lora.r": "3"})
+    with pytest.raises(SettingsError, match=r"base\.adapter .* has r 2, the recipe 3; .*; name the same in the recipe"):
+        train.main(words)
+
+
 def test_ctrl_c_saves_and_resume_goes_on_to_the_end(
     run: Path, rows_folder: Path, tiny_qwen: Path, tmp_path: Path
 ) -> None:

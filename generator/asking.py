@@ -1,0 +1,325 @@
+"""Questions over a set of evidence in the words that people use: what to answer from it, and what to refuse.
+
+Neither the passages nor their headings alone say whether a question is answered: over one set some questions are, and
+others are not.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from core.sentences import sentence_spans
+from generator.completions import MOST_SENTENCES, Chosen, choose, cited, holding
+from generator.details import Matter, detail_form, matters, phrases, rare_words, relation, says, touches
+from generator.evidence_sets import About, EvidenceMaker, EvidenceSet, same_family, telling_stems
+from generator.prompt import REFUSAL, REST
+from generator.rows import Row, Split
+from index.corpus import Record
+from index.lay import ask, lay_questions, story, topic_names, typed
+from index.topics import record_aspect, record_topic
+from rag.citations import content_words
+
+FORMS = {"plain": 42, "keywords": 18, "story": 14, "template": 18, "description": 8}
+"""How often a record's own question is asked in each form; the CSV's own words are one among them."""
+ONE_SENTENCE = 0.5
+"""Share kept of the own questions that give a single sentence; many do, and answers should not all be so short."""
+MOST_WORDS = 110
+"""Words of a completion beyond which its last sentences are dropped."""
+BESIDE = 0.35
+"""Cosine similarity to the question that a sentence must have for a word of a `Matter` in it to mean the matter."""
+TRIED = 20
+"""Records of other topics that are tried for something of which a set is silent."""
+
+
+@dataclass(frozen=True)
+class _Over:
+    """What is asked over."""
+
+    group: str
+    shown: EvidenceSet
+    split: Split
+    pool: Sequence[Record]
+    """Records of the split."""
+    rng: random.Random
+
+
+class Asker:
+    """Asks over sets of evidence, and counts what it leaves out."""
+
+    def __init__(self, maker: EvidenceMaker) -> None:
+        self._retriever = maker.retriever
+        self._sides = maker.sides
+        self._rare = rare_words(record.answer for record in maker.records.values())
+        self._made: dict[Callable[[_Over], Row | None], float] = {
+            self._another_form: 1.0,
+            self._another_passage: 0.7,
+            self._detail: 0.8,
+            self._matter: 0.7,
+            self._both: 0.3,
+            self._partly: 0.2,
+            self._missing_aspect: 0.6,
+            self._missing_detail: 0.55,
+            self._missing_matter: 0.5,
+            self._nearby_topic: 0.4,
+            self._detail_of_another: 0.4,
+            self._far_topic: 0.1,
+        }
+        """Share of sets over which each is asked, where the set gives it."""
+        self.left_out: Counter[str] = Counter()
+        self.sentences_left_out: Counter[str] = Counter()
+
+    def first(self, record: Record, rng: random.Random) -> tuple[str, str]:
+        """The form and the words of the question that evidence is searched with; empty if it is not searched."""
+        return self._own(record, record.answer[:700], rng)
+
+    def rows(
+        self, shown: EvidenceSet, form: str, asked: str, split: Split, pool: Sequence[Record], rng: random.Random
+    ) -> Iterator[Row]:
+        """Rows over one set, the record's own question first; none where that cannot be answered as it should.
+
+        Args:
+            pool: records of this split, for what the evidence is silent of.
+        """
+        over = _Over(f"{shown.record.id}-{form}", shown, split, pool, rng)
+        own = (self._refused if shown.left_out else self._answered)(over, asked, form, shown.wanted)
+        if own is None:
+            return
+        if own.answerable and own.completion.count("].") == 1 and rng.random() > ONE_SENTENCE:
+            self.left_out["only one sentence, of which there are enough"] += 1
+            return
+        yield own
+        for make, share in self._made.items():
+            if rng.random() < share and (row := make(over)) is not None:
+                yield row
+
+    # What is answered
+
+    def _another_form(self, over: _Over) -> Row | None:
+        if over.shown.left_out:
+            return None
+        form, question = self._own(over.shown.record, over.shown.held, over.rng)
+        return self._answered(over, question, form, over.shown.wanted)
+
+    def _another_passage(self, over: _Over) -> Row | None:
+        shown = over.shown
+        places = [place for place in self._places(over) if shown.about[place] != shown.wanted]
+        if not places:
+            return None
+        place = over.rng.choice(places)
+        form, question = self._own(shown.records[place], shown.sources[place].text, over.rng)
+        return self._answered(over, question, form, shown.about[place])
+
+    def _detail(self, over: _Over) -> Row | None:
+        """Something that a source says of its topic."""
+        for place, phrase, form in self._details(over):
+            topic = over.shown.about[place][0]
+            question = self._dressed(form, over.shown.records[place], over.rng)
+            found = {n: self._holding(over.shown, n, question, phrase) for n in over.shown.of_topic(topic)}
+            return self._row(over, question, "detail", (topic, phrase), found)
+        return None
+
+    def _matter(self, over: _Over) -> Row | None:
+        """Something that people ask of any illness, where a source speaks of it."""
+        for place, matter in self._matters(over):
+            topic = over.shown.about[place][0]
+            said = [n for n in over.shown.of_topic(topic) if matter.said.search(over.shown.sources[n].text)]
+            if not said or matter.said.search(topic):
+                continue
+            question = self._dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
+            found = {n: self._holding(over.shown, n, question, matter) for n in said}
+            if any(chosen.spans for chosen in found.values()):
+                return self._row(over, question, "detail", (topic, "matter"), found)
+        return None
+
+    def _both(self, over: _Over) -> Row | None:
+        """Two aspects of one topic, each of which a source answers."""
+        shown = over.shown
+        topic, aspect = shown.wanted
+        others = {about[1] for about in shown.about if about[0] == topic} - {aspect}
+        if shown.left_out or not others:
+            return None
+        other = over.rng.choice(sorted(others))
+        question = self._two(shown.record, aspect, other, over.rng)
+        found = {**self._chosen(shown, question, shown.wanted), **self._chosen(shown, question, (topic, other))}
+        if sum(bool(chosen.spans) for chosen in found.values()) < 2:
+            return None
+        return self._row(over, question, "both", (topic, f"{aspect}, {other}"), found)
+
+    def _partly(self, over: _Over) -> Row | None:
+        """Two aspects of one topic, of which the sources answer the first alone."""
+        shown = over.shown
+        if shown.left_out or not shown.missing:
+            return None
+        topic, aspect = shown.wanted
+        question = self._two(shown.record, aspect, shown.missing, over.rng)
+        found = self._chosen(shown, question, shown.wanted)
+        row = self._row(over, question, "partly", (topic, f"{aspect}, not {shown.missing}"), found)
+        return row and replace(row, completion=f"{row.completion} {REST}")
+
+    # What is refused
+
+    def _missing_aspect(self, over: _Over) -> Row | None:
+        """An aspect of the topic that no source speaks of."""
+        shown = over.shown
+        if not shown.missing:
+            return None
+        asked = ask(shown.record, shown.missing, over.rng)
+        return self._refused(over, self._searched(asked.question), asked.kind, (shown.wanted[0], shown.missing))
+
+    def _missing_detail(self, over: _Over) -> Row | None:
+        """Something that is said of another topic elsewhere in the file, asked of a source's topic."""
+        if not (places := self._places(over)):
+            return None
+        place = over.rng.choice(places)
+        topic = over.shown.about[place][0]
+        for record in over.rng.sample(over.pool, min(TRIED, len(over.pool))):
+            for phrase, form in self._phrases(record.answer[:1500], [record_topic(record), topic], over.rng):
+                if not touches(over.shown.held, phrase):
+                    question = self._dressed(form, over.shown.records[place], over.rng)
+                    return self._refused(over, question, "detail", (topic, f"not {phrase}"))
+        return None
+
+    def _missing_matter(self, over: _Over) -> Row | None:
+        for place, matter in self._matters(over):
+            if not matter.said.search(over.shown.held):
+                question = self._dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
+                return self._refused(over, question, "detail", (over.shown.about[place][0], "no matter"))
+        return None
+
+    def _detail_of_another(self, over: _Over) -> Row | None:
+        """What a source says of its topic, asked of another source's topic."""
+        shown = over.shown
+        for place, phrase, form in self._details(over):
+            topic, text = shown.about[place][0], shown.sources[place].text
+            for other in self._places(over):
+                name = shown.about[other][0]
+                silent = not any(touches(shown.sources[n].text, phrase) for n in shown.of_topic(name))
+                if silent and not same_family(name, topic) and not telling_stems(name) & set(content_words(text)):
+                    question = self._dressed(form, shown.records[other], over.rng)
+                    return self._refused(over, question, "detail", (name, f"{phrase} of {topic}"))
+        return None
+
+    def _nearby_topic(self, over: _Over) -> Row | None:
+        """A topic that the search found close to these, and that none of them is about."""
+        return self._other_topic(over, over.rng.sample(over.shown.nearby, len(over.shown.nearby)))
+
+    def _far_topic(self, over: _Over) -> Row | None:
+        return self._other_topic(over, over.rng.sample(over.pool, min(TRIED, len(over.pool))))
+
+    def _other_topic(self, over: _Over, records: Iterable[Record]) -> Row | None:
+        for record in records:
+            topic = record_topic(record)
+            if self._sides.get(topic) != over.split or any(same_family(topic, name) for name, _ in over.shown.about):
+                continue
+            if any(says(over.shown.held, name) for name in topic_names(record)):
+                continue
+            aspect = over.rng.choice([record_aspect(record), over.shown.wanted[1]])
+            asked = ask(record, aspect, over.rng)
+            return self._refused(over, self._searched(asked.question), asked.kind, (topic, aspect))
+        return None
+
+    # Questions
+
+    def _own(self, record: Record, held: str, rng: random.Random) -> tuple[str, str]:
+        """Form and words of the record's own question, as it is searched.
+
+        Args:
+            held: what a description must have its words from.
+        """
+        asked: dict[str, str] = {lay.kind: lay.question for lay in lay_questions(record, rng)}
+        asked["template"] = rng.choice(record.questions)
+        described, words = content_words(asked.get("description", "")), set(content_words(held))
+        if "description" in asked and sum(word in words for word in described) < 0.7 * len(described):
+            del asked["description"]
+        forms = [form for form in FORMS if form in asked]
+        form = rng.choices(forms, [FORMS[form] for form in forms])[0]
+        return form, self._searched(asked[form])
+
+    def _two(self, record: Record, aspect: str, other: str, rng: random.Random) -> str:
+        """A question for two aspects."""
+        first, second = (next(lay_questions(record, rng, each)).question for each in (aspect, other))
+        return self._searched(f"{first} and {second.replace(topic_names(record)[0], 'it')}")
+
+    def _dressed(self, form: str, record: Record, rng: random.Random) -> str:
+        """A form about the record's topic, typed as people type, now and then in a story."""
+        names = topic_names(record)
+        if rng.random() < 0.2:
+            return self._searched(story(form, names, rng))
+        return self._searched(typed(form.format(t=rng.choice(names)), rng))
+
+    def _searched(self, question: str) -> str:
+        query = self._retriever.read(question)
+        return "" if query.reply else query.searched
+
+    def _places(self, over: _Over) -> list[int]:
+        """Places, in random order, of the sources about topics of the split."""
+        places = [place for place, (topic, _) in enumerate(over.shown.about) if self._sides[topic] == over.split]
+        return over.rng.sample(places, len(places))
+
+    def _matters(self, over: _Over) -> Iterator[tuple[int, Matter]]:
+        if places := self._places(over):
+            yield from ((places[0], matter) for matter in matters(over.rng))
+
+    def _details(self, over: _Over) -> Iterator[tuple[int, str, str]]:
+        """A source, something that it says, and a form of question about that."""
+        for place in self._places(over):
+            topic = over.shown.about[place][0]
+            for phrase, form in self._phrases(over.shown.sources[place].text, [topic], over.rng):
+                yield place, phrase, form
+
+    def _phrases(self, text: str, topics: Sequence[str], rng: random.Random) -> Iterator[tuple[str, str]]:
+        """Of each sentence in random order, a phrase and a form of question about it."""
+        taken = {stem for topic in topics for stem in content_words(topic)}
+        spans = sentence_spans(text)
+        for start, end in rng.sample(spans, len(spans)):
+            if found := phrases(text[start:end], self._rare, taken):
+                phrase = rng.choice(found)
+                yield phrase, detail_form(relation(text[start:end]), phrase, rng)
+
+    # Answers
+
+    def _relevance(self, question: str, text: str) -> Sequence[float]:
+        spans = sentence_spans(text)
+        return self._retriever.relevance(question, [text[start:end] for start, end in spans]) if spans else []
+
+    def _chosen(self, shown: EvidenceSet, question: str, wanted: About) -> dict[int, Chosen]:
+        """Of the first two sources that are about what is asked, the sentences that answer it."""
+        found = {}
+        for number in [n for n, about in enumerate(shown.about) if about == wanted][:2]:
+            text = shown.sources[number].text
+            found[number] = choose(text, wanted[1], self._relevance(question, text), self.sentences_left_out)
+        return found
+
+    def _holding(self, shown: EvidenceSet, number: int, question: str, thing: str | Matter) -> Chosen:
+        text = shown.sources[number].text
+        scores, refused = self._relevance(question, text), self.sentences_left_out
+        if isinstance(thing, str):
+            return holding(text, lambda sentence: says(sentence, thing), scores, refused)
+        return holding(text, lambda sentence: bool(thing.said.search(sentence)), scores, refused, BESIDE)
+
+    def _answered(self, over: _Over, question: str, form: str, wanted: About) -> Row | None:
+        if not question:
+            self.left_out["a question that is not searched"] += 1
+            return None
+        return self._row(over, question, form, wanted, self._chosen(over.shown, question, wanted))
+
+    def _row(self, over: _Over, question: str, form: str, about: About, found: Mapping[int, Chosen]) -> Row | None:
+        """The row of a question that sentences of some sources answer; None, counted, if no sentence does."""
+        sentences: list[tuple[str, int]] = []
+        best_first = sorted(((chosen.worth, n) for n, chosen in found.items() if chosen.spans), reverse=True)
+        for place, (_, number) in enumerate(best_first):
+            text, said = over.shown.sources[number].text, {text for text, _ in sentences}
+            most = 2 if place or form == "both" else MOST_SENTENCES
+            new = [text[start:end] for start, end in found[number].spans[:most]]
+            sentences += [(sentence, number + 1) for sentence in new if sentence not in said]
+        while len(sentences) > 1 and sum(len(text.split()) for text, _ in sentences) > MOST_WORDS:
+            sentences.pop()
+        if not sentences or not question:
+            self.left_out[next((chosen.reason for chosen in found.values()), "") or "no passage fits"] += 1
+            return None
+        used = tuple(sorted({number for _, number in sentences}))
+        return Row(over.group, question, form, *about, over.shown.sources, used, cited(sentences))
+
+    def _refused(self, over: _Over, question: str, form: str, about: About) -> Row | None:
+        return Row(over.group, question, form, *about, over.shown.sources, (), REFUSAL) if question else None
