@@ -20,13 +20,13 @@ from index.lay import ask, lay_questions, story, topic_names, typed
 from index.topics import record_aspect, record_topic
 from rag.citations import content_words
 
-FORMS = {"plain": 42, "keywords": 18, "story": 14, "template": 18, "description": 8}
+FORMS = {"plain": 40, "keywords": 18, "story": 14, "template": 16, "description": 12}
 """How often a record's own question is asked in each form; the CSV's own words are one among them."""
 ONE_SENTENCE = 0.5
 """Share kept of the own questions that give a single sentence; many do, and answers should not all be so short."""
 MOST_WORDS = 110
 """Words of a completion beyond which its last sentences are dropped."""
-BESIDE = 0.35
+BESIDE = 0.45
 """Cosine similarity to the question that a sentence must have for a word of a `Matter` in it to mean the matter."""
 TRIED = 20
 """Records of other topics that are tried for something of which a set is silent."""
@@ -98,8 +98,10 @@ class Asker:
     def _another_form(self, over: _Over) -> Row | None:
         if over.shown.left_out:
             return None
-        form, question = self._own(over.shown.record, over.shown.held, over.rng)
-        return self._answered(over, question, form, over.shown.wanted)
+        shown = over.shown
+        right = next((n for n, about in enumerate(shown.about) if about == shown.wanted), 0)
+        form, question = self._own(shown.record, shown.sources[right].text, over.rng)
+        return self._answered(over, question, form, shown.wanted)
 
     def _another_passage(self, over: _Over) -> Row | None:
         shown = over.shown
@@ -225,13 +227,11 @@ class Asker:
         """Form and words of the record's own question, as it is searched.
 
         Args:
-            held: what a description must have its words from.
+            held: what a description has its words from.
         """
-        asked: dict[str, str] = {lay.kind: lay.question for lay in lay_questions(record, rng)}
+        as_shown = replace(record, answer=held)
+        asked: dict[str, str] = {lay.kind: lay.question for lay in lay_questions(as_shown, rng)}
         asked["template"] = rng.choice(record.questions)
-        described, words = content_words(asked.get("description", "")), set(content_words(held))
-        if "description" in asked and sum(word in words for word in described) < 0.7 * len(described):
-            del asked["description"]
         forms = [form for form in FORMS if form in asked]
         form = rng.choices(forms, [FORMS[form] for form in forms])[0]
         return form, self._searched(asked[form])

@@ -36,7 +36,7 @@ class Plan:
 
     records: int = 0
     """To train on, one set of evidence each; 0 for all."""
-    development_records: int = 40
+    development_records: int = 16
     test_records: int = 320
     refusals: float = 0.4
     """Greatest share of rows to train on that refuse."""
