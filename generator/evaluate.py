@@ -4,6 +4,7 @@ python -m generator.evaluate --models base,tuned
 python -m generator.evaluate --models base,tuned --adapter artifacts/runs/first --limit 60
 python -m generator.evaluate --models base,tuned --examples 4 --seed 7     # print four questions, answered by each
 python -m generator.evaluate --models base,tuned,artifacts/other-model     # any other checkpoint beside them
+python -m generator.evaluate --models base,tuned --stress                  # the hand-written hard cases alone
 
 Rows come from `python -m generator.examples`: the same prompts go to each model, and what it writes is judged as it
 stands. Lay questions (data/dev) are asked over the index that the rows were made from. Writes evaluation.json and
@@ -25,6 +26,7 @@ from core.progress import Say
 from core.settings import Settings, load
 from generator.rows import Row, read_manifest, read_rows
 
+STRESS = Path("tests/data/stress.jsonl")
 LAY = (Path("data/dev/medquad.jsonl"), Path("data/dev/unanswerable.jsonl"))
 
 
@@ -43,18 +45,28 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--examples", type=int, metavar="N", help="print N random questions with all answers, and stop")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--stress",
+        metavar="F",
+        type=Path,
+        nargs="?",
+        const=STRESS,
+        help=f"ask a stress set, and stop (default: {STRESS})",
+    )
     parser.add_argument("--to", metavar="DIR", type=Path, default=Path("artifacts/evaluation"), help="where to write")
     arguments = parser.parse_args(argv)
     names = [name.strip() for name in arguments.models.split(",") if name.strip()]
     if not names:
         parser.error("--models names none; expected such as base,tuned")
     settings = load({"index.dir": arguments.index, "generator.adapter": arguments.adapter})
-    rows = read_rows(arguments.rows, "test")
-    rows = rows[: arguments.limit or len(rows)]
     say: Say = partial(print, file=sys.stderr, flush=True)
 
     from generator.evaluation import answers, candidate
 
+    if arguments.stress:
+        return _stress([candidate(name, settings.generator, say) for name in names], arguments, say)
+    rows = read_rows(arguments.rows, "test")
+    rows = rows[: arguments.limit or len(rows)]
     models = [candidate(name, settings.generator, say) for name in names]
     if arguments.examples:
         rows = random.Random(arguments.seed).sample(rows, min(arguments.examples, len(rows)))  # noqa: S311
@@ -94,6 +106,29 @@ def _evaluate(settings: Settings, models: Sequence, rows: list[Row], arguments: 
     write_atomic(arguments.to / "evaluation.json", json.dumps(result, indent=1) + "\n")
     draw(figures, arguments.to / "evaluation.png")
     print(f"\n{arguments.to}/evaluation.json, evaluation.png")
+    return 0
+
+
+def _stress(models: Sequence, arguments: argparse.Namespace, say: Say) -> int:  # type: ignore[type-arg]
+    """Ask every model the stress set; prints the bad answers, writes stress.json."""
+    from generator.evaluation import answers, as_json
+    from generator.measures import table
+    from generator.stress import measure_stress, outcome, read_cases
+
+    cases = read_cases(arguments.stress)[: arguments.limit or None]
+    measured = {}
+    for model in models:
+        written = answers(model, [case.row for case in cases], say)
+        outcomes = [outcome(case, text) for case, text in zip(cases, written, strict=True)]
+        measured[model.name] = measure_stress(cases, outcomes)
+        for case, text, each in zip(cases, written, outcomes, strict=True):
+            if each.bad:
+                print(f"\n{model.name}, {case.row.form}: {case.row.question}\n  {text}\n  {each.bad}")
+    figures = table(measured)
+    _print(f"{len(cases)} questions of {arguments.stress}", figures)
+    about = {"questions": len(cases), "models": {model.name: model.identity for model in models}}
+    write_atomic(arguments.to / "stress.json", json.dumps({**as_json(figures), "about": about}, indent=1) + "\n")
+    print(f"\n{arguments.to}/stress.json")
     return 0
 
 

@@ -11,6 +11,7 @@ from generator.measures import Ratio, figure, judge, measure, measure_against_re
 from generator.prompt import REFUSAL, Source
 from generator.rows import Row, read_rows
 from index.embedding import find_weights
+from tests.conftest import ROOT
 
 SOURCES = (
     Source("What is gout?", "Gout is a form of arthritis. It affects 4 percent of adults. Doctors give 20 mg of it."),
@@ -158,3 +159,17 @@ def test_without_an_index_lay_questions_are_left_out(
     assert evaluate.main([*words, "--index", str(tmp_path / "none")]) == 0
     assert "lay questions are left out: no index at" in capsys.readouterr().err
     assert "lay" not in json.loads((tmp_path / "out/evaluation.json").read_text())
+
+
+@pytest.mark.usefixtures("_tiny")
+def test_the_stress_set_is_asked_and_its_bad_answers_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--stress", str(ROOT / evaluate.STRESS), "--limit", "3", "--to", str(tmp_path / "out")]
+    assert evaluate.main(words) == 0
+    printed = capsys.readouterr().out
+    result = json.loads((tmp_path / "out/stress.json").read_text())
+    assert result["about"]["questions"] == 3
+    for model in ("base", "tuned"):
+        assert set(result[model]["bad"]) == {"mean", "low", "high", "n"}
+        assert printed.count(f"\n{model}, right: ") == round(result[model]["bad"]["mean"] * 3)
