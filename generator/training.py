@@ -260,7 +260,10 @@ def _going_on(model: Any, begun: Adapter, lora: LoraConfig) -> PeftModel:
         raise SettingsError(
             f"base.adapter {begun.name} has {'; '.join(differs)}; name the same in the recipe, or begin anew without it"
         )
-    return PeftModel.from_pretrained(model, str(begun.folder), is_trainable=True)
+    going_on = PeftModel.from_pretrained(model, str(begun.folder), is_trainable=True)
+    # Where the base is here: by its name alone peft would ask the hub about it at every checkpoint.
+    going_on.peft_config["default"].base_model_name_or_path = model.name_or_path
+    return going_on
 
 
 def _dataset(recipe: Recipe, rows: Sequence[Row], tokens: Sequence[Tokens]) -> Dataset:

@@ -6,9 +6,9 @@ import pytest
 
 from core.errors import EngineError, QuestionError
 from generator.llm import QwenChat
-from generator.prompt import REFUSAL, messages
+from generator.prompt import REFUSAL, REST, messages
 from rag.answer import Answer
-from rag.chain import NEAREST, NOT_FOUND, answer_chain
+from rag.chain import NEAREST, NOT_FOUND, PARTLY, answer_chain
 from rag.retriever import IndexRetriever
 from tests.conftest import queue_llm
 from tests.fakes import QueueEngine
@@ -135,6 +135,13 @@ def test_a_refusal_behind_an_answer_is_left_out(retriever: IndexRetriever) -> No
     answer = ask(retriever, f"Measles is contagious [1]. {REFUSAL}")
     assert not answer.abstained
     assert answer.text == "Measles is contagious. [1]"
+
+
+def test_an_answer_to_a_part_of_the_question_is_noted(retriever: IndexRetriever) -> None:
+    answer = ask(retriever, f"Measles is contagious [1]. {REST}")
+    assert answer.text == "Measles is contagious. [1]"
+    assert answer.notes[-1] == PARTLY
+    assert ask(retriever, REST).abstained
 
 
 def test_a_loop_is_stopped_and_said_once(retriever: IndexRetriever) -> None:
