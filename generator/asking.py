@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from core.sentences import sentence_spans
 from generator.completions import MOST_SENTENCES, Chosen, choose, cited, holding
 from generator.details import Matter, detail_form, matters, phrases, rare_words, relation, says, touches
-from generator.evidence_sets import About, EvidenceMaker, EvidenceSet, same_family, telling_stems
+from generator.evidence_sets import About, EvidenceMaker, EvidenceSet, same_family
 from generator.prompt import REFUSAL, REST
 from generator.rows import Row, Split
 from index.corpus import Record
 from index.lay import ask, lay_questions, story, topic_names, typed
 from index.topics import record_aspect, record_topic
 from rag.citations import content_words
+from rag.subject import telling_stems
 
 FORMS = {"plain": 40, "keywords": 18, "story": 14, "template": 16, "description": 12}
 """How often a record's own question is asked in each form; the CSV's own words are one among them."""

@@ -22,12 +22,11 @@ from generator.measures import (
     measure_likelihood,
 )
 from generator.perplexity import likelihood
-from generator.prompt import messages
 from generator.rows import Row
 from index.embedding import find_weights
 from rag.chain import evidence_for
 from rag.retriever import IndexRetriever
-from rag.writing import write
+from rag.writing import RULES, write
 
 ANSWERS = Path("artifacts/evaluation/answers")
 """Answers that were written before, by model and prompt: an evaluation that is run again writes only what is new."""
@@ -70,6 +69,7 @@ def candidate(name: str, settings: GeneratorSettings, say: Say) -> Candidate:
         "adapter": adapter.identity if adapter else "",
         "quant": settings.quant,
         "max_new_tokens": str(settings.max_new_tokens),
+        "writing": RULES,
     }
     return Candidate(name, settings, identity)
 
@@ -86,7 +86,7 @@ def answers(model: Candidate, rows: Sequence[Row], say: Say) -> list[str]:
         with path.open("a", encoding="utf-8") as file, bar(model.name, len(missing), " answers") as progress:
             for number in missing:
                 row = rows[number]
-                *_, written = write(llm, messages(row.question, row.sources))
+                *_, written = write(llm, row.question, row.sources)
                 text = written.text
                 known[prompts[number]] = text
                 file.write(json.dumps({"prompt": prompts[number], "text": text}) + "\n")

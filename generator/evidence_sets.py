@@ -16,8 +16,8 @@ from index.corpus import Record
 from index.lay import lay_questions
 from index.topics import asks_about, question_aspect, question_topic, record_topic
 from rag.answer import Hit
-from rag.citations import content_words
 from rag.retriever import IndexRetriever
+from rag.subject import telling_stems
 
 HARD = 6
 """Distractors are drawn from so many of the first wrong hits."""
@@ -40,16 +40,6 @@ CLEAR_ASPECTS = (
     "causes",
 )
 """Aspects whose words tell whether a passage speaks of them; of the others a passage may hold the answer unseen."""
-_GENERIC = frozenset(
-    content_words(
-        "syndrome disease disorder disorders diseases cancer cancers tumor tumors deficiency infection infections type "
-        "familial hereditary congenital chronic acute primary secondary autosomal dominant recessive linked related "
-        "childhood adult children infantile juvenile onset early late form multiple severe benign malignant rare "
-        "problems condition conditions pain injuries injury abnormality overview"
-    )
-)
-"""Stems that two names may share and yet name different things."""
-
 About = tuple[str, str]
 """Topic and aspect."""
 
@@ -86,12 +76,6 @@ class EvidenceSet:
 def same_family(one: str, other: str) -> bool:
     """Whether two topics may be the same thing, or a kind of it: "type 2 diabetes" and "diabetes" are."""
     return bool(telling_stems(one) & telling_stems(other))
-
-
-def telling_stems(topic: str) -> set[str]:
-    """The stems of a topic's name that tell it from others: of "kidney disease", that of "kidney"."""
-    stems = set(content_words(topic))
-    return stems - _GENERIC or stems
 
 
 class EvidenceMaker:

@@ -186,13 +186,13 @@ def answer_again(answer: Answer, llm: QwenChat) -> Iterator[Answer]:
 
 def _generate(answer: Answer, llm: QwenChat, started: float) -> Iterator[Answer]:
     """Snapshots of the answer that a model writes from the evidence which `answer` holds."""
-    prompt = messages(answer.search_query, [item.as_source() for item in answer.evidence])
-    answer = dataclasses.replace(answer, prompt=llm.render(prompt))
+    sources = [item.as_source() for item in answer.evidence]
+    answer = dataclasses.replace(answer, prompt=llm.render(messages(answer.search_query, sources)))
     yield answer
 
     search_s, first_token_s = answer.timings.search_s, 0.0
     verifier = Verifier(answer.evidence)
-    for written in write(llm, prompt):
+    for written in write(llm, answer.search_query, sources):
         if written.done:
             total_s = time.perf_counter() - started
             timings = Timings(

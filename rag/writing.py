@@ -1,17 +1,23 @@
-"""What a model writes, sentence by sentence, and where it ends: in a whole sentence, with nothing said twice.
+"""What a model writes, sentence by sentence, and what it comes to: whole sentences, nothing said twice, nothing of what
+was not asked.
 
 Answering and evaluating write alike.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessageChunk
 
 from core.sentences import ends_whole
 from generator.llm import QwenChat
-from rag.citations import Draft, key, read_markers
+from generator.prompt import REFUSAL, Source, messages
+from rag.citations import Draft, is_aside, key, read_markers
+from rag.subject import Subject
+
+RULES = "2"
+"""Raise it when `write` ends answers otherwise: answers that an evaluation kept are then written again."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Written:
     generated: str = ""
     """As the model wrote it."""
     drafts: tuple[Draft, ...] = ()
-    """Its sentences, the last one perhaps unfinished; once it is `done`, the whole ones, each once."""
+    """Its sentences, the last one perhaps unfinished; once it is `done`, what the answer comes to."""
     ahead: int = 0
     """Questions that the model answers before this one."""
     done: bool = False
@@ -36,19 +42,21 @@ class Written:
         ).strip()
 
 
-def write(llm: QwenChat, prompt: list[BaseMessage]) -> Iterator[Written]:
+def write(llm: QwenChat, question: str, sources: Sequence[Source]) -> Iterator[Written]:
     """Let a model answer; yields what it has written with every piece of text, last what it comes to.
 
     A model that begins to repeat its sentences is stopped: it says nothing new from there on. A sentence that was not
-    finished is dropped; if there is no other, it is seen to be cut. Closing the iterator stops the model.
+    finished is dropped; if there is no other, it is seen to be cut. A sentence about something else than was asked is
+    dropped too, and if nothing is left, the answer is the refusal. Closing the iterator stops the model.
 
     Raises:
         EngineError: the model broke off.
     """
     written = Written()
+    subject = Subject(question, sources)
     last = AIMessageChunk(content="")
     repeats = False
-    with contextlib.closing(llm.stream(prompt)) as chunks:  # type: ignore[type-var]
+    with contextlib.closing(llm.stream(messages(question, sources))) as chunks:  # type: ignore[type-var]
         for last in chunks:
             if places := last.response_metadata.get("ahead"):
                 yield replace(written, ahead=places[-1])
@@ -64,7 +72,7 @@ def write(llm: QwenChat, prompt: list[BaseMessage]) -> Iterator[Written]:
     usage = last.usage_metadata
     yield replace(
         written,
-        drafts=_each_once(_without_cut(written.drafts) if cut else written.drafts),
+        drafts=_asked_for(subject, _each_once(_without_cut(written.drafts) if cut else written.drafts)),
         done=True,
         prompt_tokens=usage["input_tokens"] if usage else 0,
         answer_tokens=usage["output_tokens"] if usage else 0,
@@ -80,6 +88,14 @@ def _without_cut(drafts: tuple[Draft, ...]) -> tuple[Draft, ...]:
 def _ellipsis(draft: Draft) -> Draft:
     """A sentence too long for the answer: cut back to its last whole word, and seen to be cut."""
     return replace(draft, text=draft.text.rpartition(" ")[0].rstrip(",;: ") + " …")
+
+
+def _asked_for(subject: Subject, drafts: tuple[Draft, ...]) -> tuple[Draft, ...]:
+    """The sentences about what was asked; the refusal if none is."""
+    kept = tuple(draft for draft in drafts if not subject.strays(draft))
+    if kept == drafts or any(not is_aside(draft.text) for draft in kept):
+        return kept
+    return (Draft("", REFUSAL, ()),)
 
 
 def _each_once(drafts: tuple[Draft, ...]) -> tuple[Draft, ...]:
