@@ -63,7 +63,7 @@ class Asker:
             self._missing_detail: 0.55,
             self._missing_matter: 0.5,
             self._nearby_topic: 0.4,
-            self._detail_of_another: 0.4,
+            self._detail_of_another: 0.6,
             self._far_topic: 0.1,
         }
         """Share of sets over which each is asked, where the set gives it."""
@@ -191,15 +191,17 @@ class Asker:
         return None
 
     def _detail_of_another(self, over: _Over) -> Row | None:
-        """What a source says of its topic, asked of another source's topic."""
+        """What a source says of its topic, asked of another source's topic, or of one that is not shown."""
         shown = over.shown
+        others = [*(shown.records[place] for place in self._places(over)), *shown.nearby]
         for place, phrase, form in self._details(over):
             topic, text = shown.about[place][0], shown.sources[place].text
-            for other in self._places(over):
-                name = shown.about[other][0]
+            for other in others:
+                name = record_topic(other)
                 silent = not any(touches(shown.sources[n].text, phrase) for n in shown.of_topic(name))
-                if silent and not same_family(name, topic) and not telling_stems(name) & set(content_words(text)):
-                    question = self._dressed(form, shown.records[other], over.rng)
+                unnamed = not telling_stems(name) & set(content_words(text))
+                if silent and unnamed and self._sides.get(name) == over.split and not same_family(name, topic):
+                    question = self._dressed(form, other, over.rng)
                     return self._refused(over, question, "detail", (name, f"{phrase} of {topic}"))
         return None
 
