@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from core.sentences import sentence_spans
 from generator.completions import MOST_SENTENCES, Chosen, choose, cited, holding
-from generator.details import Matter, detail_form, matters, phrases, rare_words, relation, says, touches
+from generator.details import Matter, detail_form, matters, phrases, read_words, relation, says, touches
 from generator.evidence_sets import About, EvidenceMaker, EvidenceSet, same_family
 from generator.prompt import REFUSAL, REST
 from generator.rows import Row, Split
@@ -27,7 +27,7 @@ ONE_SENTENCE = 0.5
 """Share kept of the own questions that give a single sentence; many do, and answers should not all be so short."""
 MOST_WORDS = 110
 """Words of a completion beyond which its last sentences are dropped."""
-BESIDE = 0.45
+BESIDE = 0.5
 """Cosine similarity to the question that a sentence must have for a word of a `Matter` in it to mean the matter."""
 TRIED = 20
 """Records of other topics that are tried for something of which a set is silent."""
@@ -51,14 +51,14 @@ class Asker:
     def __init__(self, maker: EvidenceMaker) -> None:
         self._retriever = maker.retriever
         self._sides = maker.sides
-        self._rare = rare_words(record.answer for record in maker.records.values())
+        self._words = read_words(record.answer for record in maker.records.values())
         self._made: dict[Callable[[_Over], Row | None], float] = {
             self._another_form: 1.0,
             self._another_passage: 0.7,
             self._detail: 0.8,
             self._matter: 0.7,
             self._both: 0.3,
-            self._partly: 0.2,
+            self._partly: 0.35,
             self._missing_aspect: 0.6,
             self._missing_detail: 0.55,
             self._missing_matter: 0.5,
@@ -276,7 +276,7 @@ class Asker:
         taken = {stem for topic in topics for stem in content_words(topic)}
         spans = sentence_spans(text)
         for start, end in rng.sample(spans, len(spans)):
-            if found := phrases(text[start:end], self._rare, taken):
+            if found := phrases(text[start:end], self._words, taken):
                 phrase = rng.choice(found)
                 yield phrase, detail_form(relation(text[start:end]), phrase, rng)
 

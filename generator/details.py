@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from rag.citations import content_words
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+_FOLLOWED = re.compile(
+    rf"({_WORD.pattern})(?=(\s*(?:[,;:.!?()\[\]/\n]|$)|\s+(?:of|in|and|or|is|are|may|can|that|which|with|for|from|by|as|at|"
+    r"on|when|who|was|were|has|have|such|but|than|if|because|during|after|before)\b)?)"
+)
 _PIECE = re.compile(r"[,;:.!?()\[\]\"“”/\n]+")
 _SMALL = frozenset(
     """
@@ -32,6 +36,8 @@ _SMALL = frozenset(
 _VERBS = re.compile(r"\w+(?:ed|ing|ly|ize|izes|ify|ifies)", re.I)
 RARE = 0.01
 """Share of the file's answers that may hold a word for it to tell one passage from the others."""
+NOUN = 0.6
+"""Share of a word's places in which it is followed as a noun is, for it to end a phrase."""
 KNOWN = 3
 """Answers that must hold it: a word of fewer is a misprint as likely as not."""
 
@@ -147,18 +153,36 @@ MATTERS = (
 )
 
 
-def rare_words(answers: Iterable[str]) -> frozenset[str]:
-    """The words (in lower case) that are in few answers, but in more than two."""
+@dataclass(frozen=True)
+class Words:
+    """Words of a file, in lower case."""
+
+    rare: frozenset[str]
+    """In few answers, but in more than two."""
+    ends: frozenset[str]
+    """Mostly followed by what follows a noun: a comma, "of", "and", "is". Verbs and adjectives are not."""
+
+
+def read_words(answers: Iterable[str]) -> Words:
+    """The words of a file's answers."""
     found: Counter[str] = Counter()
+    times: Counter[str] = Counter()
+    ending: Counter[str] = Counter()
     total = 0
     for answer in answers:
         total += 1
-        found.update({word.casefold() for word in _WORD.findall(answer)})
+        seen = [(match[1].casefold(), bool(match[2])) for match in _FOLLOWED.finditer(answer)]
+        found.update({word for word, _ in seen})
+        times.update(word for word, _ in seen)
+        ending.update(word for word, ends in seen if ends)
     most = max(RARE * total, KNOWN)
-    return frozenset(word for word, count in found.items() if KNOWN <= count <= most)
+    return Words(
+        frozenset(word for word, count in found.items() if KNOWN <= count <= most),
+        frozenset(word for word, count in ending.items() if count >= NOUN * times[word]),
+    )
 
 
-def phrases(sentence: str, rare: Collection[str], taken: Collection[str]) -> list[str]:
+def phrases(sentence: str, words: Words, taken: Collection[str]) -> list[str]:
     """Runs of one to three words between small words, one of them rare, none a stem of `taken`; in lower case.
 
     In the manner of RAKE (Rose et al. 2010, Automatic keyword extraction from individual documents).
@@ -171,17 +195,18 @@ def phrases(sentence: str, rare: Collection[str], taken: Collection[str]) -> lis
             if word.casefold() not in _SMALL and not touching.intersection(content_words(word)):
                 run.append(word)
                 continue
-            if _is_phrase(run, rare):
+            if _is_phrase(run, words):
                 found.append(" ".join(run).casefold())
             run = []
     return list(dict.fromkeys(found))
 
 
-def _is_phrase(run: list[str], rare: Collection[str]) -> bool:
+def _is_phrase(run: list[str], words: Words) -> bool:
     return (
         1 <= len(run) <= 3
+        and run[-1].casefold() in words.ends
         and not _VERBS.fullmatch(run[-1])
-        and any(word.casefold() in rare and len(word) >= 5 for word in run)
+        and any(word.casefold() in words.rare and len(word) >= 5 for word in run)
     )
 
 

@@ -38,7 +38,7 @@ class Plan:
     """To train on, one set of evidence each; 0 for all."""
     development_records: int = 16
     test_records: int = 320
-    refusals: float = 0.4
+    refusals: float = 0.3
     """Greatest share of rows to train on that refuse."""
     seed: int = 0
 

@@ -1,10 +1,12 @@
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from generator import evaluate, evaluation
 from generator.measures import Ratio, figure, judge, measure, measure_against_references, table
@@ -121,6 +123,7 @@ def test_the_command_compares_models_and_a_second_run_writes_no_answer_again(
     assert result["about"]["bleu"].startswith("nrefs:1|case:mixed|eff:yes")
     assert (tmp_path / "out/evaluation.png").read_bytes().startswith(b"\x89PNG")
     assert "4 questions of topics not trained on" in capsys.readouterr().out
+    assert torch.get_num_threads() == len(os.sched_getaffinity(0))  # FAISS, which searching imports, sets one
 
     def never(*_: object) -> None:
         raise AssertionError("answers were there")

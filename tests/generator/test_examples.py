@@ -18,7 +18,7 @@ from index.topics import asks_about
 from tests.conftest import embed_words, indexed
 
 ASPECTS = {
-    "What is (are) {t} ?": "{c} is a disease of the {p} that brings {d} to many people. It begins slowly in the {p}. "
+    "What is (are) {t} ?": "{c} is a disease of the {p} with {d} in many people. It begins slowly in the {p}. "
     "{c} does not spread from one person to another.",
     "What are the treatments for {t} ?": "Doctors treat {t} with drugs that calm the {p}. Surgery for {t} is rarely "
     "needed today. {c} therapy takes several weeks as a rule.",
@@ -95,7 +95,7 @@ def test_right_passages_stand_at_every_place_and_refusals_have_their_share(made:
     assert {number for row in answered for number in row.right} == {1, 2, 3}
     refused = [row for row in made["train"] if not row.answerable]
     assert {row.completion for row in refused} == {REFUSAL}
-    assert 0.25 < len(refused) / len(made["train"]) <= 0.4
+    assert 0.2 < len(refused) / len(made["train"]) <= 0.3
 
 
 def test_one_set_of_evidence_is_answered_and_refused(made: dict[str, list[Row]]) -> None:
