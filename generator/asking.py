@@ -8,25 +8,23 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from core.sentences import sentence_spans
-from generator.completions import MOST_SENTENCES, Chosen, choose, cited, holding
-from generator.details import Matter, detail_form, matters, phrases, read_words, relation, says, touches
+from generator.completions import MOST_SENTENCES, Chosen, choose, cited, compose, holding
+from generator.details import MATTERS, Matter, says, touches
 from generator.evidence_sets import About, EvidenceMaker, EvidenceSet, same_family
 from generator.prompt import REFUSAL, REST
 from generator.rows import Row, Split
+from generator.wording import Wording
 from index.corpus import Record
-from index.lay import ask, lay_questions, story, topic_names, typed
+from index.lay import ask, topic_names
 from index.topics import record_aspect, record_topic
 from rag.citations import content_words
 from rag.subject import telling_stems
 
-FORMS = {"plain": 40, "keywords": 18, "story": 14, "template": 16, "description": 12}
-"""How often a record's own question is asked in each form; the CSV's own words are one among them."""
 ONE_SENTENCE = 0.5
 """Share kept of the own questions that give a single sentence; many do, and answers should not all be so short."""
-MOST_WORDS = 110
-"""Words of a completion beyond which its last sentences are dropped."""
 BESIDE = 0.5
 """Cosine similarity to the question that a sentence must have for a word of a `Matter` in it to mean the matter."""
 TRIED = 20
@@ -51,7 +49,7 @@ class Asker:
     def __init__(self, maker: EvidenceMaker) -> None:
         self._retriever = maker.retriever
         self._sides = maker.sides
-        self._words = read_words(record.answer for record in maker.records.values())
+        self._wording = Wording(maker.retriever)
         self._made: dict[Callable[[_Over], Row | None], float] = {
             self._another_form: 1.0,
             self._another_passage: 0.7,
@@ -72,7 +70,7 @@ class Asker:
 
     def first(self, record: Record, rng: random.Random) -> tuple[str, str]:
         """The form and the words of the question that evidence is searched with; empty if it is not searched."""
-        return self._own(record, record.answer[:700], rng)
+        return self._wording.own(record, record.answer[:700], rng)
 
     def rows(
         self, shown: EvidenceSet, form: str, asked: str, split: Split, pool: Sequence[Record], rng: random.Random
@@ -101,7 +99,7 @@ class Asker:
             return None
         shown = over.shown
         right = next((n for n, about in enumerate(shown.about) if about == shown.wanted), 0)
-        form, question = self._own(shown.record, shown.sources[right].text, over.rng)
+        form, question = self._wording.own(shown.record, shown.sources[right].text, over.rng)
         return self._answered(over, question, form, shown.wanted)
 
     def _another_passage(self, over: _Over) -> Row | None:
@@ -110,15 +108,15 @@ class Asker:
         if not places:
             return None
         place = over.rng.choice(places)
-        form, question = self._own(shown.records[place], shown.sources[place].text, over.rng)
+        form, question = self._wording.own(shown.records[place], shown.sources[place].text, over.rng)
         return self._answered(over, question, form, shown.about[place])
 
     def _detail(self, over: _Over) -> Row | None:
         """Something that a source says of its topic."""
         for place, phrase, form in self._details(over):
             topic = over.shown.about[place][0]
-            question = self._dressed(form, over.shown.records[place], over.rng)
-            found = {n: self._holding(over.shown, n, question, phrase) for n in over.shown.of_topic(topic)}
+            question = self._wording.dressed(form, over.shown.records[place], over.rng)
+            found = self._holding(over.shown, over.shown.of_topic(topic), question, partial(says, phrase=phrase))
             return self._row(over, question, "detail", (topic, phrase), found)
         return None
 
@@ -126,11 +124,11 @@ class Asker:
         """Something that people ask of any illness, where a source speaks of it."""
         for place, matter in self._matters(over):
             topic = over.shown.about[place][0]
-            said = [n for n in over.shown.of_topic(topic) if matter.said.search(over.shown.sources[n].text)]
-            if not said or matter.said.search(topic):
+            said = [n for n in over.shown.of_topic(topic) if matter.is_in(over.shown.sources[n].text)]
+            if not said or matter.is_in(topic):
                 continue
-            question = self._dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
-            found = {n: self._holding(over.shown, n, question, matter) for n in said}
+            question = self._wording.dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
+            found = self._holding(over.shown, said, question, matter.is_in, BESIDE)
             if any(chosen.spans for chosen in found.values()):
                 return self._row(over, question, "detail", (topic, "matter"), found)
         return None
@@ -143,7 +141,7 @@ class Asker:
         if shown.left_out or not others:
             return None
         other = over.rng.choice(sorted(others))
-        question = self._two(shown.record, aspect, other, over.rng)
+        question = self._wording.two(shown.record, aspect, other, over.rng)
         found = {**self._chosen(shown, question, shown.wanted), **self._chosen(shown, question, (topic, other))}
         if sum(bool(chosen.spans) for chosen in found.values()) < 2:
             return None
@@ -155,7 +153,7 @@ class Asker:
         if shown.left_out or not shown.missing:
             return None
         topic, aspect = shown.wanted
-        question = self._two(shown.record, aspect, shown.missing, over.rng)
+        question = self._wording.two(shown.record, aspect, shown.missing, over.rng)
         found = self._chosen(shown, question, shown.wanted)
         row = self._row(over, question, "partly", (topic, f"{aspect}, not {shown.missing}"), found)
         return row and replace(row, completion=f"{row.completion} {REST}")
@@ -168,7 +166,7 @@ class Asker:
         if not shown.missing:
             return None
         asked = ask(shown.record, shown.missing, over.rng)
-        return self._refused(over, self._searched(asked.question), asked.kind, (shown.wanted[0], shown.missing))
+        return self._refused(over, self._wording.searched(asked.question), asked.kind, (shown.wanted[0], shown.missing))
 
     def _missing_detail(self, over: _Over) -> Row | None:
         """Something that is said of another topic elsewhere in the file, asked of a source's topic."""
@@ -177,16 +175,16 @@ class Asker:
         place = over.rng.choice(places)
         topic = over.shown.about[place][0]
         for record in over.rng.sample(over.pool, min(TRIED, len(over.pool))):
-            for phrase, form in self._phrases(record.answer[:1500], [record_topic(record), topic], over.rng):
+            for phrase, form in self._wording.phrases(record.answer[:1500], [record_topic(record), topic], over.rng):
                 if not touches(over.shown.held, phrase):
-                    question = self._dressed(form, over.shown.records[place], over.rng)
+                    question = self._wording.dressed(form, over.shown.records[place], over.rng)
                     return self._refused(over, question, "detail", (topic, f"not {phrase}"))
         return None
 
     def _missing_matter(self, over: _Over) -> Row | None:
         for place, matter in self._matters(over):
-            if not matter.said.search(over.shown.held):
-                question = self._dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
+            if not matter.is_in(over.shown.held):
+                question = self._wording.dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
                 return self._refused(over, question, "detail", (over.shown.about[place][0], "no matter"))
         return None
 
@@ -201,7 +199,7 @@ class Asker:
                 silent = not any(touches(shown.sources[n].text, phrase) for n in shown.of_topic(name))
                 unnamed = not telling_stems(name) & set(content_words(text))
                 if silent and unnamed and self._sides.get(name) == over.split and not same_family(name, topic):
-                    question = self._dressed(form, other, over.rng)
+                    question = self._wording.dressed(form, other, over.rng)
                     return self._refused(over, question, "detail", (name, f"{phrase} of {topic}"))
         return None
 
@@ -221,39 +219,10 @@ class Asker:
                 continue
             aspect = over.rng.choice([record_aspect(record), over.shown.wanted[1]])
             asked = ask(record, aspect, over.rng)
-            return self._refused(over, self._searched(asked.question), asked.kind, (topic, aspect))
+            return self._refused(over, self._wording.searched(asked.question), asked.kind, (topic, aspect))
         return None
 
     # Questions
-
-    def _own(self, record: Record, held: str, rng: random.Random) -> tuple[str, str]:
-        """Form and words of the record's own question, as it is searched.
-
-        Args:
-            held: what a description has its words from.
-        """
-        as_shown = replace(record, answer=held)
-        asked: dict[str, str] = {lay.kind: lay.question for lay in lay_questions(as_shown, rng)}
-        asked["template"] = rng.choice(record.questions)
-        forms = [form for form in FORMS if form in asked]
-        form = rng.choices(forms, [FORMS[form] for form in forms])[0]
-        return form, self._searched(asked[form])
-
-    def _two(self, record: Record, aspect: str, other: str, rng: random.Random) -> str:
-        """A question for two aspects."""
-        first, second = (next(lay_questions(record, rng, each)).question for each in (aspect, other))
-        return self._searched(f"{first} and {second.replace(topic_names(record)[0], 'it')}")
-
-    def _dressed(self, form: str, record: Record, rng: random.Random) -> str:
-        """A form about the record's topic, typed as people type, now and then in a story."""
-        names = topic_names(record)
-        if rng.random() < 0.2:
-            return self._searched(story(form, names, rng))
-        return self._searched(typed(form.format(t=rng.choice(names)), rng))
-
-    def _searched(self, question: str) -> str:
-        query = self._retriever.read(question)
-        return "" if query.reply else query.searched
 
     def _places(self, over: _Over) -> list[int]:
         """Places, in random order, of the sources about topics of the split."""
@@ -262,23 +231,14 @@ class Asker:
 
     def _matters(self, over: _Over) -> Iterator[tuple[int, Matter]]:
         if places := self._places(over):
-            yield from ((places[0], matter) for matter in matters(over.rng))
+            yield from ((places[0], matter) for matter in over.rng.sample(MATTERS, len(MATTERS)))
 
     def _details(self, over: _Over) -> Iterator[tuple[int, str, str]]:
         """A source, something that it says, and a form of question about that."""
         for place in self._places(over):
             topic = over.shown.about[place][0]
-            for phrase, form in self._phrases(over.shown.sources[place].text, [topic], over.rng):
+            for phrase, form in self._wording.phrases(over.shown.sources[place].text, [topic], over.rng):
                 yield place, phrase, form
-
-    def _phrases(self, text: str, topics: Sequence[str], rng: random.Random) -> Iterator[tuple[str, str]]:
-        """Of each sentence in random order, a phrase and a form of question about it."""
-        taken = {stem for topic in topics for stem in content_words(topic)}
-        spans = sentence_spans(text)
-        for start, end in rng.sample(spans, len(spans)):
-            if found := phrases(text[start:end], self._words, taken):
-                phrase = rng.choice(found)
-                yield phrase, detail_form(relation(text[start:end]), phrase, rng)
 
     # Answers
 
@@ -289,17 +249,26 @@ class Asker:
     def _chosen(self, shown: EvidenceSet, question: str, wanted: About) -> dict[int, Chosen]:
         """Of the first two sources that are about what is asked, the sentences that answer it."""
         found = {}
-        for number in [n for n, about in enumerate(shown.about) if about == wanted][:2]:
-            text = shown.sources[number].text
-            found[number] = choose(text, wanted[1], self._relevance(question, text), self.sentences_left_out)
+        for place in [n for n, about in enumerate(shown.about) if about == wanted][:2]:
+            text = shown.sources[place].text
+            found[place + 1] = choose(text, wanted[1], self._relevance(question, text), self.sentences_left_out)
         return found
 
-    def _holding(self, shown: EvidenceSet, number: int, question: str, thing: str | Matter) -> Chosen:
-        text = shown.sources[number].text
-        scores, refused = self._relevance(question, text), self.sentences_left_out
-        if isinstance(thing, str):
-            return holding(text, lambda sentence: says(sentence, thing), scores, refused)
-        return holding(text, lambda sentence: bool(thing.said.search(sentence)), scores, refused, BESIDE)
+    def _holding(
+        self,
+        shown: EvidenceSet,
+        places: Iterable[int],
+        question: str,
+        says_it: Callable[[str], bool],
+        least: float = 0.0,
+    ) -> dict[int, Chosen]:
+        """Of the sources at some places, the sentences that say one thing."""
+        found = {}
+        for place in places:
+            text = shown.sources[place].text
+            scores = self._relevance(question, text)
+            found[place + 1] = holding(text, says_it, scores, self.sentences_left_out, least)
+        return found
 
     def _answered(self, over: _Over, question: str, form: str, wanted: About) -> Row | None:
         if not question:
@@ -308,16 +277,13 @@ class Asker:
         return self._row(over, question, form, wanted, self._chosen(over.shown, question, wanted))
 
     def _row(self, over: _Over, question: str, form: str, about: About, found: Mapping[int, Chosen]) -> Row | None:
-        """The row of a question that sentences of some sources answer; None, counted, if no sentence does."""
-        sentences: list[tuple[str, int]] = []
-        best_first = sorted(((chosen.worth, n) for n, chosen in found.items() if chosen.spans), reverse=True)
-        for place, (_, number) in enumerate(best_first):
-            text, said = over.shown.sources[number].text, {text for text, _ in sentences}
-            most = 2 if place or form == "both" else MOST_SENTENCES
-            new = [text[start:end] for start, end in found[number].spans[:most]]
-            sentences += [(sentence, number + 1) for sentence in new if sentence not in said]
-        while len(sentences) > 1 and sum(len(text.split()) for text, _ in sentences) > MOST_WORDS:
-            sentences.pop()
+        """The row of a question that sentences of some sources answer; None, counted, if no sentence does.
+
+        Args:
+            found: of each source, by its number from 1, what was chosen of it.
+        """
+        texts = {number: over.shown.sources[number - 1].text for number in found}
+        sentences = compose(texts, found, 2 if form == "both" else MOST_SENTENCES)
         if not sentences or not question:
             self.left_out[next((chosen.reason for chosen in found.values()), "") or "no passage fits"] += 1
             return None

@@ -6,7 +6,7 @@ answer from the passages (RAFT: Zhang et al. 2024, arXiv 2403.10131) and never f
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.sentences import Span, ends_whole, sentence_spans
@@ -16,6 +16,8 @@ MOST_SENTENCES = 4
 """Sentences of a completion; with those of a second passage it may have two more."""
 WORDS = (5, 50)
 """Fewest and most words of a sentence that is used: a shorter one is a heading or a menu item."""
+MOST_WORDS = 110
+"""Words of a completion beyond which its last sentences are dropped."""
 MOST_DETAILS = 3
 """Sentences that answer a question about one thing, those that they lean on not counted."""
 NEAR = 0.3
@@ -90,13 +92,11 @@ def choose(
             question.
         refused: counts sentences that were left out, by reason.
     """
-    spans = [_without_label(text, span) for span in sentence_spans(text)]
-    usable: dict[int, float] = {}
-    for number, ((start, end), score) in enumerate(zip(spans, relevance, strict=True)):
-        if reason := refused_because(text[start:end]):
-            refused[reason] += 1
-            continue
-        usable[number] = score + ASPECT_BONUS * asks_about(aspect, text[start:end]) + FIRST_BONUS * (number == 0)
+    spans, near_enough = _usable(text, relevance, refused)
+    usable = {
+        number: score + ASPECT_BONUS * asks_about(aspect, text[slice(*spans[number])]) + FIRST_BONUS * (number == 0)
+        for number, score in near_enough.items()
+    }
     if not usable:
         return Chosen((), reason="no whole sentence")
     best = max(usable.values())
@@ -124,13 +124,7 @@ def holding(
         says: whether a sentence says it.
         least: similarity to the question below which a sentence does not count.
     """
-    spans = [_without_label(text, span) for span in sentence_spans(text)]
-    usable: dict[int, float] = {}
-    for number, ((start, end), score) in enumerate(zip(spans, relevance, strict=True)):
-        if reason := refused_because(text[start:end]):
-            refused[reason] += 1
-        else:
-            usable[number] = score
+    spans, usable = _usable(text, relevance, refused)
     found = [n for n in usable if usable[n] >= least and says(text[slice(*spans[n])])]
     kept: set[int] = set()
     for number in sorted(found, key=lambda n: -usable[n])[:MOST_DETAILS]:
@@ -144,9 +138,40 @@ def holding(
     return Chosen(tuple(spans[n] for n in sorted(kept)), max(usable[n] for n in kept))
 
 
+def _usable(text: str, relevance: Sequence[float], refused: Counter[str]) -> tuple[list[Span], dict[int, float]]:
+    """The sentences of a text, and of those that can stand in an answer the number and the similarity."""
+    spans = [_without_label(text, span) for span in sentence_spans(text)]
+    usable: dict[int, float] = {}
+    for number, ((start, end), score) in enumerate(zip(spans, relevance, strict=True)):
+        if reason := refused_because(text[start:end]):
+            refused[reason] += 1
+        else:
+            usable[number] = score
+    return spans, usable
+
+
 def _without_label(text: str, span: Span) -> Span:
     label = _LABEL.match(text, *span)
     return (label.end(), span[1]) if label and label.end() < span[1] else span
+
+
+def compose(texts: Mapping[int, str], found: Mapping[int, Chosen], most: int) -> list[tuple[str, int]]:
+    """The sentences of a completion, each with the number of its passage: those of the best passage first.
+
+    Args:
+        texts: of each passage, its text by its number.
+        found: of each passage, what was chosen of it.
+        most: sentences of the best passage; of any other there are at most two.
+    """
+    sentences: list[tuple[str, int]] = []
+    best_first = sorted(((chosen.worth, number) for number, chosen in found.items() if chosen.spans), reverse=True)
+    for place, (_, number) in enumerate(best_first):
+        said = {text for text, _ in sentences}
+        new = [texts[number][start:end] for start, end in found[number].spans[: 2 if place else most]]
+        sentences += [(sentence, number) for sentence in new if sentence not in said]
+    while len(sentences) > 1 and sum(len(text.split()) for text, _ in sentences) > MOST_WORDS:
+        sentences.pop()
+    return sentences
 
 
 def cited(sentences: Sequence[tuple[str, int]]) -> str:

@@ -7,7 +7,7 @@ refused over evidence that has not, so that reading decides and neither the topi
 import random
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from rag.citations import content_words
@@ -97,6 +97,10 @@ class Matter:
 
     asked: tuple[str, ...]
     said: re.Pattern[str]
+
+    def is_in(self, text: str) -> bool:
+        """Whether a text speaks of it."""
+        return bool(self.said.search(text))
 
 
 def _matter(said: str, *asked: str) -> Matter:
@@ -229,8 +233,3 @@ def says(text: str, phrase: str) -> bool:
 def touches(text: str, phrase: str) -> bool:
     """Whether a text has any word of a phrase."""
     return bool(set(content_words(phrase)) & set(content_words(text)))
-
-
-def matters(rng: random.Random) -> Iterator[Matter]:
-    """All of them in random order."""
-    yield from rng.sample(MATTERS, len(MATTERS))
