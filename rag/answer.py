@@ -8,6 +8,15 @@ from typing import Literal
 from generator.prompt import Source
 
 Verdict = Literal["supported", "weak", "unsupported"]
+Urgency = Literal["emergency", "poisoning", "suicide", "limit"]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What stands above an answer: where to get help now, or what no file can tell a person."""
+
+    kind: Urgency
+    text: str
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,8 @@ class Hit:
     score: float
     scores: dict[str, float] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
+    start: int = 0
+    """Where `text` begins in the record's answer: `record.answer[start : start + len(text)] == text`."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,8 @@ class Answer:
     search_query: str
     notes: tuple[str, ...] = ()
     """What the search changed in the question: a follow-up completed, a word corrected."""
+    notice: Notice | None = None
+    """Decided before anything is written, whatever the file holds."""
     text: str = ""
     abstained: bool = False
     answerable: float = 1.0

@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     if not questions:
         parser.error("no question; give one in quotes, or --file F")
 
-    from rag.chain import Asked, answer_again, answer_chain, open_llm, open_retriever, open_untuned_llm
+    from rag.chain import Asked, answer_again, answer_chain, open_llm, open_retriever, open_untuned_llm, open_watch
 
     say = partial(print, file=sys.stderr, flush=True)
     llm = open_llm(settings, say)
@@ -52,7 +52,9 @@ def main(argv: list[str] | None = None) -> int:
             "no adapter is in use, so there is nothing to compare; name one: CITEWELL_GENERATOR_ADAPTER=NAME"
         )
     untuned = open_untuned_llm(settings, say) if arguments.compare else None
-    chain = answer_chain(open_retriever(settings, say), llm, settings.generator.context_tokens)
+    retriever = open_retriever(settings, say)
+    watch = open_watch(settings, retriever, say)
+    chain = answer_chain(retriever, llm, settings.generator.context_tokens, watch)
     filters = {"source": arguments.source, "question_type": arguments.type}
     wanted = {name: value for name, value in filters.items() if value}
     searched: list[str] = []
@@ -91,6 +93,8 @@ def _lines(file: Path) -> list[str]:
 def _lines_of(answer: Answer, colour: bool) -> Iterator[str]:
     """The answer for a reader: its text, then each cited passage with the supporting words marked."""
     yield f"\n{answer.question}\n"
+    if answer.notice:
+        yield f"! {answer.notice.text}\n"
     for note in answer.notes:
         yield f"({note})"
     yield answer.text

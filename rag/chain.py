@@ -22,6 +22,7 @@ from rag.answer import Answer, Dropped, Evidence, Timings
 from rag.citations import Draft, Verifier, is_aside, is_refusal, is_rest, key
 from rag.rerank import Reranker
 from rag.retriever import IndexRetriever, Retrieval
+from rag.safety import Watch, known_phrasings
 from rag.writing import Written, write
 
 NOT_FOUND = "The file holds no answer to this question."
@@ -53,7 +54,9 @@ def open_chain(settings: Settings, say: Say = silent) -> Runnable[str | Asked, A
         IndexFolderError: no index, a damaged one, or one that was made with another embedder.
         WeightsError, EngineError, SettingsError: the embedder or the generator cannot be had.
     """
-    return answer_chain(open_retriever(settings, say), open_llm(settings, say), settings.generator.context_tokens)
+    retriever = open_retriever(settings, say)
+    watch = open_watch(settings, retriever, say)
+    return answer_chain(retriever, open_llm(settings, say), settings.generator.context_tokens, watch)
 
 
 def open_retriever(settings: Settings, say: Say = silent) -> IndexRetriever:
@@ -68,6 +71,11 @@ def open_retriever(settings: Settings, say: Say = silent) -> IndexRetriever:
         reranker=Reranker.load(settings.rag.reranker) if settings.rag.reranker else None,
         settings=settings.rag,
     )
+
+
+def open_watch(settings: Settings, retriever: IndexRetriever, say: Say = silent) -> Watch:
+    """The layer that reads questions for signs of an emergency, over the embedder of the index's passages."""
+    return Watch(*known_phrasings(retriever.of_passages, Path(settings.index.cache), say), retriever.of_passages.embed)
 
 
 def open_llm(settings: Settings, say: Say = silent) -> QwenChat:
@@ -89,8 +97,10 @@ def published(settings: Settings) -> str:
     return published_build(Path(settings.index.dir)).name
 
 
-def answer_chain(retriever: IndexRetriever, llm: QwenChat, context_tokens: int = 2048) -> Runnable[str | Asked, Answer]:
-    """A chain from a question, alone or as `Asked`, to its `Answer`.
+def answer_chain(
+    retriever: IndexRetriever, llm: QwenChat, context_tokens: int = 2048, watch: Watch | None = None
+) -> Runnable[str | Asked, Answer]:
+    """A chain from a question, alone or as `Asked`, to its `Answer`; with a notice above it where `watch` sees need.
 
     `invoke` returns the finished answer. `stream` yields snapshots: the first as soon as the search is done, then one
     with every piece of text; sentences are verified as they end. Closing the stream stops the model.
@@ -107,7 +117,9 @@ def answer_chain(retriever: IndexRetriever, llm: QwenChat, context_tokens: int =
 
     def write(found: Iterator[tuple[Retrieval, float]]) -> Iterator[Answer]:
         for retrieval, started in found:
-            yield from _write(retrieval, started, retriever, llm, context_tokens)
+            notice = watch.notice(retrieval.question) if watch else None
+            for answer in _write(retrieval, started, retriever, llm, context_tokens):
+                yield dataclasses.replace(answer, notice=notice)
 
     return RunnableLambda(retrieve) | RunnableGenerator(write)
 
@@ -228,7 +240,8 @@ def evidence_for(
             reason = "no room in the context"
             dropped.append(Dropped(hit.passage_id, reason, hit.question, hit.score, hit.scores, hit.ranks))
         else:
-            evidence.append(Evidence(**{**vars(hit), "text": source.text}, n=len(evidence) + 1))
+            start = hit.start + hit.text.index(source.text)
+            evidence.append(Evidence(**{**vars(hit), "text": source.text, "start": start}, n=len(evidence) + 1))
     return tuple(evidence), tuple(dropped)
 
 

@@ -177,6 +177,7 @@ class IndexRetriever(BaseRetriever):
             score=candidate.fused,
             scores=candidate.scores,
             ranks=candidate.ranks,
+            start=passage.start,
         )
 
     @staticmethod
