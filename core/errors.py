@@ -32,6 +32,10 @@ class EngineError(CiteWellError):
     """A text generation engine that cannot start or broke off."""
 
 
+class HistoryError(CiteWellError):
+    """A database of conversations and feedback that cannot be used."""
+
+
 class QuestionError(CiteWellError):
     """A question that cannot be searched for: empty or far too long."""
 

@@ -103,6 +103,16 @@ class RagSettings:
 
 
 @dataclass(frozen=True)
+class HistorySettings:
+    keep: bool = True
+    """Keep conversations from one visit to the next; feedback is kept whenever it is given."""
+    file: str = "artifacts/history.sqlite"
+    """Where conversations and feedback are."""
+    keep_days: int = 0
+    """Days after which a conversation that nobody touched is deleted; 0 keeps it."""
+
+
+@dataclass(frozen=True)
 class UiSettings:
     host: str = "127.0.0.1"
     port: int = 8501
@@ -113,6 +123,7 @@ class Settings:
     index: IndexSettings = field(default_factory=IndexSettings)
     generator: GeneratorSettings = field(default_factory=GeneratorSettings)
     rag: RagSettings = field(default_factory=RagSettings)
+    history: HistorySettings = field(default_factory=HistorySettings)
     ui: UiSettings = field(default_factory=UiSettings)
 
 

@@ -141,6 +141,17 @@ class Answer:
         numbers = {citation.n for sentence in self.sentences for citation in sentence.citations}
         return tuple(evidence for evidence in self.evidence if evidence.n in numbers)
 
+    def spans(self, n: int) -> list[tuple[int, int]]:
+        """The parts of evidence n that are cited, in order, overlapping ones joined."""
+        joined: list[tuple[int, int]] = []
+        cited = [citation for sentence in self.sentences for citation in sentence.citations if citation.n == n]
+        for start, end in sorted((citation.start, citation.end) for citation in cited):
+            if joined and start <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+            else:
+                joined.append((start, end))
+        return joined
+
     def to_json(self) -> str:
         """One line of JSON."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False)

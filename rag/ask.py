@@ -136,21 +136,11 @@ def _wrapped(answer: Answer, width: int) -> list[str]:
 
 def _marked(evidence: Evidence, answer: Answer, begin: str, end: str) -> str:
     """The passage with every cited span between `begin` and `end`; overlapping spans are joined."""
-    cited = {
-        position
-        for sentence in answer.sentences
-        for citation in sentence.citations
-        if citation.n == evidence.n
-        for position in range(citation.start, citation.end)
-    }
-    marked = ""
-    for position, char in enumerate(evidence.text):
-        if position in cited and position - 1 not in cited:
-            marked += begin
-        marked += char
-        if position in cited and position + 1 not in cited:
-            marked += end
-    return marked
+    marked, at = "", 0
+    for first, last in answer.spans(evidence.n):
+        marked += f"{evidence.text[at:first]}{begin}{evidence.text[first:last]}{end}"
+        at = last
+    return marked + evidence.text[at:]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,79 @@
+"""The one SQLite file of conversations and feedback, opened for each use: two pages or a deleted file do no harm."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+from core.errors import HistoryError
+
+WAIT_S = 5.0
+"""Seconds that a writer waits for another one."""
+
+migrations = Migrations("citewell")
+
+
+@migrations()
+def conversations(db: Database) -> None:
+    """Conversations and their turns; an answer is kept as its receipt."""
+    db.table("conversations").create({"id": str, "title": str, "created": str, "updated": str}, pk="id")
+    db.table("turns").create(
+        {"conversation": str, "number": int, "question": str, "said": str, "receipt": str, "error": str},
+        pk=("conversation", "number"),
+        foreign_keys=[("conversation", "conversations", "id")],
+    )
+
+
+@migrations()
+def feedback(db: Database) -> None:
+    """What people think of answers, one judgement of each."""
+    db.table("feedback").create(
+        {"seal": str, "created": str, "good": int, "reason": str, "better": str, "receipt": str}, pk="seal"
+    )
+
+
+@contextlib.contextmanager
+def database(path: Path) -> Iterator[Database]:
+    """The database, made and migrated where that is due; what the block changes is kept whole or not at all.
+
+    Raises:
+        HistoryError: it is locked, damaged, no database, from a newer CiteWell, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=WAIT_S)
+    except (OSError, sqlite3.Error) as error:
+        raise HistoryError(f"cannot open {path} ({error}); name another file: CITEWELL_HISTORY_FILE=…") from error
+    with contextlib.closing(connection):
+        try:
+            db = Database(connection)
+            db.enable_wal()
+            _migrate(db, path)
+            with db.atomic():
+                yield db
+        except sqlite3.Error as error:
+            raise HistoryError(_explained(path, error)) from error
+
+
+def _migrate(db: Database, path: Path) -> None:
+    known = {each.name for each in migrations._migrations}
+    if newer := {each.name for each in migrations.applied(db)} - known:
+        raise HistoryError(
+            f"{path} is from a newer CiteWell (it has {', '.join(sorted(newer))}); update CiteWell, or name another "
+            "file: CITEWELL_HISTORY_FILE=…"
+        )
+    if migrations.pending(db):
+        migrations.apply(db)
+
+
+def _explained(path: Path, error: sqlite3.Error) -> str:
+    said = str(error)
+    if "locked" in said or "busy" in said:
+        return f"{path} is locked by another process for more than {WAIT_S:.0f} s; close it there, then try again"
+    if "full" in said:
+        return f"the disk is full, so {path} takes nothing new; free space, then try again"
+    if "not a database" in said or "malformed" in said:
+        return f"{path} is damaged or no database ({said}); move it away, and a new one is made"
+    return f"{path} cannot be used: {said}; name another file: CITEWELL_HISTORY_FILE=…"

@@ -1,0 +1,235 @@
+"""A record of an answer that can be kept and checked: all that it rests on, and where in the file its words stand.
+
+python -m rag.receipt verify answer.json                   # do the quotes still stand word for word in the index?
+python -m rag.receipt verify answer.json --index DIR
+python -m rag.receipt html answer.json --to answer.html    # one file to read or print, with nothing to load
+python -m rag.receipt schema                               # JSON Schema of the format, as in docs/receipt.schema.json
+
+The seal is the SHA-256 of the content: it shows that a receipt was altered by accident or by hand. It is no signature;
+what a receipt quotes is proven by the index alone.
+"""
+
+import argparse
+import hashlib
+import html
+import json
+import sys
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from core.errors import DataError, run_command
+from core.files import write_atomic
+from core.settings import load
+from index.opened import Index
+from rag.answer import Answer, Evidence
+
+SCHEMA = "citewell.receipt/1"
+"""Name and version of the format; a new version is a new number."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """An answer as it was given."""
+
+    answer: Answer
+    created: str
+    """Time in UTC, ISO 8601."""
+    schema: str = SCHEMA
+
+    @property
+    def seal(self) -> str:
+        """SHA-256 of the content, in the canonical form of `json.dumps` with sorted keys and no spaces."""
+        return _seal(asdict(self))
+
+    def to_json(self) -> str:
+        """The file's content."""
+        return json.dumps({**asdict(self), "sha256": self.seal}, ensure_ascii=False, indent=2) + "\n"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one thing that a receipt quotes."""
+
+    what: str
+    stands: bool
+    said: str
+
+
+def receipt(answer: Answer) -> Receipt:
+    """The receipt of an answer, made now."""
+    return Receipt(answer, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
+    """A receipt from its file's content.
+
+    Raises:
+        DataError: it is no receipt, of another version, or was altered since it was made.
+    """
+    try:
+        values = json.loads(content)
+        version, seal = values["schema"], values.pop("sha256")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{name} is no receipt ({error!r}); expected JSON that CiteWell wrote") from error
+    if version != SCHEMA:
+        raise DataError(
+            f"{name} is of schema {version!r}, this CiteWell reads {SCHEMA!r}; use the version that wrote it"
+        )
+    if _seal(values) != seal:
+        raise DataError(
+            f"{name} was altered: its content has SHA-256 {_seal(values)[:12]}…, its seal says {str(seal)[:12]}…"
+        )
+    try:
+        return _adapter().validate_python(values)
+    except ValidationError as error:
+        raise DataError(f"{name} does not follow schema {SCHEMA!r}: {error.errors()[0]['msg']}") from error
+
+
+def check(made: Receipt, index: Index) -> list[Finding]:
+    """Look up every passage and every quote of a receipt in an index, and say what changed since.
+
+    A passage stands if the record has the same words at the same offsets.
+    """
+    findings = []
+    answer, manifest = made.answer, index.manifest
+    for key in ("csv_sha256", "build", "embedder", "adapter"):
+        if (before := answer.index.get(key, "")) != (now := str(getattr(manifest, key))):
+            findings.append(Finding("index", True, f"{key} was {before or 'none'}, is {now or 'none'}"))
+    for item in answer.evidence:
+        findings.append(_passage(item, index))
+    by_number = {item.n: item for item in answer.evidence}
+    for sentence in answer.sentences:
+        if answer.text[sentence.start : sentence.end] != sentence.text:
+            findings.append(Finding("sentence", False, f"is not in the text at {sentence.start}: {sentence.text}"))
+        for citation in sentence.citations:
+            cited = by_number.get(citation.n)
+            stands = cited is not None and citation.quote == _words(index, cited, citation.start, citation.end)
+            findings.append(Finding(f"citation [{citation.n}]", stands, citation.quote))
+    return findings
+
+
+def to_html(made: Receipt) -> str:
+    """One page with the question, the answer and its evidence, the cited words marked; it loads nothing."""
+    answer, text = made.answer, html.escape
+    parts = [f"<h1>{text(answer.question)}</h1>"]
+    if answer.notice:
+        parts.append(f"<p><strong>{text(answer.notice.text)}</strong></p>")
+    parts += [f"<p><small>({text(note)})</small></p>" for note in answer.notes]
+    said = []
+    for sentence in answer.sentences:
+        marks = "".join(f' <a href="#e{c.n}">[{c.n}]</a>' for c in sentence.citations)
+        said.append(f'<span class="{sentence.verdict}" title="{sentence.verdict}">{text(sentence.text)}</span>{marks}')
+    parts.append(f"<p>{' '.join(said) or text(answer.text)}</p><h2>Evidence</h2>")
+    for item in answer.evidence:
+        origin = " ".join(part for part in (item.source, item.url) if part)
+        parts.append(
+            f'<section id="e{item.n}"><h3>[{item.n}] {text(item.question)}</h3><p>{_marked(answer, item)}</p>'
+            f"<p><small>{text(origin)} record {text(item.record_id)}, characters {item.start:,} to "
+            f"{item.start + len(item.text):,}</small></p></section>"
+        )
+    facts = {**answer.model, **answer.index, "created": made.created, "seal (SHA-256)": made.seal}
+    rows = "".join(f"<tr><th>{text(name)}</th><td>{text(str(value))}</td></tr>" for name, value in facts.items())
+    return _PAGE.format(title=text(answer.question), body="\n".join(parts), rows=rows)
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<style>
+body {{ font: 1rem/1.6 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
+:root {{ color-scheme: light dark; }}
+p {{ white-space: pre-line; overflow-wrap: anywhere; }}
+section {{ border-left: 3px solid #0f766e; padding-left: 1rem; }}
+.weak {{ text-decoration: underline dotted; }} .unsupported {{ text-decoration: underline wavy; opacity: .7; }}
+th {{ text-align: left; padding-right: 1rem; font-weight: 500; }} td {{ overflow-wrap: anywhere; }}
+</style></head><body><main>
+{body}
+<h2>Made by</h2><table>{rows}</table>
+</main></body></html>
+"""
+
+
+def _marked(answer: Answer, item: Evidence) -> str:
+    marked, at = "", 0
+    for start, end in answer.spans(item.n):
+        marked += f"{html.escape(item.text[at:start])}<mark>{html.escape(item.text[start:end])}</mark>"
+        at = end
+    return marked + html.escape(item.text[at:])
+
+
+def _passage(item: Evidence, index: Index) -> Finding:
+    what = f"passage [{item.n}]"
+    record = index.records.get(item.record_id)
+    if record is None:
+        return Finding(what, False, f"its record {item.record_id} is no longer in the index")
+    if _words(index, item, 0, len(item.text)) == item.text:
+        return Finding(what, True, f"word for word at {item.start:,} of record {item.record_id}")
+    if (moved := record.answer.find(item.text)) >= 0:
+        return Finding(what, False, f"moved from {item.start:,} to {moved:,} of record {item.record_id}")
+    return Finding(what, False, f"record {item.record_id} says something else there now")
+
+
+def _words(index: Index, item: Evidence, start: int, end: int) -> str:
+    record = index.records.get(item.record_id)
+    return record.answer[item.start + start : item.start + end] if record else ""
+
+
+def _seal(values: dict[str, Any]) -> str:
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _adapter() -> TypeAdapter[Receipt]:
+    return TypeAdapter(Receipt)
+
+
+def schema() -> str:
+    """JSON Schema of the format."""
+    described = _adapter().json_schema()
+    described["properties"]["sha256"] = {"type": "string", "description": "seal: SHA-256 of all else, canonical JSON"}
+    described["required"] = [*described["required"], "schema", "sha256"]
+    return json.dumps({"$id": SCHEMA, **described}, indent=2) + "\n"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns 1 if something that the receipt quotes does not stand."""
+    parser = argparse.ArgumentParser(
+        prog="python -m rag.receipt", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    verify = commands.add_parser("verify", help="look up every quote in the index, and say what changed since")
+    page = commands.add_parser("html", help="write the receipt as one page")
+    commands.add_parser("schema", help="print the JSON Schema")
+    for each in (verify, page):
+        each.add_argument("file", metavar="F", type=Path, help="a receipt: JSON downloaded from the page")
+    verify.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
+    page.add_argument("--to", metavar="F", type=Path, required=True, help="the file to write")
+    arguments = parser.parse_args(argv)
+    if arguments.command == "schema":
+        sys.stdout.write(schema())
+        return 0
+    try:
+        made = read_receipt(arguments.file.read_bytes(), str(arguments.file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {arguments.file}: {error}; expected a receipt in JSON") from error
+    if arguments.command == "html":
+        write_atomic(arguments.to, to_html(made))
+        print(f"wrote {arguments.to}")
+        return 0
+    from index.store import open_index
+
+    findings = check(made, open_index(Path(load({"index.dir": arguments.index}).index.dir)))
+    for finding in findings:
+        print(f"{'ok     ' if finding.stands else 'CHANGED'}  {finding.what}: {finding.said}")
+    changed = sum(not finding.stands for finding in findings)
+    print(f"sealed {made.seal[:12]}…, {len(findings)} checks, {changed} changed")
+    return 1 if changed else 0
+
+
+if __name__ == "__main__":
+    run_command(main)
