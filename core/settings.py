@@ -116,6 +116,8 @@ class HistorySettings:
 class UiSettings:
     host: str = "127.0.0.1"
     port: int = 8501
+    questions_per_minute: int = 30
+    """Most questions that one visit may ask in a minute."""
 
 
 @dataclass(frozen=True)

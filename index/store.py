@@ -158,6 +158,12 @@ def rollback(folder: Path) -> str:
     return previous
 
 
+def previous_build(folder: Path) -> str:
+    """The name of the build that `rollback` would publish; empty if there is none."""
+    name = _pointer(folder / "previous")
+    return name if name and (folder / "builds" / name).is_dir() else ""
+
+
 def open_index(folder: Path) -> Index:
     """Open the published build, every file's hash verified before it is parsed.
 

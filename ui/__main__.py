@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.errors import SettingsError, run_command
 from core.settings import load
+from rag.data import UPLOAD_MIB
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         "server.address": settings.host,
         "server.port": settings.port,
         "server.headless": "true",
+        "server.maxUploadSize": str(UPLOAD_MIB),
         "server.fileWatcherType": "none",  # the watcher trips over torch.classes
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",

@@ -30,6 +30,7 @@ def page_server(settings: Settings, log: Path) -> Iterator[str]:
         **os.environ,
         "CITEWELL_INDEX_DIR": settings.index.dir,
         "CITEWELL_GENERATOR_CACHE": settings.generator.cache,
+        "CITEWELL_HISTORY_FILE": str(log.with_suffix(".sqlite")),
         "CITEWELL_GENERATOR_MAX_NEW_TOKENS": "96",
         "CITEWELL_UI_PORT": str(port),
     }
@@ -123,7 +124,7 @@ def test_stop_keeps_what_was_written_and_frees_the_page(page: Page) -> None:
     expect(stop).to_have_count(0, timeout=ANSWER_MS)
     ask(page, "does the train to Basel run on Sunday?")
     expect(page.get_by_text("The file holds no answer to this question.")).to_be_visible(timeout=ANSWER_MS)
-    expect(page.get_by_text("You stopped this answer.")).to_be_visible()
+    expect(page.get_by_text("This answer is incomplete")).to_be_visible()
 
 
 def test_the_side_bar_tells_the_state_of_index_and_model(browser: Browser, url: str) -> None:

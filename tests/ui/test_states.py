@@ -26,6 +26,8 @@ def app(small_index: IndexSettings, word_embedder: object, monkeypatch: pytest.M
 
     st.cache_resource.clear()
     monkeypatch.setenv("CITEWELL_INDEX_DIR", small_index.dir)
+    monkeypatch.setenv("CITEWELL_INDEX_CACHE", str(Path(small_index.dir).parent / "embedders"))
+    monkeypatch.setenv("CITEWELL_HISTORY_FILE", str(Path(small_index.dir).parent / "history.sqlite"))
     monkeypatch.setenv("CITEWELL_RAG_MIN_SCORE", "0.2")
     monkeypatch.setattr(chain, "open_llm", lambda settings, say: queue_llm(GOOD, GOOD))
     return AppTest.from_file(APP, default_timeout=30)
@@ -108,7 +110,7 @@ def finished(retriever: IndexRetriever, reply: str) -> Answer:
 
 
 def test_the_view_puts_chips_where_the_markers_stand(retriever: IndexRetriever) -> None:
-    seen = view(finished(retriever, f"{GOOD}\nMeasles comes from cold feet."))
+    seen = view(finished(retriever, f"{GOOD}\nMeasles comes from cold feet."), retriever.index.records)
     assert [piece["text"] for piece in seen["pieces"]] == [
         "Measles is a very contagious disease.",
         " ",
@@ -129,4 +131,4 @@ def test_only_web_links_become_links(retriever: IndexRetriever) -> None:
     answer = finished(retriever, GOOD)
     for url, shown in [("javascript:alert(1)", ""), ("https://example.org/a", "https://example.org/a")]:
         evidence = tuple(dataclasses.replace(item, url=url) for item in answer.evidence)
-        assert view(dataclasses.replace(answer, evidence=evidence))["cited"][0]["url"] == shown
+        assert view(dataclasses.replace(answer, evidence=evidence), {})["cited"][0]["url"] == shown

@@ -1,0 +1,293 @@
+"""The chat page: questions, answers with their evidence, and what people think of them."""
+
+import contextlib
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import CiteWellError
+from core.settings import Settings, load
+from rag.answer import Answer
+from rag.chain import Asked, answer_again, answer_chain
+from rag.feedback import REASONS, give
+from rag.history import History, Kept
+from rag.receipt import receipt, to_html
+from rag.retriever import IndexRetriever
+from ui import shared
+from ui.answer_view import show_answer
+
+NOTICE = (
+    "CiteWell repeats what its file says. It is information, no medical advice: ask a doctor about your own health."
+)
+UNFINISHED = "This answer was not written to its end. Ask again."
+EXAMPLES = 4
+LISTED = 20
+"""Conversations in the side bar."""
+
+
+@dataclass
+class Turn:
+    """One question of the conversation, and what became of it."""
+
+    question: str
+    answer: Answer | None = None
+    untuned: Answer | None = None
+    """The same evidence answered without the adapter, where that was asked for."""
+    error: str = ""
+
+
+def draw() -> None:
+    """Draw the page."""
+    settings, retriever = load(), shared.retriever()
+    history = History(Path(settings.history.file))
+    turns = _turns(history, settings)
+    _sidebar(retriever, history, settings)
+    limit = settings.rag.max_question_chars
+    question = st.chat_input("Ask a health question", submit_mode="stop", max_chars=limit)
+    welcome = st.empty()
+    if not turns and not question:
+        with welcome.container():
+            question = _welcome(retriever)
+    for number, turn in enumerate(turns):
+        _show(turn, f"turn {number}", retriever, settings)
+    if question and _too_many(settings.ui.questions_per_minute):
+        st.error(f"More than {settings.ui.questions_per_minute} questions in a minute; wait a little, then ask again.")
+    elif question:
+        welcome.empty()
+        _ask(question, retriever, settings, history)
+    st.caption(NOTICE)
+
+
+def _turns(history: History, settings: Settings) -> list[Turn]:
+    """The conversation that the address names (`?c=…`), as it was kept; else this session's own."""
+    state = st.session_state
+    wanted = st.query_params.get("c", "")
+    if "turns" not in state or (wanted and wanted != state.conversation):
+        state.conversation, state.turns = wanted or uuid.uuid4().hex, []
+        with _told():
+            if settings.history.keep_days:
+                history.forget(settings.history.keep_days)
+            kept = history.turns(wanted) if wanted else []
+            state.turns = [Turn(turn.question, turn.answer, error=turn.error) for turn in kept]
+    turns: list[Turn] = state.turns
+    return turns
+
+
+@contextlib.contextmanager
+def _told() -> "contextlib.Iterator[None]":  # type: ignore[name-defined]
+    """Show an error of the history, and go on: no answer is lost because it cannot be kept."""
+    try:
+        yield
+    except CiteWellError as error:
+        st.warning(shared.sentence(error))
+
+
+def _begin(conversation: str = "") -> None:
+    """Go to another conversation, or to a new one."""
+    st.session_state.pop("turns", None)
+    if conversation:
+        st.query_params["c"] = conversation
+    else:
+        st.query_params.clear()
+
+
+def _sidebar(retriever: IndexRetriever, history: History, settings: Settings) -> None:
+    with st.sidebar:
+        st.button("New conversation", icon=":material/add_comment:", width="stretch", on_click=_begin)
+        _conversations(history, settings)
+        manifest = retriever.index.manifest
+        built = datetime.fromisoformat(manifest.built).astimezone().strftime("%d %b %Y, %H:%M")
+        st.subheader("The file")
+        st.text(manifest.csv)
+        st.caption(
+            f"{manifest.rows:,} rows, {manifest.kept:,} answers, {manifest.passages:,} passages  \nindexed {built}"
+        )
+        st.subheader("The model")
+        identity = shared.llm().engine.identity
+        st.text(identity["model"])
+        details = [identity["engine"], identity.get("quant", ""), identity.get("device", "")]
+        if identity.get("adapter"):
+            details.append(f"adapter {identity['adapter']}")
+        st.caption(", ".join(detail for detail in details if detail))
+
+
+def _conversations(history: History, settings: Settings) -> None:
+    """The kept ones: search, open; and rename, export or delete the one that is open."""
+    keep = st.toggle("Keep conversations", value=settings.history.keep, key="keep", help="Off: nothing is stored.")
+    with _told():
+        if not keep:
+            return
+        words = st.text_input("Search conversations", placeholder="words of a question or an answer")
+        found = history.conversations(words)
+        for each in found[:LISTED]:
+            here = each.id == st.session_state.conversation
+            icon = ":material/chat:" if here else ":material/chat_bubble_outline:"
+            label = shared.plain(each.title)
+            st.button(label, key=f"open {each.id}", icon=icon, type="tertiary", on_click=_begin, args=(each.id,))
+        if words and not found:
+            st.caption("Nothing found.")
+        current = next((each for each in found if each.id == st.session_state.conversation), None)
+        if current is not None:
+            with st.popover("This conversation", icon=":material/more_horiz:"):
+                title = st.text_input("Title", current.title, key=f"title {current.id}")
+                if title != current.title and title.strip():
+                    history.rename(current.id, title)
+                    st.rerun()
+                exported = history.export(current.id)
+                st.download_button("Export as JSON", exported, f"{current.id}.json", icon=":material/download:")
+                st.button("Delete", icon=":material/delete:", on_click=_delete, args=(history, current.id))
+
+
+def _delete(history: History, conversation: str) -> None:
+    with _told():
+        history.delete(conversation)
+        _begin()
+
+
+def _show(turn: Turn, key: str, retriever: IndexRetriever, settings: Settings) -> None:
+    with st.chat_message("user", avatar=":material/person:"):
+        st.text(turn.question)
+    with st.chat_message("assistant", avatar=":material/menu_book:"):
+        records = retriever.index.records
+        if turn.answer is not None and turn.untuned is not None:
+            for column, title, answer, name in zip(
+                st.columns(2),
+                ("With the adapter", "Without it"),
+                (turn.answer, turn.untuned),
+                ("tuned", "untuned"),
+                strict=True,
+            ):
+                with column:
+                    st.caption(title)
+                    show_answer(answer, f"{key} {name}", records)
+        elif turn.answer is not None and (turn.answer.text or not turn.error):
+            show_answer(turn.answer, key, records)
+        if turn.error:
+            st.error(turn.error)
+        elif turn.answer is None:
+            st.caption(UNFINISHED)
+        elif turn.answer.finished and turn.answer.evidence:
+            _below(turn, turn.answer, key, settings)
+
+
+def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
+    """Thumbs, the receipt, and the comparison."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        thumb = st.feedback("thumbs", key=f"thumbs {key}")
+        with st.popover("Receipt", icon=":material/receipt_long:"):
+            made = receipt(answer)
+            st.caption("The answer with all that it rests on. Check it: python -m rag.receipt verify FILE")
+            st.download_button("Download as JSON", made.to_json(), "answer.json", key=f"json {key}")
+            st.download_button("Download as a page", to_html(made), "answer.html", "text/html", key=f"html {key}")
+    file = Path(settings.history.file)
+    if thumb == 1:
+        _give(file, answer, key, good=True)
+    elif thumb == 0:
+        with st.form(f"feedback {key}"):
+            reason = st.pills("What is wrong with it?", REASONS, default=REASONS[0], key=f"reason {key}")
+            better = st.text_area("What should it have said? (optional)", key=f"better {key}", max_chars=4000)
+            if st.form_submit_button("Send"):
+                _give(file, answer, key, good=False, reason=reason or REASONS[0], better=better)
+    if answer.model.get("adapter") and turn.untuned is None:
+        _offer_comparison(turn, answer, key)
+
+
+def _give(file: Path, answer: Answer, key: str, *, good: bool, reason: str = "", better: str = "") -> None:
+    said = (good, reason, better)
+    if st.session_state.get(f"given {key}") != said:
+        with _told():
+            give(file, answer, good, reason, better)
+            st.session_state[f"given {key}"] = said
+    if st.session_state.get(f"given {key}") == said:
+        st.caption("Thank you. This is kept with the answer's receipt.")
+
+
+def _offer_comparison(turn: Turn, answer: Answer, key: str) -> None:
+    """A button that lets the model without its adapter answer from the same evidence."""
+    if st.button("Compare with the untuned model", key=f"compare {key}", icon=":material/compare:", type="tertiary"):
+        area = st.empty()
+        try:
+            for untuned in answer_again(answer, shared.untuned_llm()):
+                area.text(untuned.text or "Reading the same passages …")
+                turn.untuned = untuned if untuned.finished else None
+        except CiteWellError as error:
+            area.error(shared.sentence(error))
+            return
+        st.rerun()
+
+
+def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: History) -> None:
+    turn = Turn(question)
+    turns: list[Turn] = st.session_state.turns
+    turns.append(turn)
+    _keep(turn, len(turns) - 1, history)
+    with st.chat_message("user", avatar=":material/person:"):
+        st.text(question)
+    with st.chat_message("assistant", avatar=":material/menu_book:"):
+        area = st.empty()
+        with area.container():
+            st.caption("Searching the file and reading what it says …")
+        watch = shared.watch(retriever)
+        chain = answer_chain(retriever, shared.llm(), settings.generator.context_tokens, watch)
+        try:
+            asked = Asked(question, _searched(turns[:-1]))
+            with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
+                for turn.answer in snapshots:
+                    if turn.answer.ahead:
+                        area.caption(_place(turn.answer.ahead))
+                    elif turn.answer.notice or turn.answer.text:
+                        with area.container():
+                            if turn.answer.notice:
+                                st.error(turn.answer.notice.text, icon=":material/emergency_home:")
+                            st.text(turn.answer.text)
+        except CiteWellError as error:
+            turn.error = shared.sentence(error)
+        except Exception:
+            shared.log.exception("answering failed")
+            turn.error = "Something went wrong while answering. The terminal that runs CiteWell shows what; ask again."
+        finally:  # whatever was written stays, also when the page is left or the answer stopped
+            _keep(turn, len(turns) - 1, history)
+    if st.session_state.get("keep"):
+        st.query_params["c"] = st.session_state.conversation
+    st.rerun()
+
+
+def _keep(turn: Turn, number: int, history: History) -> None:
+    if st.session_state.get("keep"):
+        with _told():
+            history.save(st.session_state.conversation, number, Kept(turn.question, turn.answer, turn.error))
+
+
+def _too_many(limit: int) -> bool:
+    """Whether this session has asked as many questions in a minute as it may."""
+    now = time.monotonic()
+    asked = [when for when in st.session_state.get("asked", []) if now - when < 60]
+    st.session_state.asked = asked if len(asked) >= limit else [*asked, now]
+    return len(asked) >= limit
+
+
+def _searched(turns: list[Turn]) -> tuple[str, ...]:
+    """What was searched before in this conversation: a follow-up is read with it."""
+    return tuple(turn.answer.search_query for turn in turns if turn.answer is not None and turn.answer.evidence)
+
+
+def _place(ahead: int) -> str:
+    others = "One question is" if ahead == 1 else f"{ahead} questions are"
+    return f"{others} being answered before yours …"
+
+
+def _welcome(retriever: IndexRetriever) -> str | None:
+    """The empty state: what this is, and some questions of the file to begin with; returns the one clicked."""
+    st.title("Ask, and see the evidence")
+    st.write("Every answer is written from passages of one file, and every sentence shows the words that it rests on.")
+    records = list(retriever.index.records.values())
+    short = [record.question for record in records if len(record.question) <= 60] or [records[0].question]
+    chosen = short[:: max(1, len(short) // EXAMPLES)][:EXAMPLES]
+    for column, question in zip(st.columns(2) * (EXAMPLES // 2), chosen, strict=False):
+        if column.button(shared.plain(question), key=f"example {question}", width="stretch"):
+            return question
+    return None

@@ -1,0 +1,46 @@
+"""The Evidence page: retrieval alone, every stage of it, without an answer."""
+
+import streamlit as st
+
+from core.errors import CiteWellError
+from rag.answer import Dropped, Hit
+from ui import shared
+
+STAGES = {"headed": "Passages", "question": "Questions", "lexical": "Words"}
+
+
+def draw() -> None:
+    """Draw the page."""
+    st.title("Evidence")
+    st.write("Try the search alone: what it finds, at which rank in each stage, and what it leaves out and why.")
+    question = st.text_input("Question", placeholder="what helps against gout", max_chars=2000)
+    if not question:
+        return
+    try:
+        found = shared.retriever().search(question)
+    except CiteWellError as error:
+        st.error(shared.sentence(error))
+        return
+    st.caption("Searched for")
+    st.text(found.search_query)
+    for note in found.query.notes:
+        st.caption(shared.plain(f"({note})"))
+    if found.query.reply:
+        st.info(shared.plain(found.query.reply))
+        return
+    st.caption(f"Asked about: {found.query.aspect}. The file holds an answer with probability {found.answerable:.0%}.")
+    st.subheader("Presented to the model")
+    if not found.hits:
+        st.write("Nothing: the search does not trust that the file holds an answer.")
+    for number, hit in enumerate(found.hits, start=1):
+        with st.expander(shared.plain(f"[{number}] {hit.question}")):
+            st.text(hit.text)
+            st.caption(shared.plain(f"record {hit.record_id}, from character {hit.start:,}; score {hit.score:.2f}"))
+    st.subheader("All retrieved")
+    rows = [_row(hit, "presented") for hit in found.hits] + [_row(each, each.reason) for each in found.dropped]
+    st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def _row(found: Hit | Dropped, became: str) -> dict[str, object]:
+    ranks = {title: found.ranks.get(stage) for stage, title in STAGES.items()}
+    return {"Question": found.question, "Score": round(found.score, 3), **ranks, "What became of it": became}

@@ -1,0 +1,57 @@
+"""What all pages share: one model and one index for every session, and how an error is told."""
+
+import logging
+
+import streamlit as st
+
+from core.errors import CiteWellError
+from core.settings import load
+from rag import chain
+from rag.retriever import IndexRetriever
+from rag.safety import Watch
+
+log = logging.getLogger("citewell.ui")
+
+
+# The index is keyed by its build, so that a rebuild is taken up by the next question while the model stays loaded.
+@st.cache_resource(show_spinner=False)
+def llm():  # type: ignore[no-untyped-def]  # the type belongs to generator/, which the pages do not import
+    """The model that writes."""
+    return chain.open_llm(load(), log.warning)
+
+
+@st.cache_resource(show_spinner="Loading the model without its adapter; the first time takes some seconds …")
+def untuned_llm():  # type: ignore[no-untyped-def]
+    """The same without its adapter."""
+    return chain.open_untuned_llm(load(), log.warning)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _retriever(build: str) -> IndexRetriever:
+    return chain.open_retriever(load(), log.warning)
+
+
+def retriever() -> IndexRetriever:
+    """The search over the published build."""
+    return _retriever(chain.published(load()))
+
+
+@st.cache_resource(show_spinner=False)
+def _watch(embedder: str, _retriever: IndexRetriever) -> Watch:
+    return chain.open_watch(load(), _retriever, log.warning)
+
+
+def watch(over: IndexRetriever) -> Watch:
+    """The layer that looks for signs of an emergency."""
+    return _watch(over.of_passages.identity, over)
+
+
+def sentence(error: CiteWellError) -> str:
+    """An error's message as a sentence."""
+    text = str(error)
+    return text[:1].upper() + text[1:] + "."
+
+
+def plain(text: str) -> str:
+    """Text for a widget's label, where Streamlit reads Markdown."""
+    return "".join(f"\\{char}" if char in r"\`*_{}[]()#+-.!:<>~$|" else char for char in text)
