@@ -16,7 +16,7 @@ from bench.questions import QUESTIONS
 from core.errors import DataError, run_command
 from core.settings import load
 from generator.prompt import Source, messages
-from rag.chain import answer_chain, open_llm, open_retriever
+from rag.chain import answer_chain, open_checks, open_llm, open_retriever
 from rag.retriever import IndexRetriever
 
 SEARCHES = 200
@@ -49,7 +49,8 @@ def main(argv: list[str] | None = None) -> int:
     retriever = open_retriever(settings)
     search = _search_ms(retriever)
 
-    chain = answer_chain(retriever, open_llm(settings), settings.generator.context_tokens)
+    checks = open_checks(settings, retriever)
+    chain = answer_chain(retriever, open_llm(settings), settings.generator.context_tokens, checks)
     chain.invoke("what is a fever")  # warms up
     answers = [answer for question in QUESTIONS if (answer := chain.invoke(question)).evidence]
     if not answers:

@@ -50,6 +50,12 @@ ADAPTER_FACTS = "tuned.json"
 """What `index.tune` writes beside the weights: what they were trained on, how, and over which base."""
 
 
+def cosines(embedder: Embedder, text: str, others: Sequence[str]) -> list[float]:
+    """Cosine similarity of a text to each of others."""
+    vectors = embedder.embed([text, *others])
+    return [float(value) for value in vectors[1:] @ vectors[0]]
+
+
 @dataclass(frozen=True)
 class EmbedderWeights:
     """A sentence-transformers model folder, and what is in it; `adapter` is a folder to be merged into it."""

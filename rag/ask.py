@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     if not questions:
         parser.error("no question; give one in quotes, or --file F")
 
-    from rag.chain import Asked, answer_again, answer_chain, open_llm, open_retriever, open_untuned_llm, open_watch
+    from rag.chain import Asked, answer_again, answer_chain, open_checks, open_llm, open_retriever, open_untuned_llm
 
     say = partial(print, file=sys.stderr, flush=True)
     llm = open_llm(settings, say)
@@ -53,8 +53,8 @@ def main(argv: list[str] | None = None) -> int:
         )
     untuned = open_untuned_llm(settings, say) if arguments.compare else None
     retriever = open_retriever(settings, say)
-    watch = open_watch(settings, retriever, say)
-    chain = answer_chain(retriever, llm, settings.generator.context_tokens, watch)
+    checks = open_checks(settings, retriever, say)
+    chain = answer_chain(retriever, llm, settings.generator.context_tokens, checks)
     filters = {"source": arguments.source, "question_type": arguments.type}
     wanted = {name: value for name, value in filters.items() if value}
     searched: list[str] = []
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
             failed += 1
             continue
         if untuned is not None:
-            *_, plain = answer_again(answer, untuned) if answer.evidence else [answer]
+            *_, plain = answer_again(answer, untuned, checks.judge) if answer.evidence else [answer]
             if arguments.json:
                 print(f'{{"tuned": {answer.to_json()}, "untuned": {plain.to_json()}}}', flush=True)
             else:

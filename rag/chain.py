@@ -16,13 +16,14 @@ from core.settings import Settings
 from generator.completions import choose
 from generator.llm import QwenChat
 from generator.prompt import Source, fit, messages
-from index.embedding import adapter_identity, load_embedder, load_question_embedder
+from index.embedding import adapter_identity, find_weights, load_embedder, load_question_embedder
 from index.store import open_index, published_build
 from rag.answer import Answer, Dropped, Evidence, Timings
 from rag.citations import Draft, Verifier, is_aside, is_refusal, is_rest, key
 from rag.rerank import Reranker
 from rag.retriever import IndexRetriever, Retrieval
 from rag.safety import Watch, known_phrasings
+from rag.verify import Judge, read_judge
 from rag.writing import Written, write
 
 NOT_FOUND = "The file holds no answer to this question."
@@ -32,8 +33,23 @@ NEAREST = "the model found no answer in these passages; quoted is what comes nea
 """The note of an answer that is quoted because the model declined to write one."""
 PARTLY = "the passages answer only a part of this question"
 """The note of an answer that the model itself says is not to the whole question."""
+UNBORNE = "most of what the model wrote is not in these passages; quoted is what comes nearest"
+"""The note of an answer that is quoted because too little of the model's own survived."""
+MOST_UNSUPPORTED = 0.5
+"""Share of unsupported sentences beyond which an answer is quoted instead."""
 QUOTED = 3
 """Most sentences of such a quotation."""
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What looks at the question before the model writes, and at its sentences after; either may be left out."""
+
+    watch: Watch | None = None
+    judge: Judge | None = None
+
+
+UNCHECKED = Checks()
 
 
 @dataclass(frozen=True)
@@ -55,8 +71,8 @@ def open_chain(settings: Settings, say: Say = silent) -> Runnable[str | Asked, A
         WeightsError, EngineError, SettingsError: the embedder or the generator cannot be had.
     """
     retriever = open_retriever(settings, say)
-    watch = open_watch(settings, retriever, say)
-    return answer_chain(retriever, open_llm(settings, say), settings.generator.context_tokens, watch)
+    checks = open_checks(settings, retriever, say)
+    return answer_chain(retriever, open_llm(settings, say), settings.generator.context_tokens, checks)
 
 
 def open_retriever(settings: Settings, say: Say = silent) -> IndexRetriever:
@@ -73,9 +89,16 @@ def open_retriever(settings: Settings, say: Say = silent) -> IndexRetriever:
     )
 
 
-def open_watch(settings: Settings, retriever: IndexRetriever, say: Say = silent) -> Watch:
-    """The layer that reads questions for signs of an emergency, over the embedder of the index's passages."""
-    return Watch(*known_phrasings(retriever.of_passages, Path(settings.index.cache), say), retriever.of_passages.embed)
+def open_checks(settings: Settings, retriever: IndexRetriever, say: Say = silent) -> Checks:
+    """What looks at questions before and at sentences after the model, over the embedder of the index's passages.
+
+    Raises:
+        DataError: a file that the checks are made from is damaged.
+        WeightsError: the default embedder, whose vocabulary says how rare a word is, cannot be had.
+    """
+    embedder = retriever.of_passages
+    watch = Watch(*known_phrasings(embedder, Path(settings.index.cache), say), embedder.embed)
+    return Checks(watch, read_judge(retriever.relevance, find_weights().folder / "vocab.txt"))
 
 
 def open_llm(settings: Settings, say: Say = silent) -> QwenChat:
@@ -98,9 +121,9 @@ def published(settings: Settings) -> str:
 
 
 def answer_chain(
-    retriever: IndexRetriever, llm: QwenChat, context_tokens: int = 2048, watch: Watch | None = None
+    retriever: IndexRetriever, llm: QwenChat, context_tokens: int = 2048, checks: Checks = UNCHECKED
 ) -> Runnable[str | Asked, Answer]:
-    """A chain from a question, alone or as `Asked`, to its `Answer`; with a notice above it where `watch` sees need.
+    """A chain from a question, alone or as `Asked`, to its `Answer`.
 
     `invoke` returns the finished answer. `stream` yields snapshots: the first as soon as the search is done, then one
     with every piece of text; sentences are verified as they end. Closing the stream stops the model.
@@ -117,15 +140,20 @@ def answer_chain(
 
     def write(found: Iterator[tuple[Retrieval, float]]) -> Iterator[Answer]:
         for retrieval, started in found:
-            notice = watch.notice(retrieval.question) if watch else None
-            for answer in _write(retrieval, started, retriever, llm, context_tokens):
+            notice = checks.watch.notice(retrieval.question) if checks.watch else None
+            for answer in _write(retrieval, started, retriever, llm, context_tokens, checks.judge):
                 yield dataclasses.replace(answer, notice=notice)
 
     return RunnableLambda(retrieve) | RunnableGenerator(write)
 
 
 def _write(
-    retrieval: Retrieval, started: float, retriever: IndexRetriever, llm: QwenChat, context_tokens: int
+    retrieval: Retrieval,
+    started: float,
+    retriever: IndexRetriever,
+    llm: QwenChat,
+    context_tokens: int,
+    judge: Judge | None,
 ) -> Iterator[Answer]:
     search_s = time.perf_counter() - started
     evidence, dropped = evidence_for(retrieval, retriever, llm, context_tokens)
@@ -154,21 +182,26 @@ def _write(
     if not evidence:
         yield dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True)
         return
-    for snapshot in _generate(answer, llm, started):
+    for snapshot in _generate(answer, llm, started, judge):
         if snapshot.finished and snapshot.abstained:
-            snapshot = _quoted(snapshot, retrieval, retriever)
+            snapshot = _quoted(snapshot, retrieval, retriever, NEAREST)
+        elif (
+            snapshot.finished
+            and sum(each.verdict == "unsupported" for each in snapshot.sentences)
+            > len(snapshot.sentences) * MOST_UNSUPPORTED
+        ):
+            snapshot = _quoted(snapshot, retrieval, retriever, UNBORNE)
         yield snapshot
 
 
-def _quoted(answer: Answer, retrieval: Retrieval, retriever: IndexRetriever) -> Answer:
-    """The sentences of the evidence that come nearest to the question, in place of the model's refusal.
+def _quoted(answer: Answer, retrieval: Retrieval, retriever: IndexRetriever, note: str) -> Answer:
+    """The sentences of the evidence that come nearest to the question, in place of what the model wrote.
 
     A small model refuses too easily, and the search has already said that the file is likely to hold an answer: of 32
     lay questions of data/dev that the search let pass and the adapter refused, 30 had one. Nothing is quoted where the
     search is not sure, or no whole sentence fits.
     """
-    sure = retriever.index.ranking.answerability
-    if not sure.signals or retrieval.answerable < sure.threshold:
+    if not _sure(retrieval, retriever):
         return answer
     best: tuple[float, list[Draft]] = (0.0, [])
     for item in answer.evidence:
@@ -180,10 +213,16 @@ def _quoted(answer: Answer, retrieval: Retrieval, retriever: IndexRetriever) -> 
     if not best[1]:
         return answer
     text, sentences = Verifier(answer.evidence).verify(best[1])
-    return dataclasses.replace(answer, text=text, sentences=sentences, abstained=False, notes=(*answer.notes, NEAREST))
+    return dataclasses.replace(answer, text=text, sentences=sentences, abstained=False, notes=(*answer.notes, note))
 
 
-def answer_again(answer: Answer, llm: QwenChat) -> Iterator[Answer]:
+def _sure(retrieval: Retrieval, retriever: IndexRetriever) -> bool:
+    """Whether the search trusts that the file holds an answer."""
+    known = retriever.index.ranking.answerability
+    return bool(known.signals) and retrieval.answerable >= known.threshold
+
+
+def answer_again(answer: Answer, llm: QwenChat, judge: Judge | None = None) -> Iterator[Answer]:
     """Let another model answer the same question from the same evidence; yields snapshots, the last one finished.
 
     Raises:
@@ -193,17 +232,17 @@ def answer_again(answer: Answer, llm: QwenChat) -> Iterator[Answer]:
     blank = dataclasses.replace(
         answer, text="", sentences=(), generated="", abstained=False, finished=False, model=llm.engine.identity
     )
-    yield from _generate(dataclasses.replace(blank, timings=Timings()), llm, started)
+    yield from _generate(dataclasses.replace(blank, timings=Timings()), llm, started, judge)
 
 
-def _generate(answer: Answer, llm: QwenChat, started: float) -> Iterator[Answer]:
+def _generate(answer: Answer, llm: QwenChat, started: float, judge: Judge | None) -> Iterator[Answer]:
     """Snapshots of the answer that a model writes from the evidence which `answer` holds."""
     sources = [item.as_source() for item in answer.evidence]
     answer = dataclasses.replace(answer, prompt=llm.render(messages(answer.search_query, sources)))
     yield answer
 
     search_s, first_token_s = answer.timings.search_s, 0.0
-    verifier = Verifier(answer.evidence)
+    verifier = Verifier(answer.evidence, judge)
     for written in write(llm, answer.search_query, sources):
         if written.done:
             total_s = time.perf_counter() - started

@@ -6,8 +6,9 @@ It does not follow paraphrase; a true sentence in other words may be called weak
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Protocol
 
 import Stemmer
 
@@ -121,10 +122,29 @@ class Match:
     citation: Citation
 
 
-class Verifier:
-    """Checks sentences against one answer's evidence."""
+class SupportJudge(Protocol):
+    """Weighs more than words: see `rag.verify.Judge`."""
 
-    def __init__(self, evidence: Sequence[Evidence]) -> None:
+    @property
+    def supported(self) -> float:
+        """Probability from which a sentence is supported."""
+
+    @property
+    def weak(self) -> float:
+        """Probability from which it is weakly supported."""
+
+    def support(self, claim: str, quote: str, heading: str, text: str) -> float:
+        """Probability that a quote, from a passage with this heading and text, supports a sentence."""
+
+
+class Verifier:
+    """Checks sentences against one answer's evidence: by their words, and by a judge where there is one."""
+
+    def __init__(self, evidence: Sequence[Evidence], judge: SupportJudge | None = None) -> None:
+        self._judge = judge
+        self._supported, self._weak = (judge.supported, judge.weak) if judge else (SUPPORTED, WEAK)
+        self._judged: dict[str, list[Match]] = {}
+        self._evidence = {item.n: item for item in evidence}
         self._windows = {item.n: _windows(item) for item in evidence}
         self._headings = {item.n: frozenset(content_words(item.question)) for item in evidence}
 
@@ -142,20 +162,36 @@ class Verifier:
 
     def best(self, sentence: str) -> list[Match]:
         """The best match in each piece of evidence, best first; equal ones in order of number."""
+        if (known := self._judged.get(sentence)) is not None:  # a stream verifies its sentences again and again
+            return known
         matches = [match for n in self._windows if (match := self._best_in(sentence, n)) is not None]
-        return sorted(matches, key=lambda match: -match.support)
+        if self._judge is not None:
+            matches = [self._weighed(sentence, match, self._judge) for match in matches]
+        self._judged[sentence] = sorted(matches, key=lambda match: -match.support)
+        return self._judged[sentence]
+
+    def _weighed(self, sentence: str, match: Match, judge: SupportJudge) -> Match:
+        quote, item = match.citation.quote, self._evidence[match.citation.n]
+        if sentence in quote:  # word for word: nothing is left to weigh
+            return replace(match, support=1.0)
+        return replace(match, support=round(judge.support(sentence, quote, item.question, item.text), 3))
 
     def _sentence(self, draft: Draft, start: int) -> Sentence:
         text, marked = draft.text, draft.marked
         matches = self.best(text)
-        cited = [match for match in matches if match.citation.n in marked and match.support >= SUPPORTED]
+        cited = [match for match in matches if match.citation.n in marked and match.support >= self._supported]
         if not cited:  # the marker is missing or wrong: the best passage, if it clears the same bar
-            cited = [match for match in matches[:1] if match.support >= SUPPORTED]
+            cited = [match for match in matches[:1] if match.support >= self._supported]
         if not cited:
-            cited = [match for match in matches if match.citation.n in marked and match.support >= WEAK]
+            cited = [match for match in matches if match.citation.n in marked and match.support >= self._weak]
         support = (cited or matches)[0].support if matches else 0.0
         return Sentence(
-            text, start, start + len(text), _verdict(support), support, tuple(match.citation for match in cited)
+            text,
+            start,
+            start + len(text),
+            verdict(support, self._supported, self._weak),
+            support,
+            tuple(match.citation for match in cited),
         )
 
     def _best_in(self, sentence: str, n: int) -> Match | None:
@@ -181,8 +217,9 @@ class Verifier:
         return best
 
 
-def _verdict(support: float) -> Verdict:
-    return "supported" if support >= SUPPORTED else "weak" if support >= WEAK else "unsupported"
+def verdict(support: float, supported: float, weak: float) -> Verdict:
+    """The verdict at a support, given the bars from which a sentence is supported and weakly supported."""
+    return "supported" if support >= supported else "weak" if support >= weak else "unsupported"
 
 
 def _windows(evidence: Evidence) -> list[_Window]:

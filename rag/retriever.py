@@ -12,7 +12,7 @@ from pydantic import SkipValidation
 
 from core.errors import IndexFolderError, QuestionError
 from core.settings import RagSettings
-from index.embedding import Embedder
+from index.embedding import Embedder, cosines
 from index.opened import Index
 from rag.answer import Dropped, Hit
 from rag.answerable import probability, signals
@@ -140,8 +140,7 @@ class IndexRetriever(BaseRetriever):
 
     def relevance(self, question: str, texts: list[str]) -> list[float]:
         """Cosine similarity of each text to the question."""
-        vectors = self.of_passages.embed([question, *texts])
-        return [float(value) for value in vectors[1:] @ vectors[0]]
+        return cosines(self.of_passages, question, texts)
 
     def _chosen(self, hits: list[Hit], query: Query) -> tuple[tuple[Hit, ...], tuple[Dropped, ...]]:
         """The first k hits that are no duplicates and not too weak, reranked where there is a reranker."""

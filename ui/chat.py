@@ -211,7 +211,7 @@ def _offer_comparison(turn: Turn, answer: Answer, key: str) -> None:
     if st.button("Compare with the untuned model", key=f"compare {key}", icon=":material/compare:", type="tertiary"):
         area = st.empty()
         try:
-            for untuned in answer_again(answer, shared.untuned_llm()):
+            for untuned in answer_again(answer, shared.untuned_llm(), shared.checks(shared.retriever()).judge):
                 area.text(untuned.text or "Reading the same passages …")
                 turn.untuned = untuned if untuned.finished else None
         except CiteWellError as error:
@@ -231,8 +231,8 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: 
         area = st.empty()
         with area.container():
             st.caption("Searching the file and reading what it says …")
-        watch = shared.watch(retriever)
-        chain = answer_chain(retriever, shared.llm(), settings.generator.context_tokens, watch)
+        checks = shared.checks(retriever)
+        chain = answer_chain(retriever, shared.llm(), settings.generator.context_tokens, checks)
         try:
             asked = Asked(question, _searched(turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]

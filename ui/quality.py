@@ -23,6 +23,9 @@ def draw() -> None:
         if (figures := _read(folder / "evaluation.json")) is not None:
             st.subheader(f"Adapter {folder.name}: tuned against base")
             _models(figures)
+            if "lay" in figures:
+                st.caption("The same on questions as people write them, over what the search finds")
+                _models(figures["lay"])
             _picture(folder / "evaluation.png", "Base and tuned model side by side, with 95 % intervals")
     for path in sorted(FRESH.glob("*.json")):
         st.subheader(f"Measured here: {path.stem}")
@@ -54,7 +57,7 @@ def _feedback() -> None:
 
 
 def _models(figures: dict[str, Any]) -> None:
-    names = [name for name in figures if isinstance(figures[name], dict)]
+    names = [name for name in figures if name not in ("about", "lay")]
     measures = dict.fromkeys(measure for name in names for measure in figures[name])
     rows = [
         {"Measure": measure.replace("_", " "), **{name: _figure(figures[name].get(measure)) for name in names}}

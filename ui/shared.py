@@ -8,7 +8,6 @@ from core.errors import CiteWellError
 from core.settings import load
 from rag import chain
 from rag.retriever import IndexRetriever
-from rag.safety import Watch
 
 log = logging.getLogger("citewell.ui")
 
@@ -37,13 +36,13 @@ def retriever() -> IndexRetriever:
 
 
 @st.cache_resource(show_spinner=False)
-def _watch(embedder: str, _retriever: IndexRetriever) -> Watch:
-    return chain.open_watch(load(), _retriever, log.warning)
+def _checks(embedder: str, _retriever: IndexRetriever) -> chain.Checks:
+    return chain.open_checks(load(), _retriever, log.warning)
 
 
-def watch(over: IndexRetriever) -> Watch:
-    """The layer that looks for signs of an emergency."""
-    return _watch(over.of_passages.identity, over)
+def checks(over: IndexRetriever) -> chain.Checks:
+    """What looks at questions before and at sentences after the model."""
+    return _checks(over.of_passages.identity, over)
 
 
 def sentence(error: CiteWellError) -> str:

@@ -22,6 +22,7 @@ def opened(retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch, tmp_path:
     replies: list[str] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(chain, "open_retriever", lambda settings, say: retriever)
+    monkeypatch.setattr(chain, "open_checks", lambda *_: chain.UNCHECKED)
     monkeypatch.setattr(chain, "open_llm", lambda settings, say: queue_llm(*replies))
     return replies
 

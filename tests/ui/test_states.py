@@ -26,10 +26,10 @@ def app(small_index: IndexSettings, word_embedder: object, monkeypatch: pytest.M
 
     st.cache_resource.clear()
     monkeypatch.setenv("CITEWELL_INDEX_DIR", small_index.dir)
-    monkeypatch.setenv("CITEWELL_INDEX_CACHE", str(Path(small_index.dir).parent / "embedders"))
     monkeypatch.setenv("CITEWELL_HISTORY_FILE", str(Path(small_index.dir).parent / "history.sqlite"))
     monkeypatch.setenv("CITEWELL_RAG_MIN_SCORE", "0.2")
     monkeypatch.setattr(chain, "open_llm", lambda settings, say: queue_llm(GOOD, GOOD))
+    monkeypatch.setattr(chain, "open_checks", lambda *_: chain.UNCHECKED)
     return AppTest.from_file(APP, default_timeout=30)
 
 
