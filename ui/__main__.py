@@ -42,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
         "server.fileWatcherType": "none",  # the watcher trips over torch.classes
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
+        # Streamlit draws captions at 60 % of the text's colour: only full black and white leave them enough contrast.
+        "theme.light.textColor": "#000000",
+        "theme.dark.textColor": "#ffffff",
         "theme.light.primaryColor": "#0f766e",
         "theme.dark.primaryColor": "#2dd4bf",
         "client.showErrorDetails": "none",

@@ -1,0 +1,167 @@
+"""Whole walks through the real pages in a real browser, and whether everybody can use them."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from core.settings import Settings
+from rag import feedback, receipt
+from tests.fakes import write_csv
+from tests.ui.test_page import ANSWER_MS, FLAGS, ask, page_server
+
+pytestmark = [pytest.mark.weights, pytest.mark.browser]
+PAGES = ("Evidence", "Data", "Quality", "Chat")
+QUESTION = "can you catch shingles from your mom"
+
+
+@pytest.fixture(scope="module")
+def own(real_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
+    """A copy of the index, which the walk rebuilds, and the server's log beside its history."""
+    folder = tmp_path_factory.mktemp("walk")
+    shutil.copytree(real_settings.index.dir, folder / "index")
+    return replace(real_settings, index=replace(real_settings.index, dir=str(folder / "index"))), folder / "log"
+
+
+@pytest.fixture(scope="module")
+def url(own: tuple[Settings, Path]) -> Iterator[str]:
+    with page_server(*own) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
+        yield started
+        started.close()
+
+
+def go(page: Page, name: str) -> None:
+    """Open a page by the menu, which a phone keeps folded."""
+    link = page.get_by_role("link", name=name)
+    if page.get_by_test_id("stSidebar").get_attribute("data-collapsed") == "true":
+        page.get_by_test_id("stExpandSidebarButton").click()
+    link.click()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=ANSWER_MS)
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core finds serious or critical."""
+    found = Axe().run(page)["violations"]
+    return [
+        f"{each['id']}: {node['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+def test_a_whole_walk(browser: Browser, url: str, own: tuple[Settings, Path], tmp_path: Path) -> None:
+    settings, log = own
+    history, index = log.with_suffix(".sqlite"), settings.index.dir
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(url)
+    expect(page.get_by_placeholder("Ask a health question")).to_be_visible(timeout=ANSWER_MS)
+    ask(page, QUESTION)
+
+    # Evidence: the words, their place in the whole answer, and the funnel.
+    chips = page.locator(".chip")
+    expect(chips.first).to_be_visible(timeout=ANSWER_MS)
+    texts = page.locator(".answer .text").inner_text()
+    chips.first.click()
+    expect(page.locator("mark.chosen")).to_be_visible()
+    page.get_by_text("How this answer was made").click()
+    expect(page.locator("svg.ranks")).to_be_visible()
+    expect(page.locator("svg.ranks polyline.shown")).to_have_count(3)
+    expect(page.locator(".scroll").get_by_text("cited", exact=True).first).to_be_visible()
+    expect(page.locator(".scroll").get_by_text(re.compile("beyond the first 3|is below 0.20")).first).to_be_visible()
+
+    # The receipt verifies.
+    page.get_by_role("button", name="Receipt").click()
+    with page.expect_download() as download:
+        page.get_by_text("Download as JSON").click()
+    download.value.save_as(tmp_path / "answer.json")
+    assert receipt.main(["verify", str(tmp_path / "answer.json"), "--index", index]) == 0
+    page.keyboard.press("Escape")
+
+    # Thumbs down with a reason and a better answer, exported as a pair.
+    page.get_by_role("radio", name="Thumbs down").click()
+    page.get_by_text("wrong evidence", exact=True).click()
+    page.get_by_label("What should it have said?").fill("Yes, by touching the blisters [1].")
+    page.get_by_test_id("stBaseButton-secondaryFormSubmit").click()
+    expect(page.get_by_text("Thank you. This is kept")).to_be_visible()
+    assert feedback.main(["export", "--to", str(tmp_path / "pairs.jsonl"), "--history", str(history)]) == 0
+    (pair,) = (json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines())
+    assert pair["chosen"][0]["content"] == "Yes, by touching the blisters [1]."
+
+    # A reload shows the same answer with the same citations.
+    page.reload()
+    expect(page.locator(".chip").first).to_be_visible(timeout=ANSWER_MS)
+    assert page.locator(".answer .text").inner_text() == texts
+
+    # Another file, and back.
+    go(page, "Data")
+    csv = write_csv(tmp_path / "mine.csv", [("What is a zorb?", "A zorb is a big ball. It rolls downhill."), ("", "x")])
+    page.locator("input[type=file]").set_input_files(csv)
+    page.get_by_role("button", name="Rebuild from this file").click()
+    expect(page.get_by_text("Indexed mine.csv")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text("mine.csv, build")).to_be_visible()
+    page.get_by_role("button", name=re.compile("Roll back")).click()
+    expect(page.get_by_text("Rolled back to build")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text("health_qa.csv, build")).to_be_visible()
+
+    # What is no CSV changes nothing.
+    (tmp_path / "bad.csv").write_bytes(b"\x00\x01\x02 no table")
+    page.locator("input[type=file]").set_input_files(tmp_path / "bad.csv")
+    page.get_by_role("button", name="Rebuild from this file").click()
+    expect(page.get_by_test_id("stAlert").last).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text("health_qa.csv, build")).to_be_visible()
+
+    go(page, "Quality")
+    expect(page.get_by_text("1 answers judged; 1 preference pairs")).to_be_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_usable_by_everybody(browser: Browser, url: str, width: int, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(url)
+    expect(page.get_by_placeholder("Ask a health question")).to_be_visible(timeout=ANSWER_MS)
+    ask(page, "i cannot breathe and my lips swell after a bee sting")
+    expect(page.locator(".notice.emergency")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+    page.get_by_text("How this answer was made").click()
+    assert serious(page) == []
+    for name in PAGES:
+        go(page, name)
+        if name == "Evidence":
+            page.get_by_label("Question").fill("what helps against gout")
+            page.get_by_label("Question").press("Enter")
+            expect(page.get_by_text("Presented to the model")).to_be_visible(timeout=ANSWER_MS)
+        assert serious(page) == [], name
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+
+
+def test_with_history_switched_off_nothing_is_stored(browser: Browser, url: str, own: tuple[Settings, Path]) -> None:
+    from rag.history import History
+
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(url)
+    expect(page.get_by_placeholder("Ask a health question")).to_be_visible(timeout=ANSWER_MS)
+    page.get_by_text("Keep conversations").click()
+    ask(page, "what is a quokka doing in my kidney")
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+    expect(page.locator(".answer")).to_be_visible(timeout=ANSWER_MS)
+    assert "?c=" not in page.url
+    assert History(own[1].with_suffix(".sqlite")).conversations("quokka") == []
+    page.close()
