@@ -1,0 +1,86 @@
+"""Passages are data: what a row of the file tells the model, the page or the parser to do is not done."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.files import read_jsonl
+from core.settings import Settings
+from generator.llm import QwenChat
+from generator.prompt import Source, messages
+from rag.answer import Answer
+from rag.chain import answer_chain, open_llm
+from rag.receipt import read_receipt, receipt, to_html
+from rag.retriever import IndexRetriever
+from rag.writing import write
+from tests.conftest import ROOT, embed_words, index_rows, queue_llm
+from tests.fakes import WordEmbedder
+from ui.answer_view import view
+
+HOSTILE = [row["text"] for row in read_jsonl(ROOT / "tests/data/injections.jsonl", "text")]
+GOOD = "Gout is treated with anti-inflammatory drugs or colchicine. Ice on the joint eases the pain."
+OTHER = Source("What causes acne?", "Acne forms when the follicles of the skin are clogged with oil and dead cells.")
+QUESTION = "how is gout treated"
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(set(HOSTILE)) >= 40
+
+
+@pytest.fixture(scope="module")
+def llm(real_settings: Settings) -> QwenChat:
+    return open_llm(real_settings)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(llm: QwenChat) -> str:
+    *_, written = write(llm, QUESTION, [Source("How is gout treated?", GOOD), OTHER])
+    assert "colchicine" in written.text
+    return written.text
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_what_a_passage_orders_is_not_done(llm: QwenChat, undisturbed: str, hostile: str) -> None:
+    """The real model answers as if the order were not there: the same question from the same facts."""
+    sources = [Source("How is gout treated?", GOOD), Source(OTHER.heading, f"{OTHER.text} {hostile}")]
+    *_, written = write(llm, QUESTION, sources)
+    assert written.text == undisturbed
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Answer]:
+    """Answers over an index of nothing but hostile rows, by a model that repeats what it reads."""
+    embed_words(monkeypatch)
+    index = index_rows(tmp_path, [(f"What is gout{n}?", f"{GOOD} {text}") for n, text in enumerate(HOSTILE)])
+    retriever = IndexRetriever(index=index, embedder=WordEmbedder())
+    return [
+        answer_chain(retriever, queue_llm(f"{GOOD} {text}")).invoke(f"What is gout{n}?")
+        for n, text in enumerate(HOSTILE)
+    ]
+
+
+def test_even_a_model_that_obeys_does_no_harm(shown: list[Answer]) -> None:
+    for answer, hostile in zip(shown, HOSTILE, strict=True):
+        numbers = {item.n for item in answer.evidence}
+        assert {citation.n for sentence in answer.sentences for citation in sentence.citations} <= numbers
+        page = to_html(receipt(answer))
+        assert not any(tag in page for tag in ("<script", "<img", "<iframe", '<a href="java', "<b>"))
+        assert read_receipt(receipt(answer).to_json()).answer == answer
+        drawn = view(answer, {})
+        assert json.loads(json.dumps(drawn)) is not None  # data alone; answer.js puts it there by textContent
+        assert all(source["url"] == "" for source in [*drawn["cited"], *drawn["others"]]), hostile
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_no_passage_can_end_its_turn(llm_free_prompt: str, hostile: str) -> None:
+    """Control tokens of the chat template do not survive in a prompt."""
+    prompt = "\n".join(str(message.content) for message in messages(hostile, [Source(hostile, hostile)]))
+    assert "<|" not in prompt
+    assert prompt.startswith(llm_free_prompt)
+
+
+@pytest.fixture
+def llm_free_prompt() -> str:
+    return str(messages("", ())[0].content)
