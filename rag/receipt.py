@@ -1,7 +1,7 @@
 """A record of an answer that can be kept and checked: all that it rests on, and where in the file its words stand.
 
 python -m rag.receipt verify answer.json                   # do the quotes still stand word for word in the index?
-python -m rag.receipt verify answer.json --index DIR
+python -m rag.receipt verify artifacts/audit/*.json --index DIR
 python -m rag.receipt html answer.json --to answer.html    # one file to read or print, with nothing to load
 python -m rag.receipt schema                               # JSON Schema of the format, as in docs/receipt.schema.json
 
@@ -14,6 +14,7 @@ import hashlib
 import html
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -205,30 +206,54 @@ def main(argv: list[str] | None = None) -> int:
     verify = commands.add_parser("verify", help="look up every quote in the index, and say what changed since")
     page = commands.add_parser("html", help="write the receipt as one page")
     commands.add_parser("schema", help="print the JSON Schema")
-    for each in (verify, page):
-        each.add_argument("file", metavar="F", type=Path, help="a receipt: JSON downloaded from the page")
+    verify.add_argument("files", metavar="F", type=Path, nargs="+", help="receipts: JSON downloaded from the page")
+    page.add_argument("file", metavar="F", type=Path, help="a receipt: JSON downloaded from the page")
     verify.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
     page.add_argument("--to", metavar="F", type=Path, required=True, help="the file to write")
     arguments = parser.parse_args(argv)
     if arguments.command == "schema":
         sys.stdout.write(schema())
         return 0
-    try:
-        made = read_receipt(arguments.file.read_bytes(), str(arguments.file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {arguments.file}: {error}; expected a receipt in JSON") from error
     if arguments.command == "html":
-        write_atomic(arguments.to, to_html(made))
+        write_atomic(arguments.to, to_html(_read(arguments.file)))
         print(f"wrote {arguments.to}")
         return 0
+    return _verify(arguments.files, Path(load({"index.dir": arguments.index}).index.dir))
+
+
+def _read(path: Path) -> Receipt:
+    try:
+        return read_receipt(path.read_bytes(), str(path))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error}; expected a receipt in JSON") from error
+
+
+def _verify(files: Sequence[Path], folder: Path) -> int:
+    """Print what became of each receipt: all of a single one, of several what changed."""
     from index.store import open_index
 
-    findings = check(made, open_index(Path(load({"index.dir": arguments.index}).index.dir)))
-    for finding in findings:
-        print(f"{'ok     ' if finding.stands else 'CHANGED'}  {finding.what}: {finding.said}")
-    changed = sum(not finding.stands for finding in findings)
-    print(f"sealed {made.seal[:12]}…, {len(findings)} checks, {changed} changed")
-    return 1 if changed else 0
+    index = open_index(folder)
+    checks = changed = bad = 0
+    for path in files:
+        try:
+            made = _read(path)
+        except DataError as error:
+            if len(files) == 1:
+                raise
+            print(f"BAD      {error}")
+            bad += 1
+            continue
+        findings = check(made, index)
+        if len(files) > 1:
+            print(f"{path}: sealed {made.seal[:12]}…, {len(findings)} checks")
+        for finding in findings:
+            if len(files) == 1 or not finding.stands:
+                print(f"{'ok     ' if finding.stands else 'CHANGED'}  {finding.what}: {finding.said}")
+        checks += len(findings)
+        changed += sum(not finding.stands for finding in findings)
+    seal = f"sealed {made.seal[:12]}…" if len(files) == 1 else f"{len(files)} receipts, {bad} unreadable"
+    print(f"{seal}, {checks} checks, {changed} changed")
+    return 1 if changed or bad else 0
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def draw() -> None:
     _table("Left out", "Reason", manifest.refused)
     if refused := refused_rows(load()):
         with st.expander("Rows that the last upload left out"):
-            st.dataframe(refused, hide_index=True, width="stretch")
+            shared.table(refused)
     _table("By source", "Source", held.sources)
     _table("By type of question", "Type", held.types)
     _table("Largest topics", "Topic", held.topics)
@@ -45,7 +45,7 @@ def _table(title: str, name: str, counts: Mapping[str, int]) -> None:
     if counts:
         st.subheader(title)
         rows = [{name: key, "Count": count} for key, count in counts.items()]
-        st.dataframe(rows, hide_index=True, width="stretch")
+        shared.table(rows)
 
 
 def _uploading() -> None:

@@ -38,7 +38,7 @@ def draw() -> None:
             st.caption(shared.plain(f"record {hit.record_id}, from character {hit.start:,}; score {hit.score:.2f}"))
     st.subheader("All retrieved")
     rows = [_row(hit, "presented") for hit in found.hits] + [_row(each, each.reason) for each in found.dropped]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    shared.table(rows)
 
 
 def _row(found: Hit | Dropped, became: str) -> dict[str, object]:

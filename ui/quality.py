@@ -63,7 +63,7 @@ def _models(figures: dict[str, Any]) -> None:
         {"Measure": measure.replace("_", " "), **{name: _figure(figures[name].get(measure)) for name in names}}
         for measure in measures
     ]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    shared.table(rows)
 
 
 def _figure(value: Any) -> str:

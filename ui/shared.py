@@ -1,6 +1,8 @@
 """What all pages share: one model and one index for every session, and how an error is told."""
 
 import logging
+from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -54,3 +56,12 @@ def sentence(error: CiteWellError) -> str:
 def plain(text: str) -> str:
     """Text for a widget's label, where Streamlit reads Markdown."""
     return "".join(f"\\{char}" if char in r"\`*_{}[]()#+-.!:<>~$|" else char for char in text)
+
+
+def table(rows: Sequence[dict[str, Any]]) -> None:
+    """Rows as a plain HTML table: `st.dataframe` draws on a canvas, and two of them on a page share ids."""
+    st.table(
+        [{name: plain("" if value is None else str(value)) for name, value in row.items()} for row in rows],
+        hide_index=True,
+        border="horizontal",
+    )

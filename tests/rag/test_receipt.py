@@ -129,4 +129,18 @@ def test_the_command_line_verifies_and_writes_a_page(
     assert module.main(["html", str(file), "--to", str(tmp_path / "answer.html")]) == 0
     assert "<h1>" in (tmp_path / "answer.html").read_text(encoding="utf-8")
     with pytest.raises(DataError, match="cannot read"):
-        module.main(["verify", str(tmp_path / "none.json")])
+        module.main(["verify", str(tmp_path / "none.json"), "--index", small_index.dir])
+
+
+def test_of_several_receipts_only_what_changed_is_shown(
+    answer: Answer, small_index: IndexSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(receipt(answer).to_json(), encoding="utf-8")
+    assert module.main(["verify", str(good), str(good), "--index", small_index.dir]) == 0
+    assert "2 receipts, 0 unreadable, 8 checks, 0 changed" in capsys.readouterr().out
+    bad.write_text(receipt(answer).to_json().replace("contagious", "harmless"), encoding="utf-8")
+    assert module.main(["verify", str(bad), str(good), "--index", small_index.dir]) == 1
+    told = capsys.readouterr().out
+    assert "bad.json was altered" in told
+    assert "2 receipts, 1 unreadable, 4 checks, 0 changed" in told

@@ -1,6 +1,7 @@
 """The page's states without a browser: streamlit's own AppTest, and what is sent to the component."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import EngineError
 from core.settings import IndexSettings
+from generator.engines import Chat, Chunk
 from generator.llm import QwenChat
 from rag import chain
 from rag.answer import Answer
@@ -64,6 +66,28 @@ def test_an_error_is_told_and_the_conversation_goes_on(app: AppTest, monkeypatch
     assert len(app.session_state.turns) == 1
 
 
+def test_what_was_written_before_the_engine_failed_stays_marked_incomplete(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llm = QwenChat(engine=BreaksOff(GOOD))
+    monkeypatch.setattr(chain, "open_llm", lambda settings, say: llm)
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    (turn,) = app.session_state.turns
+    assert turn.answer.text.startswith("Measles is a very contagious disease. [1]")
+    assert not turn.answer.finished
+    assert app.error[0].value == "The engine broke off; ask again."
+    assert "This answer is incomplete: it was not written to its end. Ask again." in [
+        each.value for each in app.caption
+    ]
+    conversation = app.session_state.conversation
+    again = AppTest.from_file(APP, default_timeout=30)
+    again.query_params["c"] = conversation
+    again.run()
+    (kept,) = again.session_state.turns
+    assert (kept.answer.text, kept.error) == (turn.answer.text, turn.error)
+
+
 def test_whoever_waits_sees_the_place_in_the_queue(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     import streamlit as st
 
@@ -99,6 +123,16 @@ def test_without_an_adapter_there_is_nothing_to_compare(app: AppTest) -> None:
     app.chat_input[0].set_value(QUESTION).run()
     assert app.session_state.turns[0].answer.finished
     assert not any(button.label.startswith("Compare") for button in app.button)
+
+
+class BreaksOff(QueueEngine):
+    """Fails after the first sentence."""
+
+    def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
+        for chunk in super().stream(chat, max_new_tokens=max_new_tokens, temperature=temperature):
+            yield chunk
+            if "[1]. A" in self.sent:
+                raise EngineError("the engine broke off; ask again")
 
 
 def _broken(self: IndexRetriever, *_: object) -> None:
