@@ -225,6 +225,8 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: 
     turns: list[Turn] = st.session_state.turns
     turns.append(turn)
     _keep(turn, len(turns) - 1, history)
+    if st.session_state.get("keep"):  # before the answer: a reload in the middle of it finds the conversation again
+        st.query_params["c"] = st.session_state.conversation
     with st.chat_message("user", avatar=":material/person:"):
         st.text(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
@@ -251,8 +253,6 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: 
             turn.error = "Something went wrong while answering. The terminal that runs CiteWell shows what; ask again."
         finally:  # whatever was written stays, also when the page is left or the answer stopped
             _keep(turn, len(turns) - 1, history)
-    if st.session_state.get("keep"):
-        st.query_params["c"] = st.session_state.conversation
     st.rerun()
 
 

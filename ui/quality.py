@@ -74,7 +74,7 @@ def _figure(value: Any) -> str:
 
 def _picture(path: Path, meaning: str) -> None:
     if path.is_file():
-        st.image(str(path), caption=meaning)
+        st.image(str(path), caption=meaning, alt=meaning)
 
 
 def _read(path: Path) -> Any:

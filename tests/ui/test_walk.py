@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core.settings import Settings
 from rag import feedback, receipt
+from rag.history import History
 from tests.fakes import write_csv
 from tests.ui.test_page import ANSWER_MS, FLAGS, ask, page_server
 
@@ -43,6 +44,14 @@ def browser(browser_path: str) -> Iterator[Browser]:
         started.close()
 
 
+def opened(browser: Browser, url: str) -> Page:
+    """The chat, ready for a question."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(url)
+    expect(page.get_by_placeholder("Ask a health question")).to_be_visible(timeout=ANSWER_MS)
+    return page
+
+
 def go(page: Page, name: str) -> None:
     """Open a page by the menu, which a phone keeps folded."""
     link = page.get_by_role("link", name=name)
@@ -66,9 +75,7 @@ def serious(page: Page) -> list[str]:
 def test_a_whole_walk(browser: Browser, url: str, own: tuple[Settings, Path], tmp_path: Path) -> None:
     settings, log = own
     history, index = log.with_suffix(".sqlite"), settings.index.dir
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.goto(url)
-    expect(page.get_by_placeholder("Ask a health question")).to_be_visible(timeout=ANSWER_MS)
+    page = opened(browser, url)
     ask(page, QUESTION)
 
     # Evidence: the words, their place in the whole answer, and the funnel.
@@ -153,15 +160,59 @@ def test_every_page_is_usable_by_everybody(browser: Browser, url: str, width: in
 
 
 def test_with_history_switched_off_nothing_is_stored(browser: Browser, url: str, own: tuple[Settings, Path]) -> None:
-    from rag.history import History
-
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(url)
-    expect(page.get_by_placeholder("Ask a health question")).to_be_visible(timeout=ANSWER_MS)
+    page = opened(browser, url)
     page.get_by_text("Keep conversations").click()
     ask(page, "what is a quokka doing in my kidney")
     expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
     expect(page.locator(".answer")).to_be_visible(timeout=ANSWER_MS)
     assert "?c=" not in page.url
     assert History(own[1].with_suffix(".sqlite")).conversations("quokka") == []
+    page.close()
+
+
+def test_a_reload_in_mid_answer_finds_the_conversation_and_goes_on(
+    browser: Browser, url: str, own: tuple[Settings, Path]
+) -> None:
+    page = opened(browser, url)
+    ask(page, "how can i lower my blood pressure")
+    page.wait_for_url("**/?c=*", timeout=ANSWER_MS)
+    expect(page.locator(".answer")).to_have_count(0)  # still being written
+    page.reload()
+    expect(page.get_by_test_id("stChatMessage").get_by_text("how can i lower my blood pressure")).to_be_visible(
+        timeout=ANSWER_MS
+    )
+    ask(page, QUESTION)
+    expect(page.locator(".chip").last).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+    conversation = page.url.partition("?c=")[2]
+    kept = History(own[1].with_suffix(".sqlite")).turns(conversation)
+    assert [turn.question for turn in kept] == ["how can i lower my blood pressure", QUESTION]
+    assert kept[1].answer is not None
+    assert kept[1].answer.finished
+    page.close()
+
+
+def test_two_tabs_each_get_their_own_answer(browser: Browser, url: str) -> None:
+    topics = {"can you catch shingles from your mom": "shingles", "how do i know if i have gout": "gout"}
+    pages = {question: opened(browser, url) for question in topics}
+    for question, page in pages.items():
+        ask(page, question)
+    for question, page in pages.items():
+        expect(page.locator(".chip").first).to_be_visible(timeout=ANSWER_MS)
+        expect(page.locator(".answer .text")).to_contain_text(re.compile(topics[question], re.I))
+        expect(page.locator(".answer")).to_have_count(1)
+    assert len({page.url for page in pages.values()}) == 2
+    for page in pages.values():
+        page.close()
+
+
+def test_a_file_of_300_mb_is_refused_before_it_is_sent(browser: Browser, url: str, tmp_path: Path) -> None:
+    with (tmp_path / "huge.csv").open("wb") as file:
+        file.write(b"question,answer\n")
+        file.truncate(300 << 20)
+    page = opened(browser, url)
+    go(page, "Data")
+    page.locator("input[type=file]").set_input_files(tmp_path / "huge.csv")
+    expect(page.get_by_text("must be 100.0MB or smaller")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_role("button", name="Rebuild from this file")).to_have_count(0)
     page.close()
