@@ -4,15 +4,17 @@ python -m bench.page --index artifacts/index
 """
 
 import argparse
+import contextlib
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from bench.process import memory_mib
 from core.errors import CiteWellError, run_command
@@ -44,19 +46,45 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     raise CiteWellError(f"the page did not start (status {server.returncode}); try: python -m ui")
 
 
+@contextlib.contextmanager
+def served(index: str, port: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The process of `python -m ui` over an index, until the block ends.
+
+    Raises:
+        CiteWellError: the page did not start.
+    """
+    server = subprocess.Popen(
+        [sys.executable, "-m", "ui", "--port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, "CITEWELL_INDEX_DIR": str(Path(index).absolute()), **environment},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(port, server)
+        yield server
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """The installed browser, until the block ends."""
+    found = subprocess.run([ROOT / ".ci/browser", "--path"], capture_output=True, text=True, check=True)
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS)
+
+
 def _watch(url: str, process: int, questions: list[str]) -> list[int]:
     """Resident MiB of the page's process after each question."""
-    found = subprocess.run([ROOT / ".ci/browser", "--path"], capture_output=True, text=True, check=True)
     memory = []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS)
-        page = chromium.new_page()
+    with chromium() as browser:
+        page = browser.new_page()
         page.goto(url)
         page.get_by_placeholder("Ask a health question").wait_for(timeout=ANSWER_MS)
         for question in questions:
             _ask(page, question)
             memory.append(memory_mib(process=process))
-        chromium.close()
     return memory
 
 
@@ -71,20 +99,11 @@ def main(argv: list[str] | None = None) -> int:
     settings = load({"index.dir": arguments.index})
     records = list(open_index(Path(settings.index.dir)).records.values())
     questions = [record.question for record in records[:: max(1, len(records) // QUESTIONS)]][:QUESTIONS]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "ui", "--port", str(arguments.port)],
-        cwd=ROOT,
-        env={**os.environ, "CITEWELL_INDEX_DIR": str(Path(settings.index.dir).absolute())},
-        stdout=subprocess.DEVNULL,
-    )
     try:
-        _wait_for(arguments.port, server)
-        memory = _watch(f"http://127.0.0.1:{arguments.port}", server.pid, questions)
+        with served(settings.index.dir, arguments.port) as server:
+            memory = _watch(f"http://127.0.0.1:{arguments.port}", server.pid, questions)
     except Error as error:
         raise CiteWellError(f"the page did not answer in the browser: {error}") from error
-    finally:
-        server.terminate()
-        server.wait()
     twenty = memory[min(19, len(memory) - 1)]
     figures = {"questions": len(memory), "after_20_mib": twenty, "after_50_mib": memory[-1]}
     print(json.dumps({**figures, "growth": round(memory[-1] / twenty - 1, 4)}))

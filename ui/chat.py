@@ -166,11 +166,11 @@ def _show(turn: Turn, key: str, retriever: IndexRetriever, settings: Settings) -
                     show_answer(answer, f"{key} {name}", records)
         elif turn.answer is not None and (turn.answer.text or not turn.error):
             show_answer(turn.answer, key, records)
-        if turn.answer is None or not turn.answer.finished:
-            st.caption(UNFINISHED)
         if turn.error:
             st.error(turn.error)
-        elif turn.answer is not None and turn.answer.finished and turn.answer.evidence:
+        elif turn.answer is None:
+            st.caption(UNFINISHED)
+        elif turn.answer.finished and turn.answer.evidence:
             _below(turn, turn.answer, key, settings)
 
 

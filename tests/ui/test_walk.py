@@ -146,6 +146,7 @@ def test_every_page_is_usable_by_everybody(browser: Browser, url: str, width: in
     ask(page, "i cannot breathe and my lips swell after a bee sting")
     expect(page.locator(".notice.emergency")).to_be_visible(timeout=ANSWER_MS)
     expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+    expect(page.locator(".notice.emergency")).to_be_in_viewport()
     page.get_by_text("How this answer was made").click()
     assert serious(page) == []
     for name in PAGES:

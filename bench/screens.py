@@ -1,0 +1,125 @@
+"""Take the pictures of the pages that the README shows, over the embedded file, in a real browser.
+
+python -m bench.screens              # to docs/: chat at two widths and in two schemes, and every other page
+python -m bench.screens --to DIR
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Browser, Error, Page, expect
+
+from bench.page import ANSWER_MS, chromium, served
+from core.errors import CiteWellError, run_command
+from core.settings import IndexSettings
+from index.build import build
+
+QUESTION = "can you catch shingles from your mom"
+PHONE, DESKTOP = (390, 844), (1280, 900)
+
+
+def _chat(page: Page) -> None:
+    """An answer with one of its citations opened."""
+    box = page.get_by_placeholder("Ask a health question")
+    expect(box).to_be_visible(timeout=ANSWER_MS)
+    box.fill(QUESTION)
+    box.press("Enter")
+    expect(page.locator(".chip").first).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0)
+    page.locator(".chip").first.click()
+    page.wait_for_timeout(1000)  # the chat scrolls to its end first
+    page.get_by_test_id("stChatMessage").first.evaluate("question => question.scrollIntoView()")
+
+
+def _inspector(page: Page) -> None:
+    """The funnel below that answer."""
+    _chat(page)
+    page.get_by_text("How this answer was made").click()
+    page.wait_for_timeout(1000)
+    page.get_by_text("How this answer was made").evaluate("drawer => drawer.scrollIntoView()")
+
+
+def _emergency(page: Page) -> None:
+    box = page.get_by_placeholder("Ask a health question")
+    expect(box).to_be_visible(timeout=ANSWER_MS)
+    box.fill("my lips swell and i cannot breathe after a bee sting")
+    box.press("Enter")
+    expect(page.locator(".notice.emergency")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+
+
+def _evidence(page: Page) -> None:
+    page.goto(f"{page.url}evidence")
+    box = page.get_by_label("Question")
+    expect(box).to_be_visible(timeout=ANSWER_MS)
+    box.fill("what helps against gout")
+    box.press("Enter")
+    expect(page.get_by_text("Presented to the model")).to_be_visible(timeout=ANSWER_MS)
+
+
+def _data(page: Page) -> None:
+    page.goto(f"{page.url}data")
+    expect(page.get_by_text("Largest topics")).to_be_visible(timeout=ANSWER_MS)
+
+
+def _quality(page: Page) -> None:
+    page.goto(f"{page.url}quality")
+    expect(page.get_by_text("tuned against base").first).to_be_visible(timeout=ANSWER_MS)
+
+
+SCREENS: dict[str, tuple[tuple[int, int], str, Callable[[Page], None]]] = {
+    "chat": (DESKTOP, "light", _chat),
+    "chat-dark": (DESKTOP, "dark", _chat),
+    "chat-phone": (PHONE, "light", _chat),
+    "chat-phone-dark": (PHONE, "dark", _chat),
+    "inspector": (DESKTOP, "light", _inspector),
+    "emergency-phone": (PHONE, "light", _emergency),
+    "evidence": (DESKTOP, "dark", _evidence),
+    "data": (DESKTOP, "light", _data),
+    "quality": (DESKTOP, "dark", _quality),
+}
+"""File name -> width and height in pixels, colour scheme, and how the page comes to look like that."""
+
+
+def _take(browser: Browser, url: str, target: Path) -> None:
+    for name, ((width, height), scheme, prepare) in SCREENS.items():
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        page = context.new_page()
+        page.goto(url)
+        prepare(page)
+        page.wait_for_timeout(1000)  # transitions
+        page.screenshot(path=target / f"{name}.png")
+        context.close()
+        print(target / f"{name}.png", flush=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.screens", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--to", metavar="DIR", type=Path, default=Path("docs"), help="where to write (default: docs)")
+    parser.add_argument("--port", type=int, default=8598, help="the port that the page listens on (default: 8598)")
+    arguments = parser.parse_args(argv)
+    arguments.to.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        index = IndexSettings(csv="data/health_qa.csv", dir=f"{scratch}/index")
+        build(index)
+        try:
+            with (
+                served(index.dir, arguments.port, CITEWELL_HISTORY_FILE=f"{scratch}/history.sqlite"),
+                chromium() as browser,
+            ):
+                _take(browser, f"http://127.0.0.1:{arguments.port}/", arguments.to)
+        except (Error, AssertionError) as error:
+            raise CiteWellError(f"the page did not look as expected in the browser: {error}") from error
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)
