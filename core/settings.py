@@ -95,6 +95,9 @@ class RagSettings:
     rerank_candidates: int = 20
     rerank_ms: int = 80
     """Time that reranking may take, in milliseconds; candidates that it does not reach keep their place behind."""
+    nli: str = ""
+    """A cross-encoder for natural language inference that has to agree before a sentence counts as supported: a folder
+    or a hub id; empty for none."""
     correct_spelling: bool = True
     evidence_tokens: int = 330
     """Most tokens of all passages put in front of the model, headings included; sentences at their edges that have

@@ -19,11 +19,12 @@ from generator.prompt import Source, fit, messages
 from index.embedding import adapter_identity, find_weights, load_embedder, load_question_embedder
 from index.store import open_index, published_build
 from rag.answer import Answer, Dropped, Evidence, Timings
-from rag.citations import Draft, Verifier, is_aside, is_refusal, is_rest, key
+from rag.citations import Draft, SupportJudge, Verifier, is_aside, is_refusal, is_rest, key
+from rag.entailment import StrictJudge, read_entailment
 from rag.rerank import Reranker
 from rag.retriever import IndexRetriever, Retrieval
 from rag.safety import Watch, known_phrasings
-from rag.verify import Judge, read_judge
+from rag.verify import read_judge
 from rag.writing import Written, write
 
 NOT_FOUND = "The file holds no answer to this question."
@@ -46,7 +47,7 @@ class Checks:
     """What looks at the question before the model writes, and at its sentences after; either may be left out."""
 
     watch: Watch | None = None
-    judge: Judge | None = None
+    judge: SupportJudge | None = None
 
 
 UNCHECKED = Checks()
@@ -94,11 +95,13 @@ def open_checks(settings: Settings, retriever: IndexRetriever, say: Say = silent
 
     Raises:
         DataError: a file that the checks are made from is damaged.
-        WeightsError: the default embedder, whose vocabulary says how rare a word is, cannot be had.
+        WeightsError: the default embedder, whose vocabulary says how rare a word is, or `rag.nli` cannot be had.
     """
     embedder = retriever.of_passages
     watch = Watch(*known_phrasings(embedder, Path(settings.index.cache), say), embedder.embed)
-    return Checks(watch, read_judge(retriever.relevance, find_weights().folder / "vocab.txt"))
+    judge = read_judge(retriever.relevance, find_weights().folder / "vocab.txt")
+    nli = settings.rag.nli
+    return Checks(watch, StrictJudge(judge, read_entailment(nli)) if nli else judge)
 
 
 def open_llm(settings: Settings, say: Say = silent) -> QwenChat:
@@ -153,7 +156,7 @@ def _write(
     retriever: IndexRetriever,
     llm: QwenChat,
     context_tokens: int,
-    judge: Judge | None,
+    judge: SupportJudge | None,
 ) -> Iterator[Answer]:
     search_s = time.perf_counter() - started
     evidence, dropped = evidence_for(retrieval, retriever, llm, context_tokens)
@@ -222,7 +225,7 @@ def _sure(retrieval: Retrieval, retriever: IndexRetriever) -> bool:
     return bool(known.signals) and retrieval.answerable >= known.threshold
 
 
-def answer_again(answer: Answer, llm: QwenChat, judge: Judge | None = None) -> Iterator[Answer]:
+def answer_again(answer: Answer, llm: QwenChat, judge: SupportJudge | None = None) -> Iterator[Answer]:
     """Let another model answer the same question from the same evidence; yields snapshots, the last one finished.
 
     Raises:
@@ -235,7 +238,7 @@ def answer_again(answer: Answer, llm: QwenChat, judge: Judge | None = None) -> I
     yield from _generate(dataclasses.replace(blank, timings=Timings()), llm, started, judge)
 
 
-def _generate(answer: Answer, llm: QwenChat, started: float, judge: Judge | None) -> Iterator[Answer]:
+def _generate(answer: Answer, llm: QwenChat, started: float, judge: SupportJudge | None) -> Iterator[Answer]:
     """Snapshots of the answer that a model writes from the evidence which `answer` holds."""
     sources = [item.as_source() for item in answer.evidence]
     answer = dataclasses.replace(answer, prompt=llm.render(messages(answer.search_query, sources)))

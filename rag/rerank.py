@@ -19,6 +19,34 @@ BATCH = 4
 """Pairs scored between two looks at the clock."""
 
 
+def load_cross_encoder(name: str, max_tokens: int, setting: str, without: str) -> "CrossEncoder":
+    """Load a sentence-transformers CrossEncoder by folder or hub id.
+
+    Args:
+        setting: the setting that names it.
+        without: what happens if that is left empty.
+
+    Raises:
+        WeightsError: it is not to be had.
+    """
+    quieten()
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    try:
+        return CrossEncoder(
+            name,
+            local_files_only=Path(name).is_dir(),
+            max_length=max_tokens,
+            model_kwargs={"dtype": torch.bfloat16},
+        )
+    except Exception as error:  # the hub client raises a dozen unrelated types
+        raise WeightsError(
+            f"{setting} {name!r} is no folder with a cross-encoder and could not be fetched from the hub "
+            f"({type(error).__name__}); leave {setting} empty to {without}"
+        ) from error
+
+
 class Reranker:
     """Any sentence-transformers CrossEncoder."""
 
@@ -32,24 +60,7 @@ class Reranker:
         Raises:
             WeightsError: it is not to be had.
         """
-        quieten()
-        import torch
-        from sentence_transformers import CrossEncoder
-
-        try:
-            return cls(
-                CrossEncoder(
-                    name,
-                    local_files_only=Path(name).is_dir(),
-                    max_length=MAX_TOKENS,
-                    model_kwargs={"dtype": torch.bfloat16},
-                )
-            )
-        except Exception as error:  # the hub client raises a dozen unrelated types
-            raise WeightsError(
-                f"reranker {name!r} is no folder with a cross-encoder and could not be fetched from the hub "
-                f"({type(error).__name__}); leave rag.reranker empty to search without"
-            ) from error
+        return cls(load_cross_encoder(name, MAX_TOKENS, "rag.reranker", "search without"))
 
     def rerank(self, question: str, hits: list[Hit], settings: RagSettings, started: float) -> list[Hit]:
         """The hits with those first that the model scores highest; each gets its score and rank as "reranked".

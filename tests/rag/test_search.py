@@ -192,5 +192,5 @@ def test_a_cross_encoder_folder_is_loaded_and_scores(tmp_path: Path) -> None:
     settings = RagSettings(rerank_ms=60_000)
     ordered = Reranker.load(str(tmp_path / "ce")).rerank("what is it", hits(6), settings, 0.0)
     assert sum("reranked" in hit.ranks for hit in ordered) == 4  # the clock ran from long ago: one batch
-    with pytest.raises(WeightsError, match="is no folder with a cross-encoder .*; leave rag.reranker empty"):
+    with pytest.raises(WeightsError, match="is no folder with a cross-encoder .*; leave rag.reranker empty to search"):
         Reranker.load(str(tmp_path / "none"))
