@@ -18,7 +18,7 @@ test: .venv/test
 	$(BIN)/python -m pytest
 
 index: .venv/app
-	@$(BIN)/python -m index.build
+	@$(BIN)/python -m index.build --again
 
 bench: .venv/test
 	@.ci/browser

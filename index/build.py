@@ -2,6 +2,7 @@
 
 python -m index.build
 python -m index.build --csv my.csv --question-column q --answer-column a
+python -m index.build --again        # what `make app` does: from the file that the published index was made from
 python -m index.build --check
 python -m index.build --rollback
 """
@@ -26,7 +27,16 @@ from index.embedding import Embedder, adapter_identity, load_embedder
 from index.opened import Index, headed_rows, question_rows
 from index.passages import Passage, headed_text, split_record
 from index.ranking import find_ranking
-from index.store import build_lock, check_build, open_build, publish, published_build, rollback, write_build
+from index.store import (
+    build_lock,
+    check_build,
+    open_build,
+    publish,
+    published_build,
+    read_manifest,
+    rollback,
+    write_build,
+)
 
 INPUTS = ("question_column", "answer_column", "passage_tokens")
 """The settings that, with the CSV, the embedder, its adapter and the ranking, decide what a build holds."""
@@ -191,6 +201,18 @@ def _table(corpus: Corpus, index: Index, kept: int, rate: float, seconds: float)
     return [f"  {name:<24} {value}" for name, value in rows]
 
 
+def _again(settings: IndexSettings) -> IndexSettings:
+    """The settings with the CSV and the columns of the published index, if there is one and its CSV still stands."""
+    try:
+        manifest = read_manifest(published_build(Path(settings.dir)))
+    except IndexFolderError:
+        return settings
+    if not Path(manifest.csv_path).is_file():
+        return settings
+    columns = {name: manifest.settings[name] for name in ("question_column", "answer_column")}
+    return dataclasses.replace(settings, csv=manifest.csv_path, **columns)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -205,6 +227,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="build everything anew, even what has not changed")
     parser.add_argument("--report", metavar="F", type=Path, help="write every refused row to F, one JSON object a line")
     action = parser.add_mutually_exclusive_group()
+    action.add_argument(
+        "--again",
+        action="store_true",
+        help="build from the CSV of the published index, where it has one and the settings name no other",
+    )
     action.add_argument("--check", action="store_true", help="verify every file of the published index, build nothing")
     action.add_argument("--rollback", action="store_true", help="publish the previous build again")
     arguments = parser.parse_args(argv)
@@ -227,6 +254,8 @@ def main(argv: list[str] | None = None) -> int:
         with build_lock(folder, lambda: print(f"a build of {folder} is running; waiting for it to end", flush=True)):
             print(f"{folder} is back at build {rollback(folder)}")
     else:
+        if arguments.again and settings.csv == IndexSettings().csv:
+            settings = _again(settings)
         build(settings, force=arguments.force, report=arguments.report, say=lambda line: print(line, flush=True))
     return 0
 

@@ -74,6 +74,7 @@ def _uploading() -> None:
         st.error(f"The index could not be written ({error.strerror}); the one before is still there.")
         return
     st.session_state.done = (
-        f"Indexed {uploaded.name}. To keep it when CiteWell is started again: CITEWELL_INDEX_CSV={kept}"
+        f"Indexed {uploaded.name}, which is kept as {kept}. "
+        "Back to the file of the settings: roll back, or python -m index.build."
     )
     st.rerun()

@@ -183,6 +183,33 @@ def test_the_command_line(
     assert "is back at build" in capsys.readouterr().out
 
 
+def test_again_goes_on_with_the_published_file_unless_another_is_named(
+    tmp_path: Path, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    write_csv(Path(IndexSettings().csv), ROWS[:2], HEADER)
+    write_csv(Path("mine.csv"), ROWS, ("q", "answer", "source"))
+    write_csv(Path("named.csv"), ROWS[1:], HEADER)
+
+    def indexed_by(*arguments: str) -> str:
+        assert main(list(arguments)) == 0
+        return open_index(Path(IndexSettings().dir)).manifest.csv
+
+    mine = ("--csv", "mine.csv", "--question-column", "q")
+    assert indexed_by("--again") == "health_qa.csv"  # nothing is published yet
+    assert indexed_by(*mine) == "mine.csv"
+    assert indexed_by("--again") == "mine.csv"
+    assert indexed_by() == "health_qa.csv"
+    assert indexed_by(*mine) == "mine.csv"
+    monkeypatch.setenv("CITEWELL_INDEX_CSV", "named.csv")
+    assert indexed_by("--again") == "named.csv"
+    monkeypatch.delenv("CITEWELL_INDEX_CSV")
+    assert indexed_by(*mine) == "mine.csv"
+    Path("mine.csv").unlink()
+    assert indexed_by("--again") == "health_qa.csv"  # its file has gone
+
+
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
