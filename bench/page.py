@@ -100,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     records = list(open_index(Path(settings.index.dir)).records.values())
     questions = [record.question for record in records[:: max(1, len(records) // QUESTIONS)]][:QUESTIONS]
     try:
-        with served(settings.index.dir, arguments.port) as server:
+        with served(settings.index.dir, arguments.port, CITEWELL_HISTORY_KEEP="false") as server:
             memory = _watch(f"http://127.0.0.1:{arguments.port}", server.pid, questions)
     except Error as error:
         raise CiteWellError(f"the page did not answer in the browser: {error}") from error
