@@ -11,9 +11,12 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from core.sentences import sentence_spans
 from core.settings import Settings
 from rag import feedback, receipt
-from rag.history import History
+from rag.chain import Checks, answer_chain, open_checks, open_retriever
+from rag.history import History, Kept
+from tests.conftest import queue_llm
 from tests.fakes import write_csv
 from tests.ui.test_page import ANSWER_MS, FLAGS, ask, page_server
 
@@ -216,4 +219,25 @@ def test_a_file_of_300_mb_is_refused_before_it_is_sent(browser: Browser, url: st
     page.locator("input[type=file]").set_input_files(tmp_path / "huge.csv")
     expect(page.get_by_text("must be 100.0MB or smaller")).to_be_visible(timeout=ANSWER_MS)
     expect(page.get_by_role("button", name="Rebuild from this file")).to_have_count(0)
+    page.close()
+
+
+def test_an_invented_number_is_visibly_marked(browser: Browser, url: str, own: tuple[Settings, Path]) -> None:
+    settings, log = own
+    retriever = open_retriever(settings)
+    judge = open_checks(settings, retriever).judge
+    passage = retriever.search(QUESTION).hits[0]
+    true = passage.text[slice(*sentence_spans(passage.text)[0])]
+    invented = queue_llm(f"{true} [1] Shingles lasts for 9000 days. [1]")
+    answer = answer_chain(retriever, invented, checks=Checks(judge=judge)).invoke(QUESTION)
+    assert [sentence.verdict for sentence in answer.sentences] == ["supported", "unsupported"]
+    History(log.with_suffix(".sqlite")).save("invented", 0, Kept(QUESTION, answer, ""))
+
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(f"{url}?c=invented")
+    marked = page.locator(".answer .text .unsupported")
+    expect(marked).to_contain_text("9000", timeout=ANSWER_MS)
+    assert "wavy" in marked.evaluate("sentence => getComputedStyle(sentence).textDecoration")
+    expect(page.locator(".answer .note").filter(has_text="Underlined like this")).to_be_visible()
+    assert serious(page) == []
     page.close()
