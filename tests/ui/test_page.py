@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from core.settings import Settings
 from tests.conftest import ROOT
 from tests.servers import free_port
 
 pytestmark = [pytest.mark.weights, pytest.mark.browser]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 ANSWER_MS = 120_000
 
 
@@ -56,14 +55,6 @@ def page_server(settings: Settings, log: Path) -> Iterator[str]:
 def url(real_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with page_server(real_settings, tmp_path_factory.mktemp("ui") / "log") as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser(browser_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_core_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from core.sentences import sentence_spans
 from core.settings import Settings
@@ -18,7 +18,7 @@ from rag.chain import Checks, answer_chain, open_checks, open_retriever
 from rag.history import History, Kept
 from tests.conftest import queue_llm
 from tests.fakes import write_csv
-from tests.ui.test_page import ANSWER_MS, FLAGS, ask, page_server
+from tests.ui.test_page import ANSWER_MS, ask, page_server
 
 pytestmark = [pytest.mark.weights, pytest.mark.browser]
 PAGES = ("Evidence", "Data", "Quality", "Chat")
@@ -37,14 +37,6 @@ def own(real_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> tu
 def url(own: tuple[Settings, Path]) -> Iterator[str]:
     with page_server(*own) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser(browser_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
-        yield started
-        started.close()
 
 
 def opened(browser: Browser, url: str) -> Page:
