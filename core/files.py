@@ -75,15 +75,24 @@ def new_file(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, ours: str = "") -> Iterator[Path]:
     """Yield an empty folder beside `target` that becomes `target` when the block ends, or vanishes if it fails.
 
     A killed process leaves only a hidden `.name.*.partial` folder, which the next call removes. An existing
     `target` is replaced. Calls for one target must be serialised by the caller (see `filelock`).
 
+    Args:
+        ours: where the user names the folder, a glob pattern of a file in it that shows that CiteWell made it.
+
     Raises:
+        DataError: `target` exists, holds something, and nothing that is `ours`.
         OSError: the disk is full or the folder cannot be written; `target` is then as it was before.
     """
+    if ours and target.exists() and not _is_ours(target, ours):
+        raise DataError(
+            f"{target} exists and holds no {ours}: it is not replaced, as CiteWell did not make it; "
+            "name a folder that does not exist: --to DIR"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target)
     partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".partial"))
@@ -95,6 +104,10 @@ def new_folder(target: Path) -> Iterator[Path]:
         os.replace(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _is_ours(target: Path, ours: str) -> bool:
+    return target.is_dir() and (not any(target.iterdir()) or any(target.glob(ours)))
 
 
 def _remove_leftovers(target: Path) -> None:

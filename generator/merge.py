@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     say: Say = partial(print, file=sys.stderr, flush=True)
     adapter = read_adapter(arguments.adapter)
     weights = prepare_weights(load({"generator.model": arguments.model}).generator, say)
-    with new_folder(arguments.to) as folder:
+    with new_folder(arguments.to, "config.json") as folder:
         merge(weights, adapter, folder)
     print(f"{arguments.to}: {weights.name} with {adapter.name} merged in")
     rows = _rows(adapter, arguments.rows, arguments.limit, say) if arguments.limit else []

@@ -93,7 +93,7 @@ def write_folder(target: Path, rows: Mapping[Split, Sequence[Row]], facts: Mappi
     Raises:
         OSError: the disk is full; `target` is then as it was before.
     """
-    with new_folder(target) as folder:
+    with new_folder(target, MANIFEST) as folder:
         for split in SPLITS:
             write_rows(rows[split], folder / f"{split}.parquet")
         files = {f"{split}.parquet": sha256_file(folder / f"{split}.parquet") for split in SPLITS}

@@ -86,7 +86,7 @@ def tune(
     log = train(model, Corpus(index, out), split, untuned, trained, run, resume=resume)
     facts["minutes"] = round((time.perf_counter() - started) / 60, 1)
     facts["log"] = log
-    with new_folder(to) as folder:
+    with new_folder(to, ADAPTER_FACTS) as folder:
         transformer: Any = model[0]
         transformer.auto_model.save_pretrained(str(folder))
         _scale(folder / ADAPTER_WEIGHTS, trained.scale)

@@ -30,6 +30,7 @@ from rag.evaluation import Figure, figure
 from rag.receipt import receipt
 
 FIGURES = Path("artifacts/evaluation/audit.json")
+RECEIPTS = "[0-9][0-9][0-9].json"
 SECONDS = {"whole_answer_s": "total_s", "first_token_s": "first_token_s", "search_s": "search_s"}
 
 
@@ -104,7 +105,7 @@ def main(argv: list[str] | None = None) -> int:
 
     chain = open_chain(settings, say)
     answers = []
-    with new_folder(arguments.to) as folder, bar("audit", len(questions), " questions") as progress:
+    with new_folder(arguments.to, RECEIPTS) as folder, bar("audit", len(questions), " questions") as progress:
         for number, question in enumerate(questions):
             answers.append(chain.invoke(question.text))
             (folder / f"{number:03}.json").write_text(receipt(answers[-1]).to_json(), encoding="utf-8")

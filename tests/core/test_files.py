@@ -66,3 +66,22 @@ def test_a_command_ends_with_one_line(
         run_command(main)
     assert exit_.value.code == status
     assert message in capsys.readouterr().err
+
+
+def test_a_folder_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "mine"
+    for _ in range(2):  # there is none; it is there and ours
+        with new_folder(target, "*.json") as partial:
+            (partial / "facts.json").write_text("{}")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    with new_folder(theirs, "*.json"):  # empty: nothing is lost
+        pass
+    (theirs / "thesis.txt").write_text("years of work")
+    with pytest.raises(DataError, match=r"holds no \*\.json: it is not replaced"), new_folder(theirs, "*.json"):
+        pass
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(DataError, match="it is not replaced"), new_folder(tmp_path / "file", "*.json"):
+        pass
+    assert (theirs / "thesis.txt").read_text() == "years of work"
+    assert (tmp_path / "file").read_text() == "a file"
