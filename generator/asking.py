@@ -12,10 +12,12 @@ from functools import partial
 
 from core.sentences import sentence_spans
 from generator.completions import MOST_SENTENCES, Chosen, choose, cited, compose, holding
-from generator.details import MATTERS, Matter, says, touches
+from generator.details import says, touches
 from generator.evidence_sets import About, EvidenceMaker, EvidenceSet, same_family
+from generator.matters import MATTERS, Matter
 from generator.prompt import REFUSAL, REST
 from generator.rows import Row, Split
+from generator.telling import tells
 from generator.wording import Wording
 from index.corpus import Record
 from index.lay import ask, topic_names
@@ -124,11 +126,11 @@ class Asker:
         """Something that people ask of any illness, where a source speaks of it."""
         for place, matter in self._matters(over):
             topic = over.shown.about[place][0]
-            said = [n for n in over.shown.of_topic(topic) if matter.is_in(over.shown.sources[n].text)]
-            if not said or matter.is_in(topic):
+            said = [n for n in over.shown.of_topic(topic) if matter.is_touched(over.shown.sources[n].text)]
+            if not said or matter.is_touched(topic):
                 continue
             question = self._wording.dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
-            found = self._holding(over.shown, said, question, matter.is_in, BESIDE)
+            found = self._holding(over.shown, said, question, matter.is_said, BESIDE)
             if any(chosen.spans for chosen in found.values()):
                 return self._row(over, question, "detail", (topic, "matter"), found)
         return None
@@ -141,8 +143,8 @@ class Asker:
         if shown.left_out or not others:
             return None
         other = over.rng.choice(sorted(others))
-        question = self._wording.two(shown.record, aspect, other, over.rng)
-        found = {**self._chosen(shown, question, shown.wanted), **self._chosen(shown, question, (topic, other))}
+        question, parts = self._wording.two(shown.record, aspect, other, over.rng)
+        found = {**self._chosen(shown, parts[0], shown.wanted), **self._chosen(shown, parts[1], (topic, other))}
         if sum(bool(chosen.spans) for chosen in found.values()) < 2:
             return None
         return self._row(over, question, "both", (topic, f"{aspect}, {other}"), found)
@@ -153,8 +155,8 @@ class Asker:
         if shown.left_out or not shown.missing:
             return None
         topic, aspect = shown.wanted
-        question = self._wording.two(shown.record, aspect, shown.missing, over.rng)
-        found = self._chosen(shown, question, shown.wanted)
+        question, parts = self._wording.two(shown.record, aspect, shown.missing, over.rng)
+        found = self._chosen(shown, parts[0], shown.wanted)
         row = self._row(over, question, "partly", (topic, f"{aspect}, not {shown.missing}"), found)
         return row and replace(row, completion=f"{row.completion} {REST}")
 
@@ -173,17 +175,17 @@ class Asker:
         if not (places := self._places(over)):
             return None
         place = over.rng.choice(places)
-        topic = over.shown.about[place][0]
+        topic, asked = over.shown.about[place][0], over.shown.records[place]
         for record in over.rng.sample(over.pool, min(TRIED, len(over.pool))):
-            for phrase, form in self._wording.phrases(record.answer[:1500], [record_topic(record), topic], over.rng):
+            for phrase, form in self._wording.phrases(record.answer[:1500], [record, asked], over.rng):
                 if not touches(over.shown.held, phrase):
-                    question = self._wording.dressed(form, over.shown.records[place], over.rng)
+                    question = self._wording.dressed(form, asked, over.rng)
                     return self._refused(over, question, "detail", (topic, f"not {phrase}"))
         return None
 
     def _missing_matter(self, over: _Over) -> Row | None:
         for place, matter in self._matters(over):
-            if not matter.is_in(over.shown.held):
+            if not matter.is_touched(over.shown.held):
                 question = self._wording.dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
                 return self._refused(over, question, "detail", (over.shown.about[place][0], "no matter"))
         return None
@@ -236,8 +238,8 @@ class Asker:
     def _details(self, over: _Over) -> Iterator[tuple[int, str, str]]:
         """A source, something that it says, and a form of question about that."""
         for place in self._places(over):
-            topic = over.shown.about[place][0]
-            for phrase, form in self._wording.phrases(over.shown.sources[place].text, [topic], over.rng):
+            text, about = over.shown.sources[place].text, [over.shown.records[place]]
+            for phrase, form in self._wording.phrases(text, about, over.rng):
                 yield place, phrase, form
 
     # Answers
@@ -251,7 +253,10 @@ class Asker:
         found = {}
         for place in [n for n, about in enumerate(shown.about) if about == wanted][:2]:
             text = shown.sources[place].text
-            found[place + 1] = choose(text, wanted[1], self._relevance(question, text), self.sentences_left_out)
+            chosen = choose(text, wanted[1], self._relevance(question, text), self.sentences_left_out)
+            sentences = " ".join(text[start:end] for start, end in chosen.spans)
+            told = not chosen.spans or tells(question, wanted[0], wanted[1], sentences)
+            found[place + 1] = chosen if told else Chosen((), reason="the passage does not tell what is asked")
         return found
 
     def _holding(

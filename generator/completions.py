@@ -167,7 +167,7 @@ def compose(texts: Mapping[int, str], found: Mapping[int, Chosen], most: int) ->
     best_first = sorted(((chosen.worth, number) for number, chosen in found.items() if chosen.spans), reverse=True)
     for place, (_, number) in enumerate(best_first):
         said = {text for text, _ in sentences}
-        new = [texts[number][start:end] for start, end in found[number].spans[: 2 if place else most]]
+        new = dict.fromkeys(texts[number][start:end] for start, end in found[number].spans[: 2 if place else most])
         sentences += [(sentence, number) for sentence in new if sentence not in said]
     while len(sentences) > 1 and sum(len(text.split()) for text, _ in sentences) > MOST_WORDS:
         sentences.pop()

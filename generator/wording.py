@@ -7,11 +7,12 @@ from dataclasses import replace
 from core.sentences import sentence_spans
 from generator.details import detail_form, phrases, read_words, relation
 from index.corpus import Record
-from index.lay import lay_questions, story, topic_names, typed
+from index.everyday import everyday
+from index.lay import IN_EVERYDAY_WORDS, lay_questions, story, topic_names, typed
 from rag.citations import content_words
 from rag.retriever import IndexRetriever
 
-FORMS = {"plain": 40, "keywords": 18, "story": 14, "template": 16, "description": 12}
+FORMS = {"plain": 40, "keywords": 18, "story": 14, "template": 16, "description": 30}
 """How often a record's own question is asked in each form; the CSV's own words are one among them."""
 
 
@@ -35,10 +36,10 @@ class Wording:
         form = rng.choices(forms, [FORMS[form] for form in forms])[0]
         return form, self.searched(asked[form])
 
-    def two(self, record: Record, aspect: str, other: str, rng: random.Random) -> str:
-        """A question for two aspects."""
+    def two(self, record: Record, aspect: str, other: str, rng: random.Random) -> tuple[str, tuple[str, str]]:
+        """A question for two aspects, and the two that it is joined of."""
         first, second = (next(lay_questions(record, rng, each)).question for each in (aspect, other))
-        return self.searched(f"{first} and {second.replace(topic_names(record)[0], 'it')}")
+        return self.searched(f"{first} and {second.replace(topic_names(record)[0], 'it')}"), (first, second)
 
     def dressed(self, form: str, record: Record, rng: random.Random) -> str:
         """A form about the record's topic, typed as people type, now and then in a story."""
@@ -51,11 +52,12 @@ class Wording:
         query = self._retriever.read(question)
         return "" if query.reply else query.searched
 
-    def phrases(self, text: str, topics: Sequence[str], rng: random.Random) -> Iterator[tuple[str, str]]:
-        """Of each sentence in random order, a phrase and a form of question about it."""
-        taken = {stem for topic in topics for stem in content_words(topic)}
+    def phrases(self, text: str, about: Sequence[Record], rng: random.Random) -> Iterator[tuple[str, str]]:
+        """Of each sentence in random order, a phrase that names no topic of `about`, and a question about it."""
+        taken = {stem for record in about for name in topic_names(record) for stem in content_words(name)}
         spans = sentence_spans(text)
         for start, end in rng.sample(spans, len(spans)):
             if found := phrases(text[start:end], self._words, taken):
                 phrase = rng.choice(found)
-                yield phrase, detail_form(relation(text[start:end]), phrase, rng)
+                asked = everyday(phrase, rng) if rng.random() < IN_EVERYDAY_WORDS else phrase
+                yield phrase, detail_form(relation(text[start:end]), asked, rng)
