@@ -27,9 +27,10 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ANSWER_MS = 120_000
 
 
-def _ask(page: Page, question: str) -> None:
+def ask(page: Page, question: str) -> None:
     """Ask, and wait until the page is ready for the next question."""
     box = page.get_by_placeholder("Ask a health question")
+    box.wait_for(timeout=ANSWER_MS)
     box.fill(question)
     box.press("Enter")
     page.get_by_test_id("stChatInputStopButton").wait_for(state="visible", timeout=ANSWER_MS)
@@ -81,9 +82,8 @@ def _watch(url: str, process: int, questions: list[str]) -> list[int]:
     with chromium() as browser:
         page = browser.new_page()
         page.goto(url)
-        page.get_by_placeholder("Ask a health question").wait_for(timeout=ANSWER_MS)
         for question in questions:
-            _ask(page, question)
+            ask(page, question)
             memory.append(memory_mib(process=process))
     return memory
 

@@ -11,25 +11,22 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Error, Page, expect
 
-from bench.page import ANSWER_MS, chromium, served
+from bench.page import ANSWER_MS, ask, chromium, served
 from core.errors import CiteWellError, run_command
 from core.settings import IndexSettings
 from index.build import build
 
 QUESTION = "can you catch shingles from your mom"
+SETTLED_MS = 1000
+"""Scrolling and transitions end within it."""
 PHONE, DESKTOP = (390, 844), (1280, 900)
 
 
 def _chat(page: Page) -> None:
     """An answer with one of its citations opened."""
-    box = page.get_by_placeholder("Ask a health question")
-    expect(box).to_be_visible(timeout=ANSWER_MS)
-    box.fill(QUESTION)
-    box.press("Enter")
-    expect(page.locator(".chip").first).to_be_visible(timeout=ANSWER_MS)
-    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0)
+    ask(page, QUESTION)
     page.locator(".chip").first.click()
-    page.wait_for_timeout(1000)  # the chat scrolls to its end first
+    page.wait_for_timeout(SETTLED_MS)  # the chat scrolls to its end first
     page.get_by_test_id("stChatMessage").first.evaluate("question => question.scrollIntoView()")
 
 
@@ -37,17 +34,13 @@ def _inspector(page: Page) -> None:
     """The funnel below that answer."""
     _chat(page)
     page.get_by_text("How this answer was made").click()
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(SETTLED_MS)
     page.get_by_text("How this answer was made").evaluate("drawer => drawer.scrollIntoView()")
 
 
 def _emergency(page: Page) -> None:
-    box = page.get_by_placeholder("Ask a health question")
-    expect(box).to_be_visible(timeout=ANSWER_MS)
-    box.fill("my lips swell and i cannot breathe after a bee sting")
-    box.press("Enter")
-    expect(page.locator(".notice.emergency")).to_be_visible(timeout=ANSWER_MS)
-    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+    ask(page, "my lips swell and i cannot breathe after a bee sting")
+    expect(page.locator(".notice.emergency")).to_be_visible()
 
 
 def _evidence(page: Page) -> None:
@@ -92,7 +85,7 @@ def _take(browser: Browser, url: str, target: Path) -> None:
         page = context.new_page()
         page.goto(url)
         prepare(page)
-        page.wait_for_timeout(1000)  # transitions
+        page.wait_for_timeout(SETTLED_MS)
         page.screenshot(path=target / f"{name}.png")
         context.close()
         print(target / f"{name}.png", flush=True)

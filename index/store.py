@@ -30,11 +30,12 @@ from filelock import FileLock, Timeout
 from core.errors import DataError, IndexFolderError
 from core.files import new_folder, sha256_file, write_atomic
 from index import lexical
-from index.corpus import Corpus, Record
+from index.corpus import Corpus
 from index.lexical import LexicalIndex
 from index.opened import Index, Manifest, question_rows
 from index.passages import Passage
 from index.ranking import Ranking, read_ranking
+from index.tables import passages_table, read_passages, read_records, records_table
 from index.vectors import pack_vectors, unpack_vectors
 
 SCHEMA_VERSION = 2
@@ -97,8 +98,8 @@ def write_build(
     """
     name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S-") + uuid.uuid4().hex[:6]
     with new_folder(folder / "builds" / name) as partial:
-        pq.write_table(_records_table(corpus.records), partial / "records.parquet")
-        pq.write_table(_passages_table(passages), partial / "passages.parquet")
+        pq.write_table(records_table(corpus.records), partial / "records.parquet")
+        pq.write_table(passages_table(passages), partial / "passages.parquet")
         (partial / "vectors.faiss").write_bytes(pack_vectors(vectors))
         (partial / "questions.faiss").write_bytes(pack_vectors(question_vectors))
         (partial / "ranking.json").write_bytes(ranking)
@@ -182,20 +183,8 @@ def open_build(build: Path) -> Index:
     folder = build.parent.parent
     manifest = read_manifest(build)
     contents = {name: _verified(build / name, entry, folder) for name, entry in manifest.files.items()}
-    records = {
-        row["id"]: Record(row["id"], tuple(row["questions"]), row["answer"], json.loads(row["metadata"]))
-        for row in pq.read_table(pa.BufferReader(contents["records.parquet"])).to_pylist()
-    }
-    passages = tuple(
-        Passage(
-            row["id"],
-            row["record_id"],
-            row["start"],
-            row["end"],
-            records[row["record_id"]].answer[row["start"] : row["end"]],
-        )
-        for row in pq.read_table(pa.BufferReader(contents["passages.parquet"])).to_pylist()
-    )
+    records = read_records(contents["records.parquet"])
+    passages = read_passages(contents["passages.parquet"], records)
     vectors = unpack_vectors(contents["vectors.faiss"])
     question_vectors = unpack_vectors(contents["questions.faiss"])
     words = pq.read_table(pa.BufferReader(contents["words.parquet"])).to_pydict()
@@ -299,25 +288,3 @@ def _pointer(path: Path) -> str:
     except FileNotFoundError:
         return ""
     return name if name == Path(name).name and not name.startswith(".") else ""
-
-
-def _records_table(records: tuple[Record, ...]) -> pa.Table:
-    return pa.table(
-        {
-            "id": [record.id for record in records],
-            "questions": [list(record.questions) for record in records],
-            "answer": [record.answer for record in records],
-            "metadata": [json.dumps(record.metadata, ensure_ascii=False) for record in records],
-        }
-    )
-
-
-def _passages_table(passages: list[Passage]) -> pa.Table:
-    return pa.table(
-        {
-            "id": [passage.id for passage in passages],
-            "record_id": [passage.record_id for passage in passages],
-            "start": [passage.start for passage in passages],
-            "end": [passage.end for passage in passages],
-        }
-    )

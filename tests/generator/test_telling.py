@@ -1,0 +1,84 @@
+import random
+
+import pytest
+
+from generator.details import phrases, read_words
+from generator.matters import MATTERS, Matter
+from generator.telling import tells
+from index.everyday import everyday
+from index.lay_words import FORMS
+
+
+@pytest.mark.parametrize(
+    ("question", "aspect", "sentences", "told"),
+    [
+        ("what helps against gout", "treatment", "Doctors treat gout with drugs that lower uric acid.", True),
+        ("what helps against gout", "treatment", "Gout is a disorder of the joints.", False),
+        ("is there a blood test for gout", "exams and tests", "A blood test shows the uric acid.", True),
+        ("is there a blood test for gout", "exams and tests", "Gout is diagnosed from fluid of the joint.", False),
+        ("can you die from gout", "outlook", "Gout is seldom fatal.", True),
+        ("can you die from gout", "outlook", "Attacks of gout become worse over time.", False),
+        ("do older people get gout more", "susceptibility", "Drinking beer makes gout more likely.", False),
+        ("is gout serious", "information", "Gout is a disorder that can damage the joints.", True),
+        ("is gout serious", "information", "Gout is named after a drop.", False),
+        ("what is gout", "information", "Uric acid is made in the liver.", False),
+    ],
+)
+def test_whether_sentences_tell_what_is_asked(question: str, aspect: str, sentences: str, told: bool) -> None:
+    assert tells(question, "gout", aspect, sentences) == told
+
+
+def test_the_name_of_an_illness_does_not_tell_how_it_is_inherited() -> None:
+    said = "Hereditary neuropathy is a disorder of the nerves."
+    assert not tells("is it passed on", "hereditary neuropathy", "inheritance", said)
+    assert tells("is it passed on", "hereditary neuropathy", "inheritance", f"{said} A parent has it as well.")
+
+
+def test_every_aspect_with_questions_has_words_of_its_answers() -> None:
+    for aspect in FORMS:
+        assert not tells("?", "gout", aspect, "Gout."), aspect
+
+
+def asking(words: str) -> Matter:
+    return next(matter for matter in MATTERS if any(words in form for form in matter.asked))
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "touched", "silent"),
+    [
+        (
+            "lose your hearing",
+            "Hearing loss is common.",
+            "The ears are set low.",
+            "Most have problems with their heart and vessels.",
+        ),
+        (
+            "acupuncture",
+            "Yoga and acupuncture are tried.",
+            "One cannot massage the hernia back.",
+            "A doctor pushes the hernia back.",
+        ),
+        ("turn into cancer", "It may turn into cancer.", "It looks like a tumor.", "It grows fast."),
+        ("bad for the heart", "Heart failure may follow.", "The heart is on the left.", "The lungs are clear."),
+    ],
+)
+def test_a_word_is_not_yet_an_answer(words: str, said: str, touched: str, silent: str) -> None:
+    matter = asking(words)
+    assert [matter.is_said(text) for text in (said, touched, silent)] == [True, False, False]
+    assert [matter.is_touched(text) for text in (said, touched, silent)] == [True, True, False]
+
+
+def test_words_that_stand_together_once_are_no_phrase() -> None:
+    answers = [f"The occipital lobes, in number {number}, are seen." for number in range(4)]
+    once = "An enzyme converts androgens, of the body, into others."
+    fillers = [f"Androgens, hormones, are number {number} in the enzyme, of the body." for number in range(4)]
+    words = read_words([*answers, once, *fillers, *["Nothing else is said here."] * 800])
+    assert phrases("He saw the occipital lobes, which are behind.", words, ()) == ["occipital lobes"]
+    assert phrases(once, words, ()) == []
+
+
+def test_medical_words_are_said_as_people_say_them() -> None:
+    rng = random.Random(0)
+    assert {everyday("severe vomiting", rng) for _ in range(20)} == {"very bad throwing up"}
+    assert {everyday("hearing loss", rng) for _ in range(40)} == {"hard of hearing", "cant hear well"}
+    assert everyday("painted", rng) == "painted"
