@@ -10,17 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from core.sentences import sentence_spans
-from generator.completions import MOST_SENTENCES, Chosen, choose, cited, compose, holding
+from generator.choosing import Chooser
+from generator.completions import MOST_SENTENCES, Chosen, cited, compose
 from generator.details import says, touches
 from generator.evidence_sets import About, EvidenceMaker, EvidenceSet, same_family
 from generator.matters import MATTERS, Matter
 from generator.prompt import REFUSAL, REST
 from generator.rows import Row, Split
-from generator.telling import tells
 from generator.wording import Wording
 from index.corpus import Record
-from index.lay import ask, topic_names
+from index.lay import DESCRIBED, DESCRIBED_LETTERS, ask, describe, some_felt, topic_names
 from index.topics import record_aspect, record_topic
 from rag.citations import content_words
 from rag.subject import telling_stems
@@ -49,26 +48,28 @@ class Asker:
     """Asks over sets of evidence, and counts what it leaves out."""
 
     def __init__(self, maker: EvidenceMaker) -> None:
-        self._retriever = maker.retriever
         self._sides = maker.sides
+        self._choose = Chooser(maker.retriever)
         self._wording = Wording(maker.retriever)
         self._made: dict[Callable[[_Over], Row | None], float] = {
             self._another_form: 1.0,
             self._another_passage: 0.7,
             self._detail: 0.8,
             self._matter: 0.7,
+            self._described: 1.0,
             self._both: 0.3,
             self._partly: 0.35,
             self._missing_aspect: 0.6,
             self._missing_detail: 0.55,
             self._missing_matter: 0.5,
+            self._missing_description: 0.3,
             self._nearby_topic: 0.4,
             self._detail_of_another: 0.6,
             self._far_topic: 0.1,
         }
         """Share of sets over which each is asked, where the set gives it."""
         self.left_out: Counter[str] = Counter()
-        self.sentences_left_out: Counter[str] = Counter()
+        self.sentences_left_out = self._choose.left_out
 
     def first(self, record: Record, rng: random.Random) -> tuple[str, str]:
         """The form and the words of the question that evidence is searched with; empty if it is not searched."""
@@ -118,7 +119,7 @@ class Asker:
         for place, phrase, form in self._details(over):
             topic = over.shown.about[place][0]
             question = self._wording.dressed(form, over.shown.records[place], over.rng)
-            found = self._holding(over.shown, over.shown.of_topic(topic), question, partial(says, phrase=phrase))
+            found = self._choose.holding(over.shown, over.shown.of_topic(topic), question, partial(says, phrase=phrase))
             return self._row(over, question, "detail", (topic, phrase), found)
         return None
 
@@ -130,9 +131,22 @@ class Asker:
             if not said or matter.is_touched(topic):
                 continue
             question = self._wording.dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
-            found = self._holding(over.shown, said, question, matter.is_said, BESIDE)
+            found = self._choose.holding(over.shown, said, question, matter.is_said, BESIDE)
             if any(chosen.spans for chosen in found.values()):
                 return self._row(over, question, "detail", (topic, "matter"), found)
+        return None
+
+    def _described(self, over: _Over) -> Row | None:
+        """What a source lists as felt or seen, told without the name of the illness."""
+        shown = over.shown
+        for place in self._places(over):
+            topic, aspect = shown.about[place]
+            names = topic_names(shown.records[place])
+            if aspect in DESCRIBED and (things := some_felt(shown.sources[place].text, names, over.rng)):
+                question = self._wording.searched(describe(things, over.rng))
+                places = [n for n, source in enumerate(shown.sources) if all(says(source.text, x) for x in things)]
+                found = self._choose.holding(shown, places, question, lambda text: any(says(text, x) for x in things))
+                return self._row(over, question, "description", (topic, ", ".join(things)), found)
         return None
 
     def _both(self, over: _Over) -> Row | None:
@@ -144,7 +158,10 @@ class Asker:
             return None
         other = over.rng.choice(sorted(others))
         question, parts = self._wording.two(shown.record, aspect, other, over.rng)
-        found = {**self._chosen(shown, parts[0], shown.wanted), **self._chosen(shown, parts[1], (topic, other))}
+        found = {
+            **self._choose.answering(shown, parts[0], shown.wanted),
+            **self._choose.answering(shown, parts[1], (topic, other)),
+        }
         if sum(bool(chosen.spans) for chosen in found.values()) < 2:
             return None
         return self._row(over, question, "both", (topic, f"{aspect}, {other}"), found)
@@ -156,7 +173,7 @@ class Asker:
             return None
         topic, aspect = shown.wanted
         question, parts = self._wording.two(shown.record, aspect, shown.missing, over.rng)
-        found = self._chosen(shown, parts[0], shown.wanted)
+        found = self._choose.answering(shown, parts[0], shown.wanted)
         row = self._row(over, question, "partly", (topic, f"{aspect}, not {shown.missing}"), found)
         return row and replace(row, completion=f"{row.completion} {REST}")
 
@@ -188,6 +205,17 @@ class Asker:
             if not matter.is_touched(over.shown.held):
                 question = self._wording.dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
                 return self._refused(over, question, "detail", (over.shown.about[place][0], "no matter"))
+        return None
+
+    def _missing_description(self, over: _Over) -> Row | None:
+        """What another topic's record lists as felt or seen, and no source has a word of."""
+        for record in over.rng.sample(over.pool, min(TRIED, len(over.pool))):
+            if record_aspect(record) not in DESCRIBED:
+                continue
+            things = some_felt(record.answer[:DESCRIBED_LETTERS], topic_names(record), over.rng)
+            if things and not any(touches(over.shown.held, thing) for thing in things):
+                question = self._wording.searched(describe(things, over.rng))
+                return self._refused(over, question, "description", (record_topic(record), ", ".join(things)))
         return None
 
     def _detail_of_another(self, over: _Over) -> Row | None:
@@ -242,44 +270,13 @@ class Asker:
             for phrase, form in self._wording.phrases(text, about, over.rng):
                 yield place, phrase, form
 
-    # Answers
-
-    def _relevance(self, question: str, text: str) -> Sequence[float]:
-        spans = sentence_spans(text)
-        return self._retriever.relevance(question, [text[start:end] for start, end in spans]) if spans else []
-
-    def _chosen(self, shown: EvidenceSet, question: str, wanted: About) -> dict[int, Chosen]:
-        """Of the first two sources that are about what is asked, the sentences that answer it."""
-        found = {}
-        for place in [n for n, about in enumerate(shown.about) if about == wanted][:2]:
-            text = shown.sources[place].text
-            chosen = choose(text, wanted[1], self._relevance(question, text), self.sentences_left_out)
-            sentences = " ".join(text[start:end] for start, end in chosen.spans)
-            told = not chosen.spans or tells(question, wanted[0], wanted[1], sentences)
-            found[place + 1] = chosen if told else Chosen((), reason="the passage does not tell what is asked")
-        return found
-
-    def _holding(
-        self,
-        shown: EvidenceSet,
-        places: Iterable[int],
-        question: str,
-        says_it: Callable[[str], bool],
-        least: float = 0.0,
-    ) -> dict[int, Chosen]:
-        """Of the sources at some places, the sentences that say one thing."""
-        found = {}
-        for place in places:
-            text = shown.sources[place].text
-            scores = self._relevance(question, text)
-            found[place + 1] = holding(text, says_it, scores, self.sentences_left_out, least)
-        return found
+    # Rows
 
     def _answered(self, over: _Over, question: str, form: str, wanted: About) -> Row | None:
         if not question:
             self.left_out["a question that is not searched"] += 1
             return None
-        return self._row(over, question, form, wanted, self._chosen(over.shown, question, wanted))
+        return self._row(over, question, form, wanted, self._choose.answering(over.shown, question, wanted))
 
     def _row(self, over: _Over, question: str, form: str, about: About, found: Mapping[int, Chosen]) -> Row | None:
         """The row of a question that sentences of some sources answer; None, counted, if no sentence does.

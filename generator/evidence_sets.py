@@ -10,11 +10,13 @@ from functools import cached_property, partial
 
 from langchain_core.messages import BaseMessage
 
+from generator.details import says
 from generator.prompt import Source, fit, messages
 from generator.rows import Split
+from generator.telling import silent
 from index.corpus import Record
-from index.lay import lay_questions
-from index.topics import asks_about, question_aspect, question_topic, record_topic
+from index.lay import lay_questions, topic_names
+from index.topics import question_aspect, question_topic, record_topic
 from rag.answer import Hit
 from rag.retriever import IndexRetriever
 from rag.subject import telling_stems
@@ -138,14 +140,8 @@ class EvidenceMaker:
         if split == "train":
             wrong = [hit for hit in wrong if self.sides[self._about(hit)[0]] == "train"]
         if left_out:
-            topic, aspect = wanted
             chosen: list[Hit] = []
-            wrong = [
-                hit
-                for hit in wrong
-                if not same_family(self._about(hit)[0], topic)
-                or (aspect in CLEAR_ASPECTS and not asks_about(aspect, hit.text))
-            ]
+            wrong = [hit for hit in wrong if not self._may_answer(hit, record, wanted)]
         else:
             chosen = list((right or self._first_passage(record))[:1])
             second = [hit for hit in right[1:] if hit.record_id != chosen[0].record_id]
@@ -154,6 +150,13 @@ class EvidenceMaker:
         chosen += rng.sample(wrong[:HARD], min(3 - len(chosen), len(wrong[:HARD])))
         rng.shuffle(chosen)
         return chosen, [hit for hit in wrong if hit not in chosen]
+
+    def _may_answer(self, hit: Hit, record: Record, wanted: About) -> bool:
+        """Whether a hit of another record may say unseen what is wanted of a record."""
+        topic, aspect = wanted
+        text = f"{hit.question} {hit.text}"
+        related = same_family(self._about(hit)[0], topic) or any(says(text, name) for name in topic_names(record))
+        return related and not (aspect in CLEAR_ASPECTS and silent(aspect, hit.text))
 
     def _first_passage(self, record: Record) -> list[Hit]:
         passage = self.retriever.index.by_id[f"{record.id}-0"]
@@ -169,12 +172,10 @@ class EvidenceMaker:
         if topic not in {self._about(hit)[0] for hit in hits}:
             return ""
         asked = {self._about(hit)[1] for hit in hits}
-        silent = [
-            aspect
-            for aspect in CLEAR_ASPECTS
-            if aspect not in asked and not any(asks_about(aspect, hit.text) for hit in hits)
+        missing = [
+            aspect for aspect in CLEAR_ASPECTS if aspect not in asked and all(silent(aspect, hit.text) for hit in hits)
         ]
-        return rng.choice(silent) if silent else ""
+        return rng.choice(missing) if missing else ""
 
     def _heading(self, hit: Hit, missing: str, rng: random.Random) -> str:
         record = self.records[hit.record_id]

@@ -1,11 +1,14 @@
-"""Whether sentences tell what a question asks: a passage under the right heading may still say nothing of it.
+"""Whether sentences tell what a question asks: a passage under the right heading may still say nothing of it, and one
+under another heading may tell it.
 
 A record's answer is cut into passages, and the part that is shown of one on treatment may only say what the illness
-is. Where the words of an answer are missing, the question is neither answered nor refused, but not asked.
+is. Where the words of an answer are missing, the question is not answered; where they are there unsought, it is not
+refused.
 """
 
 import re
 
+from index.topics import asks_about
 from rag.citations import content_words
 from rag.subject import telling_stems
 
@@ -33,7 +36,18 @@ _ASPECTS = {
     "considerations": r"diet\w*|eat\w*|foods?|avoid\w*|should|activit\w+|drink\w*|nutrition\w*|need\w*|help\w*",
 }
 """Of each aspect (`index.topics.aspect`), words of which a sentence that answers it has one at least."""
+_HARD_TO_MISS = {
+    "prevention": r"prevent\w*|avoid\w*|reduc\w+|lower\w*|protect\w*|vaccin\w+|quit\w*",
+    "frequency": r"\d[\d,.]* (?:in|of|per|out|people|cases|births|americans)|percent|rare|rarely|uncommon|prevalence|"
+    r"incidence|estimated|(?:most|very|fairly|more|less|is|are) common",
+    "outlook": r"prognos\w+|outlook|surviv\w+|life|lives|deaths?|die[sd]?|fatal|recover\w*|progress\w*|wors\w+|"
+    r"improv\w+|remission|permanent\w*|resol\w+|go(?:es)? away|outcomes?|lifelong|chronic|heal\w*|cur\w+",
+    "causes": r"caus\w+|due to|results? (?:from|when)|because|mutations?|trigger\w*|contribut\w+|unknown|infected|"
+    r"(?:develop|occur|happen|form|appear)s? when|comes? from|reasons?|factors?|linked|associated|leads? to",
+}
+"""Instead of `_ASPECTS`, of aspects that have words there which almost every passage has."""
 _ASPECT = {aspect: re.compile(rf"\b(?:{words})\b", re.I) for aspect, words in _ASPECTS.items()}
+_TOUCHED = {aspect: re.compile(rf"\b(?:{words})\b", re.I) for aspect, words in {**_ASPECTS, **_HARD_TO_MISS}.items()}
 
 _PARTICULAR = tuple(
     (re.compile(rf"\b(?:{asked})\b", re.I), re.compile(rf"\b(?:{said})\b", re.I))
@@ -97,3 +111,9 @@ def tells(question: str, topic: str, aspect: str, sentences: str) -> bool:
     if aspect == "information" and not telling_stems(topic) & set(content_words(sentences)):
         return False
     return all(said.search(sentences) for asked, said in _PARTICULAR if asked.search(question))
+
+
+def silent(aspect: str, text: str) -> bool:
+    """Whether a text has neither the words of asking about an aspect nor those of an answer; a question about it is
+    refused over such texts alone."""
+    return not asks_about(aspect, text) and not (aspect in _TOUCHED and _TOUCHED[aspect].search(text))

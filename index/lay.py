@@ -7,13 +7,13 @@ gets worse at people's. All randomness comes from the generator that is passed i
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.sentences import sentence_spans
 from index.corpus import Record
 from index.everyday import everyday
+from index.felt import felt
 from index.lay_words import AFTER, BEFORE, FELT, FORMS, KEYWORDS, WHO
 from index.topics import record_aspect, record_topic
 
@@ -26,12 +26,12 @@ _ALSO = re.compile(
     r"([a-z][\w'’-]*(?:\s+[\w'’-]+){0,3}?)(?=[,.;)]|\s+(?:is|are|and|or|in|that|which)\b)",
     re.I,
 )
-_PHRASE = re.compile(r"[,;:.!?()\n]+|\s(?:and|or|but|such as|including|include|includes|may|can|is|are|which|that)\s")
-_WORD = re.compile(r"[a-z']+")
 _VOWELS = "aeiouy"
 IN_EVERYDAY_WORDS = 0.6
 """Share of what is described or asked about that is worded without the terms of medicine."""
-_DESCRIBED = ("information", "symptoms", "complications")
+DESCRIBED_LETTERS = 4000
+"""Of an answer, from its beginning, of which descriptions are made."""
+DESCRIBED = ("information", "symptoms", "complications")
 """Aspects whose answers say what one feels or sees."""
 
 
@@ -51,7 +51,7 @@ def lay_questions(record: Record, rng: random.Random, aspect: str = "") -> Itera
         aspect: what is asked about the record's topic; by default what the record answers.
     """
     names = topic_names(record)
-    described = not aspect and record_aspect(record) in _DESCRIBED
+    described = not aspect and record_aspect(record) in DESCRIBED
     aspect = aspect or record_aspect(record)
     form = rng.choice(FORMS.get(aspect, FORMS["information"]))
     plain = form.format(t=rng.choice(names))
@@ -60,9 +60,8 @@ def lay_questions(record: Record, rng: random.Random, aspect: str = "") -> Itera
     rng.shuffle(keywords)
     yield LayQuestion(record.id, typed(" ".join(keywords).strip(), rng), "keywords")
     yield LayQuestion(record.id, story(form, names, rng), "story")
-    if described and (description := _description(record, names, rng)):
-        felt = rng.choice(FELT).format(d=description, who=rng.choice(WHO))
-        yield LayQuestion(record.id, typed(felt, rng), "description")
+    if described and (things := some_felt(record.answer[:DESCRIBED_LETTERS], names, rng)):
+        yield LayQuestion(record.id, describe(things, rng), "description")
 
 
 def ask(record: Record, aspect: str, rng: random.Random) -> LayQuestion:
@@ -109,22 +108,18 @@ def story(form: str, names: list[str], rng: random.Random) -> str:
     return f"{before.format(**fill)} {typed(asked, rng)}? {after.format(**fill)}"
 
 
-def _description(record: Record, names: list[str], rng: random.Random) -> str:
-    """Two or three phrases of one place of the answer, without the words that name the topic; empty if none fit."""
-    spans = sentence_spans(record.answer)[:40]
-    if not spans:
-        return ""
-    begin = rng.randrange(len(spans))
-    place = record.answer[spans[begin][0] : spans[min(begin + 2, len(spans) - 1)][1]].casefold()
-    named = {word for name in names for word in _WORD.findall(name) if len(word) > 3}
-    phrases = []
-    for phrase in _PHRASE.split(place):
-        words = _WORD.findall(phrase)
-        if 1 <= len(words) <= 7 and not named.intersection(words) and len("".join(words)) > 5:
-            phrases.append(" ".join(words))
-    if len(phrases) < 2:
-        return ""
-    chosen = rng.sample(phrases, min(len(phrases), rng.choice((2, 2, 3))))
+def describe(things: Sequence[str], rng: random.Random) -> str:
+    """A question about what one feels or sees, as who has it describes it."""
     if rng.random() < IN_EVERYDAY_WORDS:
-        chosen = [everyday(phrase, rng) for phrase in chosen]
-    return " and ".join(chosen) if len(chosen) == 2 else ", ".join(chosen)
+        things = [everyday(thing, rng) for thing in things]
+    *first, last = things
+    told = f"{', '.join(first)}{rng.choice((' and ', ' and ', ', ', ' with '))}{last}" if first else last
+    return typed(rng.choice(FELT).format(d=told, who=rng.choice(WHO)), rng)
+
+
+def some_felt(text: str, names: Sequence[str], rng: random.Random) -> list[str]:
+    """Up to three of the things that one sentence of a text lists as felt or seen; none if none does."""
+    if not (lists := list(felt(text, names))):
+        return []
+    things = rng.choice(lists)
+    return rng.sample(things, min(len(things), rng.choice((1, 2, 2, 3))))

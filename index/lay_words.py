@@ -234,4 +234,12 @@ FELT = (
     "{d}",
     "{d}, should i worry",
     "which illness gives you {d}",
+    "{d} for weeks now",
+    "i keep having {d}",
+    "my {who} gets {d}, what is wrong",
+    "what brings on {d}",
+    "{d}, is that something bad",
+    "where does {d} come from",
+    "{d} all of a sudden",
+    "is {d} normal or should my {who} see someone",
 )

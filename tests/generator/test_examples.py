@@ -9,17 +9,19 @@ import pytest
 from core.errors import DataError
 from core.settings import Settings
 from generator import examples
+from generator.details import says, touches
 from generator.making import Plan, make, split_topics
 from generator.matters import MATTERS
 from generator.prompt import REFUSAL, REST
 from generator.rows import MANIFEST, Row, read_manifest, read_rows
+from generator.telling import silent
+from index.lay_words import FORMS
 from index.store import open_index
-from index.topics import asks_about
 from tests.conftest import embed_words, indexed
 
 ASPECTS = {
     "What is (are) {t} ?": "{c} is a disease of the {p} with {d} in many people. It begins slowly in the {p}. "
-    "{c} does not spread from one person to another.",
+    "{c} does not spread from one person to another. Symptoms of {t} include {d}, much pain, and a common cold.",
     "What are the treatments for {t} ?": "Doctors treat {t} with drugs that calm the {p}. Surgery for {t} is rarely "
     "needed today. {c} therapy takes several weeks as a rule.",
     "How many people are affected by {t} ?": "About 12 in 1000 people have {t} at some time. {c} is more common in "
@@ -134,13 +136,29 @@ def test_a_matter_of_any_illness_is_refused_where_no_passage_speaks_of_it(made: 
         assert not any(matter.is_touched(shown) for matter in asked)
 
 
+def test_what_is_felt_is_answered_where_a_passage_lists_it_and_refused_where_none_does(
+    made: dict[str, list[Row]],
+) -> None:
+    described = [row for row in made["train"] if row.form == "description" and row.aspect not in FORMS]
+    answered = [row for row in described if row.answerable]
+    refused = [row for row in described if not row.answerable]
+    assert len(answered) > 2
+    assert len(refused) > 2
+    for row in answered:
+        held = [source.text for number, source in enumerate(row.sources, 1) if number in row.right]
+        assert all(says(text, thing) for text in held for thing in row.aspect.split(", "))
+    for row in refused:
+        shown = " ".join(f"{source.heading} {source.text}" for source in row.sources)
+        assert not any(touches(shown, thing) for thing in row.aspect.split(", "))
+
+
 def test_an_answer_to_a_part_says_so(made: dict[str, list[Row]]) -> None:
     partly = [row for row in made["train"] if row.form == "partly"]
     assert partly
     for row in partly:
         assert row.completion.endswith(f"]. {REST}")
         assert " and " in row.question
-        assert not asks_about(row.aspect.partition(", not ")[2], " ".join(source.text for source in row.sources))
+        assert silent(row.aspect.partition(", not ")[2], " ".join(source.text for source in row.sources))
 
 
 def test_questions_are_asked_in_several_forms_and_headings_vary(made: dict[str, list[Row]]) -> None:

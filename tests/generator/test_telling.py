@@ -4,7 +4,7 @@ import pytest
 
 from generator.details import phrases, read_words
 from generator.matters import MATTERS, Matter
-from generator.telling import tells
+from generator.telling import silent, tells
 from index.everyday import everyday
 from index.lay_words import FORMS
 
@@ -37,6 +37,27 @@ def test_the_name_of_an_illness_does_not_tell_how_it_is_inherited() -> None:
 def test_every_aspect_with_questions_has_words_of_its_answers() -> None:
     for aspect in FORMS:
         assert not tells("?", "gout", aspect, "Gout."), aspect
+
+
+@pytest.mark.parametrize(
+    ("aspect", "text", "is_silent"),
+    [
+        ("treatment", "Drinking much water helps to flush stones out.", False),
+        ("treatment", "Stones are small and hard.", True),
+        ("inheritance", "Women with a family history of stones have them more often.", False),
+        ("inheritance", "Stones are small and hard.", True),
+        ("exams and tests", "The sugar in the blood is measured.", False),
+        ("outlook", "Most tumours of this gland are curable.", False),
+        ("frequency", "Many people have pain, and most of them vomit.", True),
+        ("frequency", "It is seen in 1 in 500 births.", False),
+        ("causes", "The pain is in one side and goes to the other.", True),
+        ("causes", "The stones form when there is too little water.", False),
+        ("prevention", "Older men are at risk.", True),
+        ("prevention", "Drinking much water lowers the risk.", False),
+    ],
+)
+def test_what_a_passage_is_silent_of(aspect: str, text: str, is_silent: bool) -> None:
+    assert silent(aspect, text) == is_silent
 
 
 def asking(words: str) -> Matter:
