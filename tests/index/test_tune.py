@@ -43,7 +43,7 @@ def test_a_column_names_the_topic() -> None:
     assert record_topic(Record("1", ("Anything?",), "a", {"focus": "Gout"})) == "gout"
 
 
-ANSWER = "Gout, also known as podagra, is a disease. People have swollen toes, sudden pain and red skin. Nights are worst."
+ANSWER = "Gout, also known as podagra, is a disease. People have swollen toes, sudden pain and red skin."
 
 
 def test_lay_questions_do_not_repeat_the_template() -> None:
