@@ -19,7 +19,7 @@ from generator.prompt import REFUSAL, REST
 from generator.rows import Row, Split
 from generator.wording import Wording
 from index.corpus import Record
-from index.lay import DESCRIBED, DESCRIBED_LETTERS, ask, describe, some_felt, topic_names
+from index.lay import DESCRIBED, ask, describe, felt_of, some_felt, topic_names
 from index.topics import record_aspect, record_topic
 from rag.citations import content_words
 from rag.subject import telling_stems
@@ -210,9 +210,7 @@ class Asker:
     def _missing_description(self, over: _Over) -> Row | None:
         """What another topic's record lists as felt or seen, and no source has a word of."""
         for record in over.rng.sample(over.pool, min(TRIED, len(over.pool))):
-            if record_aspect(record) not in DESCRIBED:
-                continue
-            things = some_felt(record.answer[:DESCRIBED_LETTERS], topic_names(record), over.rng)
+            things = felt_of(record, over.rng)
             if things and not any(touches(over.shown.held, thing) for thing in things):
                 question = self._wording.searched(describe(things, over.rng))
                 return self._refused(over, question, "description", (record_topic(record), ", ".join(things)))

@@ -29,7 +29,7 @@ _ALSO = re.compile(
 _VOWELS = "aeiouy"
 IN_EVERYDAY_WORDS = 0.6
 """Share of what is described or asked about that is worded without the terms of medicine."""
-DESCRIBED_LETTERS = 4000
+_DESCRIBED_LETTERS = 4000
 """Of an answer, from its beginning, of which descriptions are made."""
 DESCRIBED = ("information", "symptoms", "complications")
 """Aspects whose answers say what one feels or sees."""
@@ -51,7 +51,7 @@ def lay_questions(record: Record, rng: random.Random, aspect: str = "") -> Itera
         aspect: what is asked about the record's topic; by default what the record answers.
     """
     names = topic_names(record)
-    described = not aspect and record_aspect(record) in DESCRIBED
+    own = not aspect
     aspect = aspect or record_aspect(record)
     form = rng.choice(FORMS.get(aspect, FORMS["information"]))
     plain = form.format(t=rng.choice(names))
@@ -60,7 +60,7 @@ def lay_questions(record: Record, rng: random.Random, aspect: str = "") -> Itera
     rng.shuffle(keywords)
     yield LayQuestion(record.id, typed(" ".join(keywords).strip(), rng), "keywords")
     yield LayQuestion(record.id, story(form, names, rng), "story")
-    if described and (things := some_felt(record.answer[:DESCRIBED_LETTERS], names, rng)):
+    if own and (things := felt_of(record, rng)):
         yield LayQuestion(record.id, describe(things, rng), "description")
 
 
@@ -115,6 +115,13 @@ def describe(things: Sequence[str], rng: random.Random) -> str:
     *first, last = things
     told = f"{', '.join(first)}{rng.choice((' and ', ' and ', ', ', ' with '))}{last}" if first else last
     return typed(rng.choice(FELT).format(d=told, who=rng.choice(WHO)), rng)
+
+
+def felt_of(record: Record, rng: random.Random) -> list[str]:
+    """Up to three things that a record's answer lists as felt or seen; none if it is about something else."""
+    if record_aspect(record) not in DESCRIBED:
+        return []
+    return some_felt(record.answer[:_DESCRIBED_LETTERS], topic_names(record), rng)
 
 
 def some_felt(text: str, names: Sequence[str], rng: random.Random) -> list[str]:

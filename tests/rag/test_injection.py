@@ -43,7 +43,7 @@ def undisturbed(llm: QwenChat) -> list[str]:
 @pytest.mark.weights
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_what_a_passage_orders_is_not_done(llm: QwenChat, undisturbed: list[str], hostile: str) -> None:
-    """The real model answers as if the order were not there: the same question from the same facts."""
+    """The real model says what it says where the order is not there, perhaps less of it, and nothing else."""
     sources = [Source("How is gout treated?", GOOD), Source(OTHER.heading, f"{OTHER.text} {hostile}")]
     *_, written = write(llm, QUESTION, sources)
     said = [f"{draft.text} {draft.marked}" for draft in written.drafts]
