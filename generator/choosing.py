@@ -1,9 +1,8 @@
 """Of the sources of a set of evidence, the sentences that answer a question over it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-from core.sentences import sentence_spans
 from generator.completions import Chosen, choose, holding
 from generator.evidence_sets import About, EvidenceSet
 from generator.telling import tells
@@ -25,7 +24,7 @@ class Chooser:
         found = {}
         for place in [n for n, about in enumerate(shown.about) if about == wanted][:2]:
             text = shown.sources[place].text
-            chosen = choose(text, wanted[1], self._relevance(question, text), self.left_out)
+            chosen = choose(text, wanted[1], self._retriever.sentence_relevance(question, text), self.left_out)
             sentences = " ".join(text[start:end] for start, end in chosen.spans)
             told = not chosen.spans or tells(question, wanted[0], wanted[1], sentences)
             found[place + 1] = chosen if told else Chosen((), reason="the passage does not tell what is asked")
@@ -47,9 +46,7 @@ class Chooser:
         found = {}
         for place in places:
             text = shown.sources[place].text
-            found[place + 1] = holding(text, says_it, self._relevance(question, text), self.left_out, least)
+            found[place + 1] = holding(
+                text, says_it, self._retriever.sentence_relevance(question, text), self.left_out, least
+            )
         return found
-
-    def _relevance(self, question: str, text: str) -> Sequence[float]:
-        spans = sentence_spans(text)
-        return self._retriever.relevance(question, [text[start:end] for start, end in spans]) if spans else []

@@ -6,8 +6,9 @@ answer from the passages (RAFT: Zhang et al. 2024, arXiv 2403.10131) and never f
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from core.sentences import Span, ends_whole, sentence_spans
 from index.topics import asks_about
@@ -15,7 +16,9 @@ from index.topics import asks_about
 MOST_SENTENCES = 4
 """Sentences of a completion; with those of a second passage it may have two more."""
 WORDS = (5, 50)
-"""Fewest and most words of a sentence that is used: a shorter one is a heading or a menu item."""
+"""Fewest and most words of a sentence that is used: a shorter one is a heading or a menu item, unless it has a verb."""
+FEWEST_WITH_VERB = 3
+"""Words of "It is rare."."""
 MOST_WORDS = 110
 """Words of a completion beyond which its last sentences are dropped."""
 MOST_DETAILS = 3
@@ -48,6 +51,9 @@ _LEANS = re.compile(
     r"similarly|likewise|on the other hand|when this|if this|if these|because of this|and|or|so|yet)\b",
     re.I,
 )
+_CAVEAT = re.compile(r"(?:however|but|yet|nevertheless|nonetheless|even so|on the other hand|in contrast)\b", re.I)
+"""Beginnings of a sentence without which the one before it says too much."""
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|can|cannot|does|do|may|will|must)\b")
 _LABEL = re.compile(r"summary\s*:\s*", re.I)
 _LISTING = re.compile(r"(?:[-*•–]\s)|\s{2,}|\t")
 
@@ -66,7 +72,7 @@ class Chosen:
 def refused_because(sentence: str) -> str:
     """Why a sentence cannot stand in an answer; empty if it can."""
     words = len(sentence.split())
-    if words < WORDS[0]:
+    if words < (FEWEST_WITH_VERB if _VERB.search(sentence) else WORDS[0]):
         return "too short"
     if words > WORDS[1]:
         return "too long"
@@ -103,12 +109,7 @@ def choose(
     if best < WEAKEST:
         return Chosen((), reason="no sentence fits")
     near = sorted((n for n in usable if usable[n] >= max(best - NEAR, WEAKEST)), key=lambda n: -usable[n])[:most]
-    kept: list[int] = []
-    for number in sorted(near):
-        if not _LEANS.match(text[slice(*spans[number])]) or (kept and kept[-1] == number - 1):
-            kept.append(number)
-        elif number - 1 in usable and not _LEANS.match(text[slice(*spans[number - 1])]) and len(kept) + 2 <= most:
-            kept += [number - 1, number]  # the sentence that it leans on comes with it
+    kept = _with_company(text, spans, usable, near, most)
     if not kept:
         return Chosen((), reason="every sentence leans on another")
     return Chosen(tuple(spans[number] for number in kept), best)
@@ -126,16 +127,30 @@ def holding(
     """
     spans, usable = _usable(text, relevance, refused)
     found = [n for n in usable if usable[n] >= least and says(text[slice(*spans[n])])]
-    kept: set[int] = set()
-    for number in sorted(found, key=lambda n: -usable[n])[:MOST_DETAILS]:
-        leans = _LEANS.match(text[slice(*spans[number])])
-        if not leans:
-            kept.add(number)
-        elif number - 1 in usable and not _LEANS.match(text[slice(*spans[number - 1])]):
-            kept |= {number - 1, number}
+    kept = _with_company(text, spans, usable, sorted(found, key=lambda n: -usable[n])[:MOST_DETAILS], MOST_SENTENCES)
     if not kept:
         return Chosen((), reason="no sentence says it")
-    return Chosen(tuple(spans[n] for n in sorted(kept)), max(usable[n] for n in kept))
+    return Chosen(tuple(spans[n] for n in kept), max(usable[n] for n in kept))
+
+
+def _with_company(
+    text: str, spans: Sequence[Span], usable: Collection[int], best_first: Sequence[int], most: int
+) -> list[int]:
+    """The numbers of at most `most` sentences, in their order: each of `best_first` with those that it leans on and
+    the caveat after it, or not at all.
+    """
+    kept: set[int] = set()
+    for number in best_first:
+        first, last = number, number
+        while first > 0 and _LEANS.match(text[slice(*spans[first])]):
+            first -= 1
+        while last + 1 < len(spans) and _CAVEAT.match(text[slice(*spans[last + 1])]):
+            last += 1
+        company = set(range(first, last + 1))
+        whole = company.issubset(usable) and not _LEANS.match(text[slice(*spans[first])])
+        if whole and len(kept | company) <= most:
+            kept |= company
+    return sorted(kept)
 
 
 def _usable(text: str, relevance: Sequence[float], refused: Counter[str]) -> tuple[list[Span], dict[int, float]]:
@@ -158,6 +173,8 @@ def _without_label(text: str, span: Span) -> Span:
 def compose(texts: Mapping[int, str], found: Mapping[int, Chosen], most: int) -> list[tuple[str, int]]:
     """The sentences of a completion, each with the number of its passage: those of the best passage first.
 
+    Sentences beyond what there is room for are left out from the end, and those before a caveat with it.
+
     Args:
         texts: of each passage, its text by its number.
         found: of each passage, what was chosen of it.
@@ -167,11 +184,19 @@ def compose(texts: Mapping[int, str], found: Mapping[int, Chosen], most: int) ->
     best_first = sorted(((chosen.worth, number) for number, chosen in found.items() if chosen.spans), reverse=True)
     for place, (_, number) in enumerate(best_first):
         said = {text for text, _ in sentences}
-        new = dict.fromkeys(texts[number][start:end] for start, end in found[number].spans[: 2 if place else most])
+        chosen_texts = [texts[number][start:end] for start, end in found[number].spans]
+        new = dict.fromkeys(_first(chosen_texts, 2 if place else most))
         sentences += [(sentence, number) for sentence in new if sentence not in said]
-    while len(sentences) > 1 and sum(len(text.split()) for text, _ in sentences) > MOST_WORDS:
-        sentences.pop()
-    return sentences
+    words = list(accumulate(len(text.split()) for text, _ in sentences))
+    fitting = max(sum(count <= MOST_WORDS for count in words), 1)
+    return sentences[: len(_first([text for text, _ in sentences], fitting))]
+
+
+def _first(sentences: Sequence[str], count: int) -> Sequence[str]:
+    """The first `count` sentences or fewer, none of them without its caveat."""
+    while 0 < count < len(sentences) and _CAVEAT.match(sentences[count]):
+        count -= 1
+    return sentences[:count]
 
 
 def cited(sentences: Sequence[tuple[str, int]]) -> str:

@@ -5,11 +5,12 @@ say little, or mislead. In the manner of RAFT (Zhang et al. 2024, arXiv 2403.101
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from langchain_core.messages import BaseMessage
 
+from core.sentences import sentence_spans
 from generator.details import says
 from generator.prompt import Source, fit, messages
 from generator.rows import Split
@@ -29,6 +30,10 @@ TWO_RIGHT = 0.3
 """Share of sets with two right passages, where the search finds two."""
 HEADINGS = {"as it is": 0.6, "topic": 0.2, "misleading": 0.15, "none": 0.05}
 """What heads a passage in training: its own question; its topic alone; another aspect's question; nothing."""
+SHORT = 0.3
+"""Share of sets to train on whose passages are cut to a few sentences: other files' answers are short."""
+SHORT_SENTENCES = (2, 4)
+"""Fewest and most sentences of such a passage."""
 CLEAR_ASPECTS = (
     "treatment",
     "exams and tests",
@@ -112,6 +117,8 @@ class EvidenceMaker:
         if len(hits) < 2:
             why_not["fewer than two passages"] += 1
             return None
+        if split == "train" and rng.random() < SHORT:
+            hits = [replace(hit, text=self._cut(hit.text, asked, rng)) for hit in hits]
         missing = self._missing(wanted[0], hits, rng)
         headed = [
             Source(self._heading(hit, missing, rng) if split == "train" else hit.question, hit.text) for hit in hits
@@ -177,9 +184,22 @@ class EvidenceMaker:
         ]
         return rng.choice(missing) if missing else ""
 
+    def _cut(self, text: str, asked: str, rng: random.Random) -> str:
+        """A few sentences of a text that stand together, the nearest to what is asked among them."""
+        spans = sentence_spans(text)
+        length = rng.randint(*SHORT_SENTENCES)
+        if len(spans) <= length:
+            return text
+        relevance = self.retriever.sentence_relevance(asked, text)
+        nearest = relevance.index(max(relevance))
+        first = rng.randint(max(nearest - length + 1, 0), min(nearest, len(spans) - length))
+        return text[spans[first][0] : spans[first + length - 1][1]]
+
     def _heading(self, hit: Hit, missing: str, rng: random.Random) -> str:
         record = self.records[hit.record_id]
         kind = rng.choices(list(HEADINGS), list(HEADINGS.values()))[0]
+        if kind == "none" and not any(says(hit.text, name) for name in topic_names(record)):
+            kind = "topic"  # nothing else would say what the passage is about
         if kind == "topic":
             return record_topic(record).capitalize()
         if kind == "misleading":  # looks right to a question that the passage does not answer

@@ -291,4 +291,55 @@ MATTERS = (
         "can i give {t} to other people",
         "is {t} contagious",
     ),
+    _matter(
+        r"(?:lasts?|lasting|goes? away|resolves?|clears? up|disappears?|recovers?|heals?|passes)\b[^.]*\b(?:hour|day|"
+        r"week|month|year)s?\b|lifelong",
+        r"hour|day|week|month|year|last|chronic|permanent|temporar|duration|short|long|persist",
+        "how long does {t} last",
+        "{t} how long",
+        "how many days until {t} is over",
+        "when will {t} be over",
+    ),
+    _matter(
+        r"(?:tak(?:e|en|ing)|treat\w*|therapy|antibiotics?|medicines?|given|used?|continued?)\b[^.]*\bfor (?:about |at "
+        r"least |up to )?(?:\d+|an?|one|two|three|four|six|eight|several|many|(?:a )?few)(?: (?:to|or) \w+)? ?(?:days?|"
+        r"weeks?|months?|years?)\b",
+        r"hour|day|week|month|year|daily|long|life|duration",
+        "how long do you take medicine for {t}",
+        "for how many weeks is {t} treated",
+        "how long is the treatment of {t}",
+    ),
+    _matter(
+        r"(?:once|twice|three times|\d+ times) (?:a|per|each|every)\b|every (?:other |few |two |three |six |\d+ )?"
+        r"(?:hour|day|week|month|year)s?\b|\w+ times a (?:day|week|month|year)|"
+        r"(?:once|twice) (?:daily|weekly|monthly|yearly)",
+        r"daily|weekly|monthly|yearly|annual|often|frequen|times|regular|day|week|month|year",
+        "how often is it done for {t}",
+        "how often should you do something about {t}",
+        "how many times a year with {t}",
+    ),
+    _matter(
+        r"(?:ages? (?:of )?(?:\d+|one|two|three)|(?:by|before|after|between) (?:the )?ages?|\d+ (?:and|to) \d+ years)\b"
+        r"|(?:begin|start|appear|develop|occur|diagnosed|apparent|noticed)\w*\b[^.]*\b(?:at birth|infancy|childhood|"
+        r"adolescence|adulthood)",
+        r"age|old\b|older|year|birth|infan|newborn|child|adult|adolescen|congenital|teen|young|bab(?:y|ies)",
+        "at what age does {t} start",
+        "how old are people when they get {t}",
+        "when in life does {t} begin",
+    ),
+    _matter(
+        r"(?:no|known) cure|cannot be cured|can(?:not| not)? be cured|curable|incurable|cured by|is cured",
+        r"cur(?:e|ed|es|ing|ative)\b|treat|therap|remission|goes? away|resolve|surg",
+        "is there a cure for {t}",
+        "can you be rid of {t} for good",
+        "{t} cure or not",
+    ),
+    _matter(
+        r"(?:chance|risk|probability|likelihood)\b[^.]*(?:\d+ ?(?:percent|%)|\b(?:1|one) in \w+|half)|"
+        r"(?:\d+ ?(?:percent|%)|(?:1|one) in \w+)[^.]*\b(?:chance|risk|probability)",
+        r"chance|risk|percent|probab|likel|odds|inherit|famil|parent|recessive|dominant|carrier|\d+ in \d",
+        "what are the chances that my child gets {t}",
+        "how big is the risk of {t}",
+        "how likely is {t}, in numbers",
+    ),
 )

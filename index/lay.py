@@ -26,6 +26,11 @@ _ALSO = re.compile(
     r"([a-z][\w'’-]*(?:\s+[\w'’-]+){0,3}?)(?=[,.;)]|\s+(?:is|are|and|or|in|that|which)\b)",
     re.I,
 )
+_SHORT = (
+    r"(?i:{topic}s?),? \(?(?:(?<=\()|or |(?:or |also |commonly )?(?:called|known as) )"
+    r"([A-Z][A-Za-z]{{0,3}}[A-Z0-9])s?\b"
+)
+"""Capitals after the name: "Phenylketonuria (commonly known as PKU)"."""
 _VOWELS = "aeiouy"
 IN_EVERYDAY_WORDS = 0.6
 """Share of what is described or asked about that is worded without the terms of medicine."""
@@ -70,10 +75,14 @@ def ask(record: Record, aspect: str, rng: random.Random) -> LayQuestion:
 
 
 def topic_names(record: Record) -> list[str]:
-    """What the topic is called, in lower case: its plain name first, then what the answer says it is also called."""
+    """What the topic is called, in lower case: its plain name first, then what the answer says it is also called, in
+    words or in capitals.
+    """
     topic = _HEAD.sub("", _BRACKETS.sub("", record_topic(record))).strip(" ?.:") or record_topic(record)
-    also = [name.casefold() for name in _ALSO.findall(record.answer[:600]) if len(name) > 3]
-    return list(dict.fromkeys([topic, *also[:2]]))
+    beginning = record.answer[:600]
+    also = [name.casefold() for name in _ALSO.findall(beginning) if len(name) > 3]
+    capitals = re.search(_SHORT.format(topic=re.escape(topic)), beginning)
+    return list(dict.fromkeys([topic, *also[:2], *([capitals[1].casefold()] if capitals else [])]))
 
 
 def misspelt(word: str, rng: random.Random) -> str:

@@ -18,6 +18,9 @@ FORMS: dict[str, tuple[str, ...]] = {
         "i just read the word {t}, what does it stand for",
         "what part of the body does {t} have to do with",
         "{t}, is that something bad",
+        "somebody said it is {t}, help me understand",
+        "{t} in plain english please",
+        "whats going on inside me if it is {t}",
     ),
     "symptoms": (
         "how do i know if i have {t}",
@@ -34,6 +37,10 @@ FORMS: dict[str, tuple[str, ...]] = {
         "my body does strange things, what would {t} do to it",
         "what changes in a person who gets {t}",
         "what does {t} do to you",
+        "do you notice {t} at all",
+        "what does someone with {t} look like",
+        "is it {t} that i have, how would it feel",
+        "what should make me think of {t}",
     ),
     "treatment": (
         "what helps against {t}",
@@ -51,6 +58,10 @@ FORMS: dict[str, tuple[str, ...]] = {
         "what do they do in the hospital for {t}",
         "how is {t} looked after",
         "what gives relief from {t}",
+        "does anything work for {t}",
+        "how do they fix {t}",
+        "what would a doctor do about {t}",
+        "can anyone help me with {t}",
     ),
     "causes": (
         "why do people get {t}",
@@ -66,6 +77,10 @@ FORMS: dict[str, tuple[str, ...]] = {
         "what is to blame for {t}",
         "what makes {t} happen",
         "what goes wrong when somebody gets {t}",
+        "why me, what gave me {t}",
+        "what leads to {t}",
+        "is it my fault that i have {t}",
+        "how come some people have {t}",
     ),
     "exams and tests": (
         "how do they find out if it is {t}",
@@ -79,6 +94,9 @@ FORMS: dict[str, tuple[str, ...]] = {
         "how is {t} found",
         "what do they look for when they think it is {t}",
         "how can you tell {t} from something else",
+        "do i need a test for {t}",
+        "how do they make sure its {t}",
+        "what does the doctor do when it may be {t}",
     ),
     "prevention": (
         "how can i keep from getting {t}",
@@ -92,6 +110,10 @@ FORMS: dict[str, tuple[str, ...]] = {
         "what stops people from getting {t}",
         "can anything be done to keep {t} away",
         "how do i make {t} less likely",
+        "is {t} something i can head off",
+        "what lowers the odds of {t}",
+        "how do i stay clear of {t}",
+        "can i do something against getting {t}",
     ),
     "outlook": (
         "will {t} go away",
@@ -105,6 +127,9 @@ FORMS: dict[str, tuple[str, ...]] = {
         "can you grow old with {t}",
         "do people recover from {t}",
         "what will the next years with {t} be like",
+        "is there hope with {t}",
+        "how bad will it get with {t}",
+        "will it always be like this with {t}",
     ),
     "inheritance": (
         "does {t} run in families",
@@ -117,6 +142,9 @@ FORMS: dict[str, tuple[str, ...]] = {
         "can {t} skip a generation",
         "we want a baby and {t} is in the family",
         "will my brother have {t} as well",
+        "is {t} in the genes",
+        "can i give {t} to my children",
+        "my sister has {t}, should i worry about me",
     ),
     "frequency": (
         "how common is {t}",
@@ -128,6 +156,9 @@ FORMS: dict[str, tuple[str, ...]] = {
         "how often does {t} happen",
         "how many babies are born with {t}",
         "out of how many people does one get {t}",
+        "is {t} a rare thing",
+        "how many of us have {t}",
+        "do you see {t} a lot",
     ),
     "genetic changes": (
         "what gene is behind {t}",
@@ -138,6 +169,8 @@ FORMS: dict[str, tuple[str, ...]] = {
         "which piece of dna has to do with {t}",
         "is there one gene for {t}",
         "which chromosome has something to do with {t}",
+        "which gene is broken in {t}",
+        "is there a gene for {t}",
     ),
     "susceptibility": (
         "who is most likely to get {t}",
@@ -149,6 +182,9 @@ FORMS: dict[str, tuple[str, ...]] = {
         "why me, who gets {t}",
         "who should be careful about {t}",
         "does my age have to do with {t}",
+        "could i be one of those who get {t}",
+        "what kind of person gets {t}",
+        "should someone like me fear {t}",
     ),
     "research": (
         "anything new on {t}",
@@ -159,6 +195,8 @@ FORMS: dict[str, tuple[str, ...]] = {
         "are they working on something for {t}",
         "what have they found out about {t} lately",
         "is anybody studying {t}",
+        "is there hope from research for {t}",
+        "what do studies say about {t}",
     ),
     "considerations": (
         "what should i eat with {t}",
@@ -169,6 +207,8 @@ FORMS: dict[str, tuple[str, ...]] = {
         "what do i cook for someone with {t}",
         "what may i not eat with {t}",
         "how do i live with {t} day to day",
+        "what do i have to change with {t}",
+        "how do i get through the day with {t}",
     ),
     "complications": (
         "what happens if {t} is left alone",
@@ -179,6 +219,9 @@ FORMS: dict[str, tuple[str, ...]] = {
         "what does {t} do to you in the long run",
         "how bad can {t} become",
         "what harm does {t} do",
+        "what if i do nothing about {t}",
+        "what might {t} turn into",
+        "should i be afraid of what {t} does later",
     ),
     "stages": (
         "how far along can {t} be",
@@ -188,6 +231,8 @@ FORMS: dict[str, tuple[str, ...]] = {
         "how far has {t} gone",
         "where does {t} go next in the body",
         "what do the numbers mean for {t}",
+        "how do i know how bad my {t} is",
+        "does {t} have steps",
     ),
 }
 KEYWORDS = {

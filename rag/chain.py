@@ -11,7 +11,6 @@ from pathlib import Path
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
 from core.progress import Say, silent
-from core.sentences import sentence_spans
 from core.settings import Settings
 from generator.completions import choose
 from generator.llm import QwenChat
@@ -208,8 +207,7 @@ def _quoted(answer: Answer, retrieval: Retrieval, retriever: IndexRetriever, not
         return answer
     best: tuple[float, list[Draft]] = (0.0, [])
     for item in answer.evidence:
-        spans = sentence_spans(item.text)
-        scores = retriever.relevance(answer.search_query, [item.text[start:end] for start, end in spans])
+        scores = retriever.sentence_relevance(answer.search_query, item.text)
         chosen = choose(item.text, retrieval.query.aspect, scores, Counter(), most=QUOTED)
         if chosen.worth > best[0]:
             best = (chosen.worth, [Draft(" ", item.text[start:end], (item.n,)) for start, end in chosen.spans])

@@ -11,6 +11,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import SkipValidation
 
 from core.errors import IndexFolderError, QuestionError
+from core.sentences import sentence_spans
 from core.settings import RagSettings
 from index.embedding import Embedder, cosines
 from index.opened import Index
@@ -141,6 +142,11 @@ class IndexRetriever(BaseRetriever):
     def relevance(self, question: str, texts: list[str]) -> list[float]:
         """Cosine similarity of each text to the question."""
         return cosines(self.of_passages, question, texts)
+
+    def sentence_relevance(self, question: str, text: str) -> list[float]:
+        """Cosine similarity to the question of each sentence of a text (`core.sentences.sentence_spans`)."""
+        spans = sentence_spans(text)
+        return self.relevance(question, [text[start:end] for start, end in spans]) if spans else []
 
     def _chosen(self, hits: list[Hit], query: Query) -> tuple[tuple[Hit, ...], tuple[Dropped, ...]]:
         """The first k hits that are no duplicates and not too weak, reranked where there is a reranker."""

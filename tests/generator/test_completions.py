@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from core.sentences import sentence_spans
-from generator.completions import choose, cited, refused_because
+from generator.completions import Chosen, choose, cited, compose, refused_because
 from rag.citations import read_markers
 
 
@@ -18,6 +18,9 @@ from rag.citations import read_markers
         ("Drugs against gout and", "too short"),
         ("and drugs that lower the uric acid.", "a list item"),
         ("Gout hurts.", "too short"),
+        ("Gout is not contagious.", ""),
+        ("It is rare.", ""),
+        ("Other gout drugs.", "too short"),
         ("Gout " + "hurts " * 60 + "much.", "too long"),
     ],
 )
@@ -51,6 +54,31 @@ def test_a_sentence_that_leans_on_another_comes_with_it_or_not_at_all() -> None:
     ]
     alone = "Click here to see it. It is caused by crystals of uric acid."
     assert chosen(alone, "causes", [0.1, 0.6]) == []
+
+
+def test_what_leans_on_what_leans_comes_with_both() -> None:
+    text = "Gout is a form of arthritis of the joints. It comes in attacks that hurt. It is not contagious."
+    assert chosen(text, "causes", [0.1, 0.1, 0.6]) == [
+        "Gout is a form of arthritis of the joints.",
+        "It comes in attacks that hurt.",
+        "It is not contagious.",
+    ]
+
+
+def test_a_sentence_and_its_caveat_go_together_or_neither_goes() -> None:
+    text = (
+        "Gout is a form of arthritis of the joints. Gout itself cannot be caught from anybody. "
+        "However, what leads to gout may run in families."
+    )
+    relevance = [0.5, 0.6, 0.1]
+    assert chosen(text, "causes", relevance) == text.replace(". ", ".|").split("|")
+    spans = sentence_spans(text)
+    caught = Chosen((spans[1], spans[2]), 1.0)
+    both = [(text[slice(*span)], 1) for span in caught.spans]
+    assert compose({1: text}, {1: caught}, 2) == both
+    assert compose({1: text}, {1: caught}, 1) == []
+    listed = text.replace("families.", "families:")
+    assert chosen(listed, "causes", relevance) == ["Gout is a form of arthritis of the joints."]
 
 
 def test_a_passage_without_a_fitting_sentence_says_why() -> None:

@@ -58,6 +58,12 @@ def test_lay_questions_do_not_repeat_the_template() -> None:
     assert topic_names(record) == ["gout", "podagra"]
 
 
+@pytest.mark.parametrize("said", ["Brittle Joint Pain (BJP) is", "Brittle joint pain, also called BJP, is"])
+def test_a_topic_is_also_called_by_its_capitals(said: str) -> None:
+    record = Record("1", ("What is brittle joint pain?",), f"{said} rare. It is not tuberculosis (TB).")
+    assert topic_names(record) == ["brittle joint pain", "bjp"]
+
+
 def test_a_misspelt_word_has_one_mistake() -> None:
     from rapidfuzz.distance import OSA
 
