@@ -5,6 +5,7 @@ from typing import Any
 
 from core.errors import EngineError
 from core.libraries import quieten
+from core.memory import keep_freed_memory
 
 quieten()
 
@@ -18,7 +19,8 @@ def load_model(folder: Path, device: str | int = "cpu", *, in_4bit: bool = False
     LoRA adapter over it where one is named.
 
     On a CPU with AVX512-BF16, bitsandbytes rewrites 4-bit weights in place at the first evaluation, and they cannot be
-    trained on from there. That is switched off, so that a model may be evaluated while it is trained.
+    trained on from there. That is switched off, so that a model may be evaluated while it is trained. The process keeps
+    from then on what memory it frees (`core.memory`).
 
     Raises:
         EngineError: the folder or the adapter does not load.
@@ -29,6 +31,8 @@ def load_model(folder: Path, device: str | int = "cpu", *, in_4bit: bool = False
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
+    if device == "cpu":
+        keep_freed_memory()
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder,
