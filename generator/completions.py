@@ -52,7 +52,6 @@ _LEANS = re.compile(
     re.I,
 )
 _CAVEAT = re.compile(r"(?:however|but|yet|nevertheless|nonetheless|even so|on the other hand|in contrast)\b", re.I)
-"""Beginnings of a sentence without which the one before it says too much."""
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|can|cannot|does|do|may|will|must)\b")
 _LABEL = re.compile(r"summary\s*:\s*", re.I)
 _LISTING = re.compile(r"(?:[-*•–]\s)|\s{2,}|\t")
@@ -85,6 +84,11 @@ def refused_because(sentence: str) -> str:
     if _BOILERPLATE.search(sentence):
         return "boilerplate"
     return ""
+
+
+def is_caveat(sentence: str) -> bool:
+    """Whether a sentence limits the one before it, which says too much by itself."""
+    return bool(_CAVEAT.match(sentence))
 
 
 def choose(
@@ -144,7 +148,7 @@ def _with_company(
         first, last = number, number
         while first > 0 and _LEANS.match(text[slice(*spans[first])]):
             first -= 1
-        while last + 1 < len(spans) and _CAVEAT.match(text[slice(*spans[last + 1])]):
+        while last + 1 < len(spans) and is_caveat(text[slice(*spans[last + 1])]):
             last += 1
         company = set(range(first, last + 1))
         whole = company.issubset(usable) and not _LEANS.match(text[slice(*spans[first])])
@@ -194,7 +198,7 @@ def compose(texts: Mapping[int, str], found: Mapping[int, Chosen], most: int) ->
 
 def _first(sentences: Sequence[str], count: int) -> Sequence[str]:
     """The first `count` sentences or fewer, none of them without its caveat."""
-    while 0 < count < len(sentences) and _CAVEAT.match(sentences[count]):
+    while 0 < count < len(sentences) and is_caveat(sentences[count]):
         count -= 1
     return sentences[:count]
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,14 +11,15 @@ from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
 from core.progress import Say, silent
 from core.settings import Settings
-from generator.completions import choose
 from generator.llm import QwenChat
 from generator.prompt import Source, fit, messages
 from index.embedding import adapter_identity, find_weights, load_embedder, load_question_embedder
 from index.store import open_index, published_build
 from rag.answer import Answer, Dropped, Evidence, Timings
-from rag.citations import Draft, SupportJudge, Verifier, is_aside, is_refusal, is_rest, key
+from rag.caveats import with_caveats
+from rag.citations import SupportJudge, Verifier, is_aside, is_refusal, is_rest, key
 from rag.entailment import StrictJudge, read_entailment
+from rag.quoting import quoted_if_better
 from rag.rerank import Reranker
 from rag.retriever import IndexRetriever, Retrieval
 from rag.safety import Watch, known_phrasings
@@ -29,16 +29,10 @@ from rag.writing import Written, write
 NOT_FOUND = "The file holds no answer to this question."
 """The text of an answer that abstains."""
 
-NEAREST = "the model found no answer in these passages; quoted is what comes nearest"
-"""The note of an answer that is quoted because the model declined to write one."""
 PARTLY = "the passages answer only a part of this question"
 """The note of an answer that the model itself says is not to the whole question."""
-UNBORNE = "most of what the model wrote is not in these passages; quoted is what comes nearest"
-"""The note of an answer that is quoted because too little of the model's own survived."""
-MOST_UNSUPPORTED = 0.5
-"""Share of unsupported sentences beyond which an answer is quoted instead."""
-QUOTED = 3
-"""Most sentences of such a quotation."""
+CAVEAT = "a sentence was added that limits the one before it in the passage"
+"""The note of an answer that would have said too much."""
 
 
 @dataclass(frozen=True)
@@ -185,42 +179,9 @@ def _write(
         yield dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True)
         return
     for snapshot in _generate(answer, llm, started, judge):
-        if snapshot.finished and snapshot.abstained:
-            snapshot = _quoted(snapshot, retrieval, retriever, NEAREST)
-        elif (
-            snapshot.finished
-            and sum(each.verdict == "unsupported" for each in snapshot.sentences)
-            > len(snapshot.sentences) * MOST_UNSUPPORTED
-        ):
-            snapshot = _quoted(snapshot, retrieval, retriever, UNBORNE)
+        if snapshot.finished:
+            snapshot = quoted_if_better(snapshot, retrieval, retriever)
         yield snapshot
-
-
-def _quoted(answer: Answer, retrieval: Retrieval, retriever: IndexRetriever, note: str) -> Answer:
-    """The sentences of the evidence that come nearest to the question, in place of what the model wrote.
-
-    A small model refuses too easily, and the search has already said that the file is likely to hold an answer: of 32
-    lay questions of data/dev that the search let pass and the adapter refused, 30 had one. Nothing is quoted where the
-    search is not sure, or no whole sentence fits.
-    """
-    if not _sure(retrieval, retriever):
-        return answer
-    best: tuple[float, list[Draft]] = (0.0, [])
-    for item in answer.evidence:
-        scores = retriever.sentence_relevance(answer.search_query, item.text)
-        chosen = choose(item.text, retrieval.query.aspect, scores, Counter(), most=QUOTED)
-        if chosen.worth > best[0]:
-            best = (chosen.worth, [Draft(" ", item.text[start:end], (item.n,)) for start, end in chosen.spans])
-    if not best[1]:
-        return answer
-    text, sentences = Verifier(answer.evidence).verify(best[1])
-    return dataclasses.replace(answer, text=text, sentences=sentences, abstained=False, notes=(*answer.notes, note))
-
-
-def _sure(retrieval: Retrieval, retriever: IndexRetriever) -> bool:
-    """Whether the search trusts that the file holds an answer."""
-    known = retriever.index.ranking.answerability
-    return bool(known.signals) and retrieval.answerable >= known.threshold
 
 
 def answer_again(answer: Answer, llm: QwenChat, judge: SupportJudge | None = None) -> Iterator[Answer]:
@@ -294,13 +255,17 @@ def _snapshot(answer: Answer, verifier: Verifier, written: Written) -> Answer:
 
 
 def _finish(answer: Answer, verifier: Verifier, written: Written) -> Answer:
-    """The finished answer: no heading repeated, a refusal recognised, and one of a part of the question noted."""
+    """The finished answer: no heading repeated, a refusal recognised, one of a part of the question noted, and no
+    sentence without the caveat that follows it in its passage.
+    """
     finished = dataclasses.replace(answer, finished=True, generated=written.generated)
     refused = not written.drafts or is_refusal(written.drafts[0].text)
     headings = {key(item.question) for item in answer.evidence}
     said = [draft for draft in written.drafts if not is_aside(draft.text) and key(draft.text) not in headings]
     if refused or not said:
         return dataclasses.replace(finished, text=NOT_FOUND, abstained=True)
-    text, sentences = verifier.verify(said)
-    notes = (*answer.notes, PARTLY) if any(is_rest(draft.text) for draft in written.drafts) else answer.notes
+    whole = with_caveats(said, answer.evidence)
+    text, sentences = verifier.verify(whole)
+    partly = any(is_rest(draft.text) for draft in written.drafts)
+    notes = (*answer.notes, *[PARTLY] * partly, *[CAVEAT] * (len(whole) > len(said)))
     return dataclasses.replace(finished, text=text, sentences=sentences, notes=notes)

@@ -1,6 +1,7 @@
 import contextlib
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,9 +9,10 @@ from core.errors import EngineError, QuestionError
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, REST, messages
 from rag.answer import Answer
-from rag.chain import NEAREST, NOT_FOUND, PARTLY, answer_chain
+from rag.chain import CAVEAT, NOT_FOUND, PARTLY, answer_chain
+from rag.quoting import NEAREST
 from rag.retriever import IndexRetriever
-from tests.conftest import queue_llm
+from tests.conftest import index_rows, queue_llm
 from tests.fakes import QueueEngine
 
 QUESTION = "what is measles, a disease?"
@@ -141,6 +143,15 @@ def test_an_answer_to_a_part_of_the_question_is_noted(retriever: IndexRetriever)
     assert answer.text == "Measles is contagious. [1]"
     assert answer.notes[-1] == PARTLY
     assert ask(retriever, REST).abstained
+
+
+def test_a_caveat_that_the_model_left_out_is_added(retriever: IndexRetriever, tmp_path: Path) -> None:
+    rows = [("What is measles?", "Measles, a disease, is caught once. However, a second time is possible. It hurts.")]
+    limited = retriever.model_copy(update={"index": index_rows(tmp_path, rows)})
+    answer = ask(limited, "Measles, a disease, is caught once [1].")
+    assert answer.text == "Measles, a disease, is caught once. [1] However, a second time is possible. [1]"
+    assert [sentence.verdict for sentence in answer.sentences] == ["supported", "supported"]
+    assert answer.notes == (CAVEAT,)
 
 
 def test_a_loop_is_stopped_and_said_once(retriever: IndexRetriever) -> None:

@@ -13,8 +13,9 @@ from core.settings import IndexSettings
 from index.embedding import cosines, find_weights, load_embedder
 from rag import verify
 from rag.answer import Evidence
-from rag.chain import UNBORNE, Checks, answer_chain
+from rag.chain import Checks, answer_chain
 from rag.citations import Draft, Verifier
+from rag.quoting import UNBORNE
 from rag.retriever import IndexRetriever
 from rag.verify import PAIRS, WEIGHTS, Judge, negated, negation_differs, number_differs, numbers, rarity_of, read_judge
 from tests.conftest import ROOT, queue_llm
@@ -117,7 +118,7 @@ def test_the_set_is_large_enough_and_told_apart(capsys: pytest.CaptureFixture[st
 def test_an_answer_of_which_too_little_survives_is_quoted_instead(
     retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.chain._sure", lambda *_: True)
+    monkeypatch.setattr("rag.quoting.is_sure", lambda *_: True)
     answer = answer_chain(retriever, queue_llm("Measles comes from cold feet. Garlic cures it.")).invoke(QUESTION)
     assert answer.notes == (UNBORNE,)
     assert {sentence.verdict for sentence in answer.sentences} == {"supported"}
