@@ -25,7 +25,7 @@ from core.files import new_folder, read_jsonl, write_atomic
 from core.progress import Say, bar
 from core.settings import load
 from rag.answer import Answer
-from rag.chain import open_chain
+from rag.chain import CAVEAT, open_chain
 from rag.evaluation import Figure, figure
 from rag.quoting import NEAREST, UNBORNE
 from rag.receipt import receipt
@@ -69,6 +69,7 @@ def audit(questions: Sequence[Question], answers: Sequence[Answer]) -> dict[str,
         "false_refusals": [answer.abstained for question, answer in pairs if question.answerable],
         "right_refusals": [answer.abstained for question, answer in pairs if not question.answerable],
         "quoted": [bool({NEAREST, UNBORNE} & set(answer.notes)) for _, answer in answered],
+        "caveat_added": [CAVEAT in answer.notes for _, answer in answered],
         "cites_a_right_record": [
             any(item.record_id in question.relevant for item in answer.cited)
             for question, answer in answered

@@ -31,6 +31,7 @@ def test_shares_are_of_the_questions_that_each_measure_is_about(retriever: Index
         "false_refusals": (0.33, 3),
         "right_refusals": (1.0, 1),
         "quoted": (0.0, 2),
+        "caveat_added": (0.0, 2),
         "cites_a_right_record": (0.5, 2),
         "cited_sentences": (0.8, 5),
         "supported_sentences": (0.8, 5),
