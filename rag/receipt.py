@@ -218,7 +218,10 @@ def main(argv: list[str] | None = None) -> int:
         write_atomic(arguments.to, to_html(_read(arguments.file)))
         print(f"wrote {arguments.to}")
         return 0
-    return _verify(arguments.files, Path(load({"index.dir": arguments.index}).index.dir))
+    from index.store import open_index
+
+    index = open_index(Path(load({"index.dir": arguments.index}).index.dir))
+    return _verify(arguments.files[0], index) if len(arguments.files) == 1 else _verify_all(arguments.files, index)
 
 
 def _read(path: Path) -> Receipt:
@@ -228,32 +231,43 @@ def _read(path: Path) -> Receipt:
         raise DataError(f"cannot read {path}: {error}; expected a receipt in JSON") from error
 
 
-def _verify(files: Sequence[Path], folder: Path) -> int:
-    """Print what became of each receipt: all of a single one, of several what changed."""
-    from index.store import open_index
+def _verify(path: Path, index: Index) -> int:
+    """Print each check of one receipt."""
+    made = _read(path)
+    findings = check(made, index)
+    for finding in findings:
+        print(_line(finding))
+    return _summed(f"sealed {made.seal[:12]}…", findings)
 
-    index = open_index(folder)
-    checks = changed = bad = 0
-    for path in files:
+
+def _verify_all(paths: Sequence[Path], index: Index) -> int:
+    """Print of each receipt what changed."""
+    findings: list[Finding] = []
+    bad = 0
+    for path in paths:
         try:
             made = _read(path)
         except DataError as error:
-            if len(files) == 1:
-                raise
             print(f"BAD      {error}")
             bad += 1
             continue
-        findings = check(made, index)
-        if len(files) > 1:
-            print(f"{path}: sealed {made.seal[:12]}…, {len(findings)} checks")
-        for finding in findings:
-            if len(files) == 1 or not finding.stands:
-                print(f"{'ok     ' if finding.stands else 'CHANGED'}  {finding.what}: {finding.said}")
-        checks += len(findings)
-        changed += sum(not finding.stands for finding in findings)
-    seal = f"sealed {made.seal[:12]}…" if len(files) == 1 else f"{len(files)} receipts, {bad} unreadable"
-    print(f"{seal}, {checks} checks, {changed} changed")
-    return 1 if changed or bad else 0
+        found = check(made, index)
+        print(f"{path}: sealed {made.seal[:12]}…, {len(found)} checks")
+        for finding in found:
+            if not finding.stands:
+                print(_line(finding))
+        findings += found
+    return _summed(f"{len(paths)} receipts, {bad} unreadable", findings) or int(bad > 0)
+
+
+def _line(finding: Finding) -> str:
+    return f"{'ok     ' if finding.stands else 'CHANGED'}  {finding.what}: {finding.said}"
+
+
+def _summed(what: str, findings: Sequence[Finding]) -> int:
+    changed = sum(not finding.stands for finding in findings)
+    print(f"{what}, {len(findings)} checks, {changed} changed")
+    return int(changed > 0)
 
 
 if __name__ == "__main__":
