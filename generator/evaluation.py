@@ -126,8 +126,9 @@ def lay_rows(
 ) -> list[Row]:
     """Judged lay questions over the evidence that they get when they are asked, whatever the search thinks of them.
 
-    Answerable are those whose evidence holds a record that was judged to answer them; one that has an answer which the
-    search did not find is left out. Unanswerable are those of which that is known.
+    Answerable are those whose evidence holds a record that was judged to answer them. Unanswerable are those of which
+    that is known, and those of whose right records only parts are shown that were read and found `silent`; one that has
+    an answer which the search did not find is left out.
     """
     judged = [row for file in files for row in read_jsonl(file, "question", "answerable", "split")]
     rows = []
@@ -135,8 +136,9 @@ def lay_rows(
         retrieval = retriever.search(entry["question"])
         evidence, _ = evidence_for(retrieval, retriever, llm, settings.generator.context_tokens)
         relevant = entry.get("relevant", {})
-        right = tuple(item.n for item in evidence if item.record_id in relevant)
-        if evidence and (right or not entry["answerable"]):
+        found = [item for item in evidence if item.record_id in relevant]
+        right = tuple(item.n for item in found if item.passage_id not in entry.get("silent", ()))
+        if evidence and (found or not entry["answerable"]):
             sources = tuple(item.as_source() for item in evidence)
             form = str(entry.get("kind", "lay"))
             rows.append(Row(f"lay-{number}", retrieval.search_query, form, "", "", sources, right, ""))

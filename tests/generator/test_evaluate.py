@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from core.settings import Settings
 from generator import evaluate, evaluation
+from generator.evaluation import lay_rows
 from generator.measures import Ratio, figure, judge, measure, measure_against_references, table
 from generator.prompt import REFUSAL, Source
 from generator.rows import Row, read_rows
 from index.embedding import find_weights
-from tests.conftest import ROOT
+from rag.retriever import IndexRetriever
+from tests.conftest import ROOT, queue_llm
 
 SOURCES = (
     Source("What is gout?", "Gout is a form of arthritis. It affects 4 percent of adults. Doctors give 20 mg of it."),
@@ -176,3 +179,24 @@ def test_the_stress_set_is_asked_and_its_bad_answers_are_printed(
     for model in ("base", "tuned"):
         assert set(result[model]["bad"]) == {"mean", "low", "high", "n"}
         assert printed.count(f"\n{model}, right: ") == round(result[model]["bad"]["mean"] * 3)
+
+
+def test_lay_questions_are_answered_by_the_parts_that_say_it(retriever: IndexRetriever, tmp_path: Path) -> None:
+    records = retriever.index.records
+    passage = next(each for each in retriever.index.passages if "measles" in records[each.record_id].question)
+    asked = {"question": "what is measles, a disease?", "split": "test", "answerable": True}
+    entries = [
+        {**asked, "relevant": {passage.record_id: 2}},
+        {**asked, "relevant": {passage.record_id: 2}, "silent": [passage.id]},
+        {**asked, "relevant": {"of another": 2}},
+        {**asked, "answerable": False},
+        {**asked, "relevant": {passage.record_id: 2}, "split": "fit"},
+    ]
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries), encoding="utf-8")
+    rows = lay_rows(Settings(), retriever, queue_llm(), [questions], "test")
+    assert [(row.group, row.right, row.answerable) for row in rows] == [
+        ("lay-0", (1,), True),
+        ("lay-1", (), False),
+        ("lay-3", (), False),
+    ]
