@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from index.everyday import in_both_words
 from rag.citations import content_words
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
@@ -173,5 +174,5 @@ def says(text: str, phrase: str) -> bool:
 
 
 def touches(text: str, phrase: str) -> bool:
-    """Whether a text has any word of a phrase."""
-    return bool(set(content_words(phrase)) & set(content_words(text)))
+    """Whether a text has any word of a phrase, or any that people say in the place of one: "tablets" touch "pills"."""
+    return bool(set(content_words(in_both_words(phrase))) & set(content_words(in_both_words(text))))

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from generator.details import phrases, read_words
+from generator.details import phrases, read_words, touches
 from generator.matters import MATTERS, Matter
 from generator.telling import silent, tells
 from index.everyday import everyday
@@ -103,3 +103,17 @@ def test_medical_words_are_said_as_people_say_them() -> None:
     assert {everyday("severe vomiting", rng) for _ in range(20)} == {"very bad throwing up"}
     assert {everyday("hearing loss", rng) for _ in range(40)} == {"hard of hearing", "cant hear well"}
     assert everyday("painted", rng) == "painted"
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase", "touched"),
+    [
+        ("It is treated with tablets.", "pills", True),
+        ("It is treated with pills.", "tablets", True),
+        ("It is treated with Tablets.", "medication", True),
+        ("It is treated with rest.", "tablets", False),
+        ("It is treated with rest.", "bed rest", True),
+    ],
+)
+def test_a_text_touches_a_thing_in_other_words(text: str, phrase: str, touched: bool) -> None:
+    assert touches(text, phrase) == touched
