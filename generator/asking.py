@@ -208,12 +208,11 @@ class Asker:
         return None
 
     def _missing_description(self, over: _Over) -> Row | None:
-        """What another topic's record lists as felt or seen, and no source has a word of; a record near to these, if
-        there is one.
+        """What another topic's record lists as felt or seen, and no source has a word of.
+
+        Not of a topic close to these, whose passages may well say it in other words.
         """
-        near = [record for record in over.shown.nearby if self._sides.get(record_topic(record)) == over.split]
-        far = over.rng.sample(over.pool, min(TRIED, len(over.pool)))
-        for record in [*over.rng.sample(near, len(near)), *far]:
+        for record in over.rng.sample(over.pool, min(TRIED, len(over.pool))):
             things = felt_of(record, over.rng)
             if things and not any(touches(over.shown.held, thing) for thing in things):
                 question = self._wording.searched(describe(things, over.rng))
