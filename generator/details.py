@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from index.everyday import in_both_words
@@ -175,4 +176,9 @@ def says(text: str, phrase: str) -> bool:
 
 def touches(text: str, phrase: str) -> bool:
     """Whether a text has any word of a phrase, or any that people say in the place of one: "tablets" touch "pills"."""
-    return bool(set(content_words(in_both_words(phrase))) & set(content_words(in_both_words(text))))
+    return bool(_in_both_words(phrase) & _in_both_words(text))
+
+
+@lru_cache(maxsize=1024)  # the same evidence is asked about for many things
+def _in_both_words(text: str) -> frozenset[str]:
+    return frozenset(content_words(in_both_words(text)))

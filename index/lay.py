@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from index.corpus import Record
@@ -26,11 +27,10 @@ _ALSO = re.compile(
     r"([a-z][\w'’-]*(?:\s+[\w'’-]+){0,3}?)(?=[,.;)]|\s+(?:is|are|and|or|in|that|which)\b)",
     re.I,
 )
-_SHORT = (
-    r"(?i:{topic}s?),? \(?(?:(?<=\()|or |(?:or |also |commonly )?(?:called|known as) )"
-    r"([A-Z][A-Za-z]{{0,3}}[A-Z0-9])s?\b"
+_CAPITALS = re.compile(
+    r",? \(?(?:(?<=\()|or |(?:or |also |commonly )?(?:called|known as) )([A-Z][A-Za-z]{0,3}[A-Z0-9])s?\b"
 )
-"""Capitals after the name: "Phenylketonuria (commonly known as PKU)"."""
+"""What stands after a name in its place: "(commonly known as PKU)"."""
 _VOWELS = "aeiouy"
 IN_EVERYDAY_WORDS = 0.6
 """Share of what is described or asked about that is worded without the terms of medicine."""
@@ -81,8 +81,12 @@ def topic_names(record: Record) -> list[str]:
     topic = _HEAD.sub("", _BRACKETS.sub("", record_topic(record))).strip(" ?.:") or record_topic(record)
     beginning = record.answer[:600]
     also = [name.casefold() for name in _ALSO.findall(beginning) if len(name) > 3]
-    capitals = re.search(_SHORT.format(topic=re.escape(topic)), beginning)
-    return list(dict.fromkeys([topic, *also[:2], *([capitals[1].casefold()] if capitals else [])]))
+    capitals = (
+        found[1].casefold()
+        for found in _CAPITALS.finditer(beginning)
+        if beginning[: found.start()].casefold().endswith((topic, f"{topic}s"))
+    )
+    return list(dict.fromkeys([topic, *also[:2], *islice(capitals, 1)]))
 
 
 def misspelt(word: str, rng: random.Random) -> str:

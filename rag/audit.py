@@ -25,7 +25,8 @@ from core.files import new_folder, read_jsonl, write_atomic
 from core.progress import Say, bar
 from core.settings import load
 from rag.answer import Answer
-from rag.chain import CAVEAT, open_chain
+from rag.caveats import CAVEAT
+from rag.chain import open_chain
 from rag.evaluation import Figure, figure
 from rag.quoting import NEAREST, UNBORNE
 from rag.receipt import receipt

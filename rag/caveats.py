@@ -11,6 +11,9 @@ from generator.completions import is_caveat, refused_because
 from rag.answer import Evidence
 from rag.citations import Draft, key
 
+CAVEAT = "a sentence was added that limits the one before it in the passage"
+"""The note of an answer that would have said too much."""
+
 
 def with_caveats(drafts: Sequence[Draft], evidence: Sequence[Evidence]) -> list[Draft]:
     """The sentences of an answer, each with the caveat that follows it in the passage that it cites; a sentence that

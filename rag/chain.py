@@ -16,7 +16,7 @@ from generator.prompt import Source, fit, messages
 from index.embedding import adapter_identity, find_weights, load_embedder, load_question_embedder
 from index.store import open_index, published_build
 from rag.answer import Answer, Dropped, Evidence, Timings
-from rag.caveats import with_caveats
+from rag.caveats import CAVEAT, with_caveats
 from rag.citations import SupportJudge, Verifier, is_aside, is_refusal, is_rest, key
 from rag.entailment import StrictJudge, read_entailment
 from rag.quoting import quoted_if_better
@@ -31,8 +31,6 @@ NOT_FOUND = "The file holds no answer to this question."
 
 PARTLY = "the passages answer only a part of this question"
 """The note of an answer that the model itself says is not to the whole question."""
-CAVEAT = "a sentence was added that limits the one before it in the passage"
-"""The note of an answer that would have said too much."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from core.errors import EngineError, QuestionError
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, REST, messages
 from rag.answer import Answer
-from rag.chain import CAVEAT, NOT_FOUND, PARTLY, answer_chain
+from rag.caveats import CAVEAT
+from rag.chain import NOT_FOUND, PARTLY, answer_chain
 from rag.quoting import NEAREST
 from rag.retriever import IndexRetriever
 from tests.conftest import index_rows, queue_llm

@@ -222,8 +222,8 @@ def test_an_invented_number_is_visibly_marked(browser: Browser, url: str, own: t
     true = passage.text[slice(*sentence_spans(passage.text)[0])]
     invented = queue_llm(f"{true} [1] Shingles lasts for 9000 days. [1]")
     answer = answer_chain(retriever, invented, checks=Checks(judge=judge)).invoke(QUESTION)
-    *borne, last = [sentence.verdict for sentence in answer.sentences]  # the passage's caveat is added to the first
-    assert (set(borne), last) == ({"supported"}, "unsupported")
+    verdicts = [sentence.verdict for sentence in answer.sentences]
+    assert verdicts == ["supported", "supported", "unsupported"]  # the second is the passage's caveat to the first
     History(log.with_suffix(".sqlite")).save("invented", 0, Kept(QUESTION, answer, ""))
 
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
