@@ -122,8 +122,9 @@ def test_a_whole_walk(browser: Browser, url: str, own: tuple[Settings, Path], tm
     # What is no CSV changes nothing.
     (tmp_path / "bad.csv").write_bytes(b"\x00\x01\x02 no table")
     page.locator("input[type=file]").set_input_files(tmp_path / "bad.csv")
+    expect(page.get_by_text("Rolled back to build")).to_be_hidden(timeout=ANSWER_MS)  # the page knows of the new file
     page.get_by_role("button", name="Rebuild from this file").click()
-    expect(page.get_by_test_id("stAlert").last).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stAlert").filter(has_text="bad.csv")).to_be_visible(timeout=ANSWER_MS)
     expect(page.get_by_text("health_qa.csv, build")).to_be_visible()
 
     go(page, "Quality")
