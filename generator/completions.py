@@ -137,6 +137,13 @@ def holding(
     return Chosen(tuple(spans[n] for n in kept), max(usable[n] for n in kept))
 
 
+def standing(text: str, numbers: Sequence[int]) -> Chosen:
+    """Sentences of a text, by their numbers from 0, each with its company; none of what cannot stand in an answer."""
+    spans, usable = _usable(text, [1.0] * len(sentence_spans(text)), Counter())
+    kept = _with_company(text, spans, usable, [n for n in numbers if n in usable], MOST_SENTENCES)
+    return Chosen(tuple(spans[n] for n in kept), 1.0)
+
+
 def _with_company(
     text: str, spans: Sequence[Span], usable: Collection[int], best_first: Sequence[int], most: int
 ) -> list[int]:

@@ -17,6 +17,7 @@ from generator.rows import Split
 from generator.telling import silent
 from index.corpus import Record
 from index.lay import lay_questions, topic_names
+from index.passages import Passage
 from index.topics import question_aspect, question_topic, record_topic
 from rag.answer import Hit
 from rag.retriever import IndexRetriever
@@ -121,7 +122,13 @@ class EvidenceMaker:
             hits = [replace(hit, text=self._cut(hit.text, asked, rng)) for hit in hits]
         missing = self._missing(wanted[0], hits, rng)
         headed = [
-            Source(self._heading(hit, missing, rng) if split == "train" else hit.question, hit.text) for hit in hits
+            Source(
+                self._heading(self.records[hit.record_id], hit.question, hit.text, missing, rng)
+                if split == "train"
+                else hit.question,
+                hit.text,
+            )
+            for hit in hits
         ]
         fitted = fit(asked, headed, self._count_tokens, self._budget, partial(self.retriever.relevance, asked))
         shown = [(hit, source) for hit, source in zip(hits, fitted, strict=True) if source is not None]
@@ -195,14 +202,18 @@ class EvidenceMaker:
         first = rng.randint(max(nearest - length + 1, 0), min(nearest, len(spans) - length))
         return text[spans[first][0] : spans[first + length - 1][1]]
 
-    def _heading(self, hit: Hit, missing: str, rng: random.Random) -> str:
-        record = self.records[hit.record_id]
+    def heading(self, passage: Passage, rng: random.Random) -> str:
+        """What heads a passage in training."""
+        record = self.records[passage.record_id]
+        return self._heading(record, record.question, passage.text, "", rng)
+
+    def _heading(self, record: Record, question: str, text: str, missing: str, rng: random.Random) -> str:
         kind = rng.choices(list(HEADINGS), list(HEADINGS.values()))[0]
-        if kind == "none" and not any(says(hit.text, name) for name in topic_names(record)):
+        if kind == "none" and not any(says(text, name) for name in topic_names(record)):
             kind = "topic"  # nothing else would say what the passage is about
         if kind == "topic":
             return record_topic(record).capitalize()
         if kind == "misleading":  # looks right to a question that the passage does not answer
             aspect = missing or rng.choice(CLEAR_ASPECTS)
             return next(lay_questions(record, rng, aspect)).question.capitalize() + "?"
-        return hit.question if kind == "as it is" else ""
+        return question if kind == "as it is" else ""

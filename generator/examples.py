@@ -39,6 +39,13 @@ def main(argv: list[str] | None = None) -> int:
         default=Path("data/dev/medquad.jsonl"),
         help="judged questions whose topics are kept for the test (default: data/dev/medquad.jsonl)",
     )
+    parser.add_argument(
+        "--by-hand",
+        metavar="F",
+        type=Path,
+        default=Path("data/train/medquad.jsonl"),
+        help="questions written over the file's passages, to train on first (default: data/train/medquad.jsonl)",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", metavar="N", type=int, help="print N rows of --to and stop")
     arguments = parser.parse_args(argv)
@@ -60,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         refusals=arguments.refusals,
         seed=arguments.seed,
     )
-    manifest = make(settings, plan, arguments.hold_out, arguments.to, say)
+    manifest = make(settings, plan, arguments.hold_out, arguments.to, say, arguments.by_hand)
     for split, counts in manifest["rows"].items():
         forms = ", ".join(f"{count} {form}" for form, count in Counter(counts["forms"]).most_common())
         print(

@@ -16,6 +16,7 @@ from core.files import read_jsonl, sha256_file
 from core.progress import Say, bar
 from core.settings import GeneratorSettings, Settings
 from generator.asking import Asker
+from generator.by_hand import read_by_hand, rows_by_hand
 from generator.evidence_sets import EvidenceMaker
 from generator.models import prepare_weights
 from generator.rows import SPLITS, Row, Split, read_rows, tokenise, write_folder
@@ -43,14 +44,21 @@ class Plan:
     seed: int = 0
 
 
-def make(settings: Settings, plan: Plan, hold_out: Path | None, target: Path, say: Say) -> dict[str, Any]:
+def make(
+    settings: Settings, plan: Plan, hold_out: Path | None, target: Path, say: Say, by_hand: Path | None = None
+) -> dict[str, Any]:
     """Write the folder of rows; returns its manifest.
 
+    Args:
+        hold_out: judged questions whose topics are kept for the test.
+        by_hand: questions written over the file's passages (`generator.by_hand`), the first rows to train on.
+
     Raises:
-        DataError: the CSV is not the index's, or none of its records gives a row.
+        DataError: the CSV is not the index's, none of its records gives a row, or `by_hand` is not of its form.
         IndexFolderError, WeightsError: the index or the tokenizer cannot be had.
         OSError: the disk is full; `target` is then as it was before.
     """
+    hand_written = read_by_hand(by_hand) if by_hand is not None else []
     retriever = _wide(open_retriever(settings, say))
     index = retriever.index
     csv = Path(settings.index.csv)
@@ -73,6 +81,8 @@ def make(settings: Settings, plan: Plan, hold_out: Path | None, target: Path, sa
     rows: dict[Split, list[Row]] = {}
     for split in SPLITS:
         rows[split] = _rows(maker, asker, split, wanted[split], plan)
+    rng = random.Random(f"{plan.seed} by hand")  # noqa: S311 - not for secrets
+    rows["train"] = [*rows_by_hand(hand_written, maker, rng, asker.left_out), *rows["train"]]
     if not rows["train"] or not rows["test"]:
         raise DataError(
             f"{csv} gives {len(rows['train'])} rows to train on and {len(rows['test'])} of unseen topics; expected "
@@ -87,6 +97,7 @@ def make(settings: Settings, plan: Plan, hold_out: Path | None, target: Path, sa
             "csv_sha256": csv_sha256,
             "index": index.manifest.build,
             "plan": dataclasses.asdict(plan),
+            "by_hand": sha256_file(by_hand) if by_hand is not None else "",
             "rows": {split: _counts(rows[split]) for split in SPLITS},
             "left_out": dict(asker.left_out),
             "sentences_left_out": dict(asker.sentences_left_out),

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import DataError
+from core.files import sha256_file
 from core.settings import Settings
 from generator import examples
+from generator.by_hand import FORM
 from generator.details import says, touches
 from generator.making import Plan, make, split_topics
 from generator.matters import MATTERS
@@ -17,6 +19,7 @@ from generator.rows import MANIFEST, Row, read_manifest, read_rows
 from generator.telling import silent
 from index.lay_words import FORMS
 from index.store import open_index
+from index.topics import record_topic
 from tests.conftest import embed_words, indexed
 
 ASPECTS = {
@@ -178,6 +181,19 @@ def test_the_same_seed_gives_the_same_rows(settings: Settings, folder: Path, tmp
     assert again["data_sha256"] == read_manifest(folder)["data_sha256"]
 
 
+def test_questions_by_hand_are_trained_on_first(settings: Settings, folder: Path, tmp_path: Path) -> None:
+    index = open_index(Path(settings.index.dir))
+    sides = split_topics(index, None)
+    shown = next(p.id for p in index.passages if sides[record_topic(index.records[p.record_id])] == "train")
+    file = tmp_path / "asked.jsonl"
+    file.write_text(json.dumps({"shown": [[shown, 0, 0]], "asked": [["may i swim with it", []]]}) + "\n")
+    manifest = make(settings, Plan(records=0, test_records=0, seed=2), None, tmp_path / "rows", print, file)
+    rows = read_rows(tmp_path / "rows", "train")
+    assert (rows[0].form, rows[0].question, rows[0].completion) == (FORM, "may i swim with it", REFUSAL)
+    assert rows[1:] == read_rows(folder, "train")
+    assert manifest["by_hand"] == sha256_file(file)
+
+
 def test_topics_of_judged_questions_are_held_out(settings: Settings, tmp_path: Path) -> None:
     index = open_index(Path(settings.index.dir))
     record = next(iter(index.records.values()))
@@ -232,6 +248,7 @@ def test_the_command_makes_rows_and_shows_what_is_trained(
     assert examples.main(["--to", target, "--records", "5", "--test-records", "2", "--hold-out", "none"]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"train: \d+ rows over 5 sets of evidence and \d+ topics; \d+ refuse", printed)
+    assert "120 by hand: passages that the file does not hold" in printed  # the shipped ones are over MedQuAD
     assert "sentences left out: " in printed
     assert examples.main(["--to", target, "--show", "1"]) == 0
     shown = capsys.readouterr().out

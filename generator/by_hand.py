@@ -1,0 +1,124 @@
+"""Questions written by hand over passages of a file, and the sentences that answer them.
+
+Rules word a question in a passage's own words or in those of a table; a model that is trained on rules alone learns to
+look for words. These ask as people do, far from the words of the passage, and beside them stand questions of the same
+kind that no sentence answers. The file holds none of the passages: it names them, and the sentences that were read.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import DataError
+from core.files import read_jsonl
+from core.sentences import sentence_spans
+from generator.completions import MOST_SENTENCES, cited, compose, standing
+from generator.evidence_sets import EvidenceMaker
+from generator.prompt import REFUSAL, Source
+from generator.rows import Row
+from index.passages import Passage
+from index.topics import record_topic
+
+FORM = "by hand"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Sentences of a passage that stand together: those numbered `first` to `last` of the passage, from 0."""
+
+    passage: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question over passages."""
+
+    question: str
+    answer: tuple[tuple[int, int], ...]
+    """The sentences that answer it: number of the passage, from 1, and of its sentence, from 0; none if none does."""
+
+
+@dataclass(frozen=True)
+class HandWritten:
+    """Questions over one set of passages."""
+
+    shown: tuple[Shown, ...]
+    asked: tuple[Asked, ...]
+
+
+def read_by_hand(path: Path) -> list[HandWritten]:
+    """Read a file of such questions: on each line `shown`, lists of a passage's id, first and last sentence, and
+    `asked`, pairs of a question and a list of sentences like "2.0", the first one of the second passage.
+
+    Raises:
+        DataError: the file is missing, or names the line that is not of this form.
+    """
+    sets = []
+    for number, line in enumerate(read_jsonl(path, "shown", "asked"), start=1):
+        try:
+            shown = tuple(Shown(str(passage), int(first), int(last)) for passage, first, last in line["shown"])
+            asked = tuple(Asked(str(question), tuple(map(_place, answer))) for question, answer in line["asked"])
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"{path}, row {number} is not of the form shown: [[passage, first, last], …], "
+                f'asked: [[question, ["passage.sentence", …]], …] ({error})'
+            ) from error
+        sets.append(HandWritten(shown, asked))
+    return sets
+
+
+def _place(text: str) -> tuple[int, int]:
+    passage, sentence = text.split(".")
+    return int(passage), int(sentence)
+
+
+def rows_by_hand(
+    sets: Iterable[HandWritten], maker: EvidenceMaker, rng: random.Random, left_out: Counter[str]
+) -> Iterator[Row]:
+    """Rows to train on of every set whose passages the index holds, all of them about topics that are trained on;
+    what gives none is counted.
+    """
+    for number, each in enumerate(sets):
+        passages = [maker.retriever.index.by_id.get(shown.passage) for shown in each.shown]
+        found = [passage for passage in passages if passage is not None]
+        if len(found) < len(passages):
+            left_out["by hand: passages that the file does not hold"] += 1
+        elif any(maker.sides[record_topic(maker.records[passage.record_id])] != "train" for passage in found):
+            left_out["by hand: topics that are not trained on"] += 1
+        else:
+            yield from _rows(f"by-hand-{number}", each, found, maker, rng, left_out)
+
+
+def _rows(
+    group: str,
+    each: HandWritten,
+    passages: Sequence[Passage],
+    maker: EvidenceMaker,
+    rng: random.Random,
+    left_out: Counter[str],
+) -> Iterator[Row]:
+    order = rng.sample(range(len(passages)), len(passages))
+    texts = [_text(each.shown[place], passages[place]) for place in order]
+    sources = tuple(Source(maker.heading(passages[place], rng), text) for place, text in zip(order, texts, strict=True))
+    topic = record_topic(maker.records[passages[0].record_id])
+    for asked in each.asked:
+        wanted: dict[int, list[int]] = {}
+        for passage, sentence in asked.answer:
+            wanted.setdefault(order.index(passage - 1) + 1, []).append(sentence - each.shown[passage - 1].first)
+        found = {number: standing(texts[number - 1], sentences) for number, sentences in wanted.items()}
+        sentences = compose(dict(enumerate(texts, start=1)), found, MOST_SENTENCES)
+        if asked.answer and not sentences:
+            left_out["by hand: every sentence leans on another"] += 1
+            continue
+        right = tuple(sorted({number for _, number in sentences}))
+        question = maker.retriever.read(asked.question).searched
+        yield Row(group, question, FORM, topic, "", sources, right, cited(sentences) if sentences else REFUSAL)
+
+
+def _text(shown: Shown, passage: Passage) -> str:
+    spans = sentence_spans(passage.text)
+    return passage.text[spans[shown.first][0] : spans[shown.last][1]]
