@@ -2,19 +2,22 @@
 
 Rules word a question in a passage's own words or in those of a table; a model that is trained on rules alone learns to
 look for words. These ask as people do, far from the words of the passage, and beside them stand questions of the same
-kind that no sentence answers. The file holds none of the passages: it names them, and the sentences that were read.
+kind that no sentence answers, and over each set some that are about something else altogether. The file holds none of
+the passages: it names them, and the sentences that were read.
 """
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from core.errors import DataError
 from core.files import read_jsonl
 from core.sentences import sentence_spans
 from generator.completions import MOST_SENTENCES, cited, compose, standing
+from generator.details import touches
 from generator.evidence_sets import EvidenceMaker
 from generator.prompt import REFUSAL, Source
 from generator.rows import Row
@@ -22,6 +25,8 @@ from index.passages import Passage
 from index.topics import record_topic
 
 FORM = "by hand"
+ASTRAY = (1, 1)
+"""Over each set of passages, questions of other sets that are asked, and questions that are about no passage at all."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class HandWritten:
     """Questions over one set of passages."""
 
     shown: tuple[Shown, ...]
+    """None for questions that no passage is about."""
     asked: tuple[Asked, ...]
 
 
@@ -77,12 +83,14 @@ def _place(text: str) -> tuple[int, int]:
 
 
 def rows_by_hand(
-    sets: Iterable[HandWritten], maker: EvidenceMaker, rng: random.Random, left_out: Counter[str]
+    sets: Sequence[HandWritten], maker: EvidenceMaker, rng: random.Random, left_out: Counter[str]
 ) -> Iterator[Row]:
     """Rows to train on of every set whose passages the index holds, all of them about topics that are trained on;
     what gives none is counted.
     """
-    for number, each in enumerate(sets):
+    anywhere = [asked.question for each in sets if not each.shown for asked in each.asked]
+    over: list[_Over] = []
+    for number, each in enumerate(each for each in sets if each.shown):
         passages = [maker.retriever.index.by_id.get(shown.passage) for shown in each.shown]
         found = [passage for passage in passages if passage is not None]
         if len(found) < len(passages):
@@ -90,33 +98,64 @@ def rows_by_hand(
         elif any(maker.sides[record_topic(maker.records[passage.record_id])] != "train" for passage in found):
             left_out["by hand: topics that are not trained on"] += 1
         else:
-            yield from _rows(f"by-hand-{number}", each, found, maker, rng, left_out)
+            over.append(_over(f"by-hand-{number}", each, found, maker, rng))
+    for each_over in over:
+        yield from _rows(each_over, maker, left_out)
+        others = [other for other in over if not touches(each_over.held, other.topic)]
+        named = [asked.question for other in others for asked in other.written.asked if other.is_named(asked.question)]
+        astray = rng.sample(named, min(ASTRAY[0], len(named)))
+        for question in [*astray, *rng.sample(anywhere, min(ASTRAY[1], len(anywhere)))]:
+            searched = maker.retriever.read(question).searched
+            yield Row(each_over.group, searched, FORM, each_over.topic, "", each_over.sources, (), REFUSAL)
 
 
-def _rows(
-    group: str,
-    each: HandWritten,
-    passages: Sequence[Passage],
-    maker: EvidenceMaker,
-    rng: random.Random,
-    left_out: Counter[str],
-) -> Iterator[Row]:
-    order = rng.sample(range(len(passages)), len(passages))
-    texts = [_text(each.shown[place], passages[place]) for place in order]
-    sources = tuple(Source(maker.heading(passages[place], rng), text) for place, text in zip(order, texts, strict=True))
-    topic = record_topic(maker.records[passages[0].record_id])
-    for asked in each.asked:
+@dataclass(frozen=True)
+class _Over:
+    """A set of questions and what they are asked over."""
+
+    group: str
+    written: HandWritten
+    topic: str
+    """Of the first passage."""
+    order: tuple[int, ...]
+    """Of each source, the place of its passage."""
+    sources: tuple[Source, ...]
+
+    @cached_property
+    def held(self) -> str:
+        return "\n".join(f"{source.heading} {source.text}" for source in self.sources)
+
+    def is_named(self, question: str) -> bool:
+        """Whether a question has a word of the topic: "who gets it" would ask for another one over other passages."""
+        return touches(question, self.topic)
+
+
+def _over(
+    group: str, written: HandWritten, passages: Sequence[Passage], maker: EvidenceMaker, rng: random.Random
+) -> _Over:
+    order = tuple(rng.sample(range(len(passages)), len(passages)))
+    sources = tuple(
+        Source(maker.heading(passages[place], rng), _text(written.shown[place], passages[place])) for place in order
+    )
+    return _Over(group, written, record_topic(maker.records[passages[0].record_id]), order, sources)
+
+
+def _rows(over: _Over, maker: EvidenceMaker, left_out: Counter[str]) -> Iterator[Row]:
+    texts = {number: source.text for number, source in enumerate(over.sources, start=1)}
+    for asked in over.written.asked:
         wanted: dict[int, list[int]] = {}
         for passage, sentence in asked.answer:
-            wanted.setdefault(order.index(passage - 1) + 1, []).append(sentence - each.shown[passage - 1].first)
-        found = {number: standing(texts[number - 1], sentences) for number, sentences in wanted.items()}
-        sentences = compose(dict(enumerate(texts, start=1)), found, MOST_SENTENCES)
+            first = over.written.shown[passage - 1].first
+            wanted.setdefault(over.order.index(passage - 1) + 1, []).append(sentence - first)
+        found = {number: standing(texts[number], sentences) for number, sentences in wanted.items()}
+        sentences = compose(texts, found, MOST_SENTENCES)
         if asked.answer and not sentences:
             left_out["by hand: every sentence leans on another"] += 1
             continue
         right = tuple(sorted({number for _, number in sentences}))
         question = maker.retriever.read(asked.question).searched
-        yield Row(group, question, FORM, topic, "", sources, right, cited(sentences) if sentences else REFUSAL)
+        completion = cited(sentences) if sentences else REFUSAL
+        yield Row(over.group, question, FORM, over.topic, "", over.sources, right, completion)
 
 
 def _text(shown: Shown, passage: Passage) -> str:

@@ -83,6 +83,33 @@ def test_a_question_is_answered_by_its_sentences_and_refused_without(
     assert (swim.completion, swim.right) == (REFUSAL, ())
 
 
+def test_questions_about_something_else_are_refused_over_every_set(
+    settings: Settings, passages: dict[str, list[str]], tmp_path: Path
+) -> None:
+    index = open_index(Path(settings.index.dir))
+    first, second = passages["train"][:2]
+    one, two = (record_topic(index.records[index.by_id[passage].record_id]) for passage in (first, second))
+    rows, _ = rows_of(
+        settings,
+        tmp_path,
+        {"shown": [[first, 0, 2]], "asked": [[f"what do i rub on {one}", ["1.2"]], ["who gets it", []]]},
+        {"shown": [[second, 0, 2]], "asked": [[f"what do i rub on {two}", ["1.2"]], ["who gets it", []]]},
+        {"shown": [], "asked": [["when do i plant tomatoes", []]]},
+    )
+    assert [(row.group, row.question, row.answerable) for row in rows] == [
+        ("by-hand-0", f"what do i rub on {one}", True),
+        ("by-hand-0", "who gets it", False),
+        ("by-hand-0", f"what do i rub on {two}", False),
+        ("by-hand-0", "when do i plant tomatoes", False),
+        ("by-hand-1", f"what do i rub on {two}", True),
+        ("by-hand-1", "who gets it", False),
+        ("by-hand-1", f"what do i rub on {one}", False),
+        ("by-hand-1", "when do i plant tomatoes", False),
+    ]
+    assert {row.completion for row in rows if not row.answerable} == {REFUSAL}
+    assert len({row.sources for row in rows}) == 2
+
+
 def test_what_cannot_be_trained_on_is_left_out_and_counted(
     settings: Settings, passages: dict[str, list[str]], tmp_path: Path
 ) -> None:
@@ -125,7 +152,8 @@ def test_a_missing_file_is_named_before_rows_are_made(settings: Settings, tmp_pa
 
 def test_the_shipped_questions_point_at_what_is_shown_and_are_not_those_that_are_judged() -> None:
     sets = read_by_hand(SHIPPED)
-    judged = {row["question"] for row in read_jsonl(ROOT / "data/dev/medquad.jsonl", "question")}
+    files = (ROOT / "data/dev/medquad.jsonl", ROOT / "data/dev/unanswerable.jsonl")
+    judged = {row["question"] for file in files for row in read_jsonl(file, "question")}
     questions = [asked.question for each in sets for asked in each.asked]
     assert len(questions) > 1600
     assert not judged & set(questions)
