@@ -18,7 +18,7 @@ from core.files import read_jsonl
 from core.sentences import sentence_spans
 from generator.completions import MOST_SENTENCES, cited, compose, standing
 from generator.details import touches
-from generator.evidence_sets import EvidenceMaker
+from generator.evidence_sets import EvidenceMaker, all_text
 from generator.prompt import REFUSAL, Source
 from generator.rows import Row
 from index.passages import Passage
@@ -67,8 +67,11 @@ def read_by_hand(path: Path) -> list[HandWritten]:
     for number, line in enumerate(read_jsonl(path, "shown", "asked"), start=1):
         try:
             shown = tuple(Shown(str(passage), int(first), int(last)) for passage, first, last in line["shown"])
-            asked = tuple(Asked(str(question), tuple(map(_place, answer))) for question, answer in line["asked"])
-        except (ValueError, TypeError) as error:
+            asked = tuple(
+                Asked(str(question), tuple(_place(place, shown) for place in answer))
+                for question, answer in line["asked"]
+            )
+        except (ValueError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{path}, row {number} is not of the form shown: [[passage, first, last], …], "
                 f'asked: [[question, ["passage.sentence", …]], …] ({error})'
@@ -77,9 +80,11 @@ def read_by_hand(path: Path) -> list[HandWritten]:
     return sets
 
 
-def _place(text: str) -> tuple[int, int]:
-    passage, sentence = text.split(".")
-    return int(passage), int(sentence)
+def _place(text: str, shown: Sequence[Shown]) -> tuple[int, int]:
+    passage, sentence = map(int, text.split("."))
+    if not (0 < passage <= len(shown) and shown[passage - 1].first <= sentence <= shown[passage - 1].last):
+        raise ValueError(f"{text} is none of the sentences that are shown")
+    return passage, sentence
 
 
 def rows_by_hand(
@@ -102,7 +107,7 @@ def rows_by_hand(
     for each_over in over:
         yield from _rows(each_over, maker, left_out)
         others = [other for other in over if not touches(each_over.held, other.topic)]
-        named = [asked.question for other in others for asked in other.written.asked if other.is_named(asked.question)]
+        named = [question for other in others for question in other.named]
         astray = rng.sample(named, min(ASTRAY[0], len(named)))
         for question in [*astray, *rng.sample(anywhere, min(ASTRAY[1], len(anywhere)))]:
             searched = maker.retriever.read(question).searched
@@ -123,11 +128,12 @@ class _Over:
 
     @cached_property
     def held(self) -> str:
-        return "\n".join(f"{source.heading} {source.text}" for source in self.sources)
+        return all_text(self.sources)
 
-    def is_named(self, question: str) -> bool:
-        """Whether a question has a word of the topic: "who gets it" would ask for another one over other passages."""
-        return touches(question, self.topic)
+    @cached_property
+    def named(self) -> list[str]:
+        """Its questions that have a word of the topic: "who gets it" would ask for another one over other passages."""
+        return [asked.question for asked in self.written.asked if touches(asked.question, self.topic)]
 
 
 def _over(

@@ -74,11 +74,16 @@ class EvidenceSet:
     @cached_property
     def held(self) -> str:
         """All that is shown, headings included."""
-        return "\n".join(f"{source.heading}\n{source.text}" for source in self.sources)
+        return all_text(self.sources)
 
     def of_topic(self, topic: str) -> list[int]:
         """Places of the sources about a topic."""
         return [place for place, (name, _) in enumerate(self.about) if name == topic]
+
+
+def all_text(sources: Sequence[Source]) -> str:
+    """Headings and texts of sources."""
+    return "\n".join(f"{source.heading}\n{source.text}" for source in sources)
 
 
 def same_family(one: str, other: str) -> bool:

@@ -135,6 +135,9 @@ def test_what_cannot_be_trained_on_is_left_out_and_counted(
         {"shown": [["a-0", 0]], "asked": [["what", ["1.0"]]]},
         {"shown": [["a-0", 0, 1]], "asked": [["what", ["1"]]]},
         {"shown": [["a-0", 0, 1]], "asked": [["what"]]},
+        {"shown": [["a-0", 0, 1]], "asked": [["what", [1.0]]]},
+        {"shown": [["a-0", 0, 1]], "asked": [["what", ["2.0"]]]},
+        {"shown": [["a-0", 0, 1]], "asked": [["what", ["1.2"]]]},
     ],
 )
 def test_a_file_of_another_form(line: object, tmp_path: Path) -> None:
