@@ -51,6 +51,13 @@ _LEANS = re.compile(
     r"similarly|likewise|on the other hand|when this|if this|if these|because of this|and|or|so|yet)\b",
     re.I,
 )
+_STANDS = re.compile(
+    r"it is (?:\w+ )?(?:(?:possible|important|necessary|essential|best) to|"
+    r"(?:possible|important|recommended|estimated|believed|thought|known|unknown|unclear|clear|likely|unlikely) "
+    r"(?:that|whether|how|why|what|if))\b",
+    re.I,
+)
+"""An "it" that stands for nothing said before: "It is possible to …"."""
 _CAVEAT = re.compile(r"(?:however|but|yet|nevertheless|nonetheless|even so|on the other hand|in contrast)\b", re.I)
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|can|cannot|does|do|may|will|must)\b")
 _LABEL = re.compile(r"summary\s*:\s*", re.I)
@@ -153,15 +160,19 @@ def _with_company(
     kept: set[int] = set()
     for number in best_first:
         first, last = number, number
-        while first > 0 and _LEANS.match(text[slice(*spans[first])]):
+        while first > 0 and _leans(text[slice(*spans[first])]):
             first -= 1
         while last + 1 < len(spans) and is_caveat(text[slice(*spans[last + 1])]):
             last += 1
         company = set(range(first, last + 1))
-        whole = company.issubset(usable) and not _LEANS.match(text[slice(*spans[first])])
+        whole = company.issubset(usable) and not _leans(text[slice(*spans[first])])
         if whole and len(kept | company) <= most:
             kept |= company
     return sorted(kept)
+
+
+def _leans(sentence: str) -> bool:
+    return bool(_LEANS.match(sentence)) and not _STANDS.match(sentence)
 
 
 def _usable(text: str, relevance: Sequence[float], refused: Counter[str]) -> tuple[list[Span], dict[int, float]]:

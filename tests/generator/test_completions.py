@@ -56,6 +56,20 @@ def test_a_sentence_that_leans_on_another_comes_with_it_or_not_at_all() -> None:
     assert chosen(alone, "causes", [0.1, 0.6]) == []
 
 
+@pytest.mark.parametrize(
+    ("sentence", "stands"),
+    [
+        ("It is important to drink a lot of water.", True),
+        ("It is not known why some people get attacks.", True),
+        ("It is thought to run in families.", False),
+        ("It is important for people to have it treated.", False),
+    ],
+)
+def test_an_it_that_stands_for_nothing_leans_on_nothing(sentence: str, stands: bool) -> None:
+    lead = "Gout is a form of arthritis of the joints."
+    assert chosen(f"{lead} {sentence}", "causes", [0.1, 0.6]) == ([sentence] if stands else [lead, sentence])
+
+
 def test_what_leans_on_what_leans_comes_with_both() -> None:
     text = "Gout is a form of arthritis of the joints. It comes in attacks that hurt. It is not contagious."
     assert chosen(text, "causes", [0.1, 0.1, 0.6]) == [
