@@ -30,7 +30,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--records", type=int, default=0, help="records to train on, one evidence set each (0: all)")
     parser.add_argument("--test-records", type=int, default=320, help="records of unseen topics to evaluate on")
     parser.add_argument(
-        "--refusals", type=float, default=0.3, help="most of the rows that may refuse, as a share (default: 0.3)"
+        "--refusals",
+        type=float,
+        default=0.3,
+        help="most of the rows that may refuse, of those by rule and by hand, as a share (default: 0.3)",
     )
     parser.add_argument(
         "--hold-out",

@@ -82,7 +82,8 @@ def make(
     for split in SPLITS:
         rows[split] = _rows(maker, asker, split, wanted[split], plan)
     rng = random.Random(f"{plan.seed} by hand")  # noqa: S311 - not for secrets
-    rows["train"] = [*rows_by_hand(hand_written, maker, rng, asker.left_out), *rows["train"]]
+    written = list(rows_by_hand(hand_written, maker, rng, asker.left_out))
+    rows["train"] = [*_with_share(written, plan.refusals, rng), *rows["train"]]
     if not rows["train"] or not rows["test"]:
         raise DataError(
             f"{csv} gives {len(rows['train'])} rows to train on and {len(rows['test'])} of unseen topics; expected "

@@ -186,11 +186,15 @@ def test_questions_by_hand_are_trained_on_first(settings: Settings, folder: Path
     sides = split_topics(index, None)
     shown = next(p.id for p in index.passages if sides[record_topic(index.records[p.record_id])] == "train")
     file = tmp_path / "asked.jsonl"
-    file.write_text(json.dumps({"shown": [[shown, 0, 0]], "asked": [["may i swim with it", []]]}) + "\n")
+    asked = [[f"what is it, number {number}", ["1.0"]] for number in range(7)]
+    asked += [[f"may i {do} with it", []] for do in ("swim", "fly", "drive", "ski")]
+    file.write_text(json.dumps({"shown": [[shown, 0, 0]], "asked": asked}) + "\n")
     manifest = make(settings, Plan(records=0, test_records=0, seed=2), None, tmp_path / "rows", print, file)
     rows = read_rows(tmp_path / "rows", "train")
-    assert (rows[0].form, rows[0].question, rows[0].completion) == (FORM, "may i swim with it", REFUSAL)
-    assert rows[1:] == read_rows(folder, "train")
+    by_hand, by_rule = rows[:10], rows[10:]
+    assert {row.form for row in by_hand} == {FORM}
+    assert sum(row.completion == REFUSAL for row in by_hand) == 3, "of four: three tenths refuse at most"
+    assert by_rule == read_rows(folder, "train")
     assert manifest["by_hand"] == sha256_file(file)
 
 
