@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from core.charts import chart
-from core.files import read_jsonl
 from core.progress import Say, bar
 from core.settings import GeneratorSettings, Settings
 from generator.adapters import prepare_tuned
@@ -25,6 +24,7 @@ from generator.perplexity import likelihood
 from generator.rows import Row
 from index.embedding import find_weights
 from rag.chain import evidence_for
+from rag.judged import read_questions
 from rag.retriever import IndexRetriever
 from rag.writing import RULES, write
 
@@ -126,22 +126,17 @@ def lay_rows(
 ) -> list[Row]:
     """Judged lay questions over the evidence that they get when they are asked, whatever the search thinks of them.
 
-    Answerable are those whose evidence holds a record that was judged to answer them. Unanswerable are those of which
-    that is known, and those of whose right records only parts are shown that were read and found `silent`; one that has
-    an answer which the search did not find is left out.
+    Answerable are those whose evidence holds the answer, unanswerable those of which it is known that it does not; the
+    others are left out (`rag.judged.Question.shown_in`).
     """
-    judged = [row for file in files for row in read_jsonl(file, "question", "answerable", "split")]
     rows = []
-    for number, entry in enumerate(entry for entry in judged if not split or entry["split"] == split):
-        retrieval = retriever.search(entry["question"])
+    for number, question in enumerate(read_questions(files, split)):
+        retrieval = retriever.search(question.text)
         evidence, _ = evidence_for(retrieval, retriever, llm, settings.generator.context_tokens)
-        relevant = entry.get("relevant", {})
-        found = [item for item in evidence if item.record_id in relevant]
-        right = tuple(item.n for item in found if item.passage_id not in entry.get("silent", ()))
-        if evidence and (found or not entry["answerable"]):
+        right = question.shown_in(evidence)
+        if right is not None:
             sources = tuple(item.as_source() for item in evidence)
-            form = str(entry.get("kind", "lay"))
-            rows.append(Row(f"lay-{number}", retrieval.search_query, form, "", "", sources, right, ""))
+            rows.append(Row(f"lay-{number}", retrieval.search_query, question.form, "", "", sources, right, ""))
     return rows
 
 

@@ -5,29 +5,31 @@ python -m rag.audit --questions data/dev/medquad.jsonl --limit 50 --to artifacts
 python -m rag.receipt verify artifacts/audit/*.json    # afterwards, in a process of its own: do all quotes stand?
 
 `rag.evaluate` judges the search and `generator.evaluate` the model; this judges the two with everything between and
-after them: the bar for abstaining, verdicts, and quoting where the model declines. Writes a receipt of every answer,
-and figures to artifacts/evaluation/audit.json, which the Quality page shows. Figures are means with 95 % intervals.
+after them: the bar for abstaining, verdicts, and quoting where the model declines. Refusals are counted twice: by what
+the file holds, and by what the search shows of it (`..._shown`). Writes a receipt of every answer, and figures to
+artifacts/evaluation/audit.json, which the Quality page shows. Figures are means with 95 % intervals.
 """
 
 import argparse
 import json
 import random
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import run_command
-from core.files import new_folder, read_jsonl, write_atomic
+from core.files import new_folder, write_atomic
 from core.progress import Say, bar
 from core.settings import load
 from rag.answer import Answer
 from rag.caveats import CAVEAT
-from rag.chain import open_chain
+from rag.chain import answer_chain, evidence_for, open_checks, open_llm, open_retriever
 from rag.evaluation import Figure, figure
+from rag.judged import Question, read_questions
 from rag.quoting import NEAREST, UNBORNE
 from rag.receipt import receipt
 
@@ -36,39 +38,25 @@ RECEIPTS = "[0-9][0-9][0-9].json"
 SECONDS = {"whole_answer_s": "total_s", "first_token_s": "first_token_s", "search_s": "search_s"}
 
 
-@dataclass(frozen=True)
-class Question:
-    """A question of which it is known whether the file answers it."""
+def audit(
+    questions: Sequence[Question], answers: Sequence[Answer], shown: Sequence[bool | None] = ()
+) -> dict[str, Figure]:
+    """What became of the questions, as shares of those that each measure is about; seconds are means.
 
-    text: str
-    answerable: bool
-    relevant: Mapping[str, int] = field(default_factory=dict)
-    """Record id -> grade, of the records that answer it."""
-
-
-def read_questions(files: Sequence[Path], split: str = "") -> list[Question]:
-    """Questions of development files, of all splits if none is named.
-
-    Raises:
-        DataError: a file cannot be read or lacks a key.
+    Args:
+        shown: of each question, whether what the search finds answers it, None where that is not known.
     """
-    return [
-        Question(row["question"], bool(row["answerable"]), row.get("relevant", {}))
-        for path in files
-        for row in read_jsonl(path, "question", "answerable", "split")
-        if not split or row["split"] == split
-    ]
-
-
-def audit(questions: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Figure]:
-    """What became of the questions, as shares of those that each measure is about; seconds are means."""
     pairs = list(zip(questions, answers, strict=True))
+    refused = [(answer.abstained, holds) for answer, holds in zip(answers, shown, strict=False)]
     answered = [(question, answer) for question, answer in pairs if not answer.abstained and answer.sentences]
     sentences = [sentence for _, answer in answered for sentence in answer.sentences]
     written = [answer for _, answer in pairs if answer.timings.answer_tokens]
     values: dict[str, list[float]] = {
         "false_refusals": [answer.abstained for question, answer in pairs if question.answerable],
         "right_refusals": [answer.abstained for question, answer in pairs if not question.answerable],
+        "false_refusals_shown": [abstained for abstained, holds in refused if holds],
+        "right_refusals_shown": [abstained for abstained, holds in refused if holds is False],
+        "precise_refusals_shown": [not holds for abstained, holds in refused if abstained and holds is not None],
         "quoted": [bool({NEAREST, UNBORNE} & set(answer.notes)) for _, answer in answered],
         "caveat_added": [CAVEAT in answer.notes for _, answer in answered],
         "cites_a_right_record": [
@@ -106,16 +94,23 @@ def main(argv: list[str] | None = None) -> int:
         questions = random.Random(arguments.seed).sample(questions, arguments.limit)  # noqa: S311
     say: Say = partial(print, file=sys.stderr, flush=True)
 
-    chain = open_chain(settings, say)
-    answers = []
+    retriever, llm = open_retriever(settings, say), open_llm(settings, say)
+    context = settings.generator.context_tokens
+    chain = answer_chain(retriever, llm, context, open_checks(settings, retriever, say))
+    barless = retriever.model_copy(update={"settings": replace(retriever.settings, abstain=False)})
+    answers: list[Answer] = []
+    shown: list[bool | None] = []
     with new_folder(arguments.to, RECEIPTS) as folder, bar("audit", len(questions), " questions") as progress:
         for number, question in enumerate(questions):
             answers.append(chain.invoke(question.text))
+            evidence, _ = evidence_for(barless.search(question.text), barless, llm, context)
+            right = question.shown_in(evidence)
+            shown.append(None if right is None else bool(right))
             (folder / f"{number:03}.json").write_text(receipt(answers[-1]).to_json(), encoding="utf-8")
             progress.update()
-    figures = audit(questions, answers)
+    figures = audit(questions, answers, shown)
     for name, each in figures.items():
-        print(f"{name:<22}{each.mean:>7.3f}  ({each.low:.3f} to {each.high:.3f})  of {each.n:,}")
+        print(f"{name:<23}{each.mean:>7.3f}  ({each.low:.3f} to {each.high:.3f})  of {each.n:,}")
     about = {
         "questions": len(questions),
         "answerable": sum(question.answerable for question in questions),

@@ -1,13 +1,15 @@
 """Questions with judged answers: the project's own development files, and folders in BEIR's form."""
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import DataError
 from core.files import read_jsonl
 from index.clean import clean_text
 from index.corpus import record_id
+from rag.answer import Evidence
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,50 @@ class Judged:
     name: str
     questions: dict[str, str]
     grades: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of which it is known whether the file answers it."""
+
+    text: str
+    answerable: bool
+    relevant: Mapping[str, int] = field(default_factory=dict)
+    """Record id -> grade, of the records that answer it."""
+    silent: tuple[str, ...] = ()
+    """Ids of passages that belong to such a record, were read, and do not hold the answer."""
+    form: str = "lay"
+
+    def shown_in(self, evidence: Sequence[Evidence]) -> tuple[int, ...] | None:
+        """The numbers of the evidence that answers it, or None where that is not known.
+
+        Not known is it of an answerable question of whose records the search has found none: what it shows in their
+        place was not read.
+        """
+        found = [item for item in evidence if item.record_id in self.relevant]
+        if not evidence or (self.answerable and not found):
+            return None
+        return tuple(item.n for item in found if item.passage_id not in self.silent)
+
+
+def read_questions(files: Sequence[Path], split: str = "") -> list[Question]:
+    """Questions of development files, of all splits if none is named.
+
+    Raises:
+        DataError: a file cannot be read or lacks a key.
+    """
+    return [
+        Question(
+            row["question"],
+            bool(row["answerable"]),
+            row.get("relevant", {}),
+            tuple(row.get("silent", ())),
+            str(row.get("kind", "lay")),
+        )
+        for path in files
+        for row in read_jsonl(path, "question", "answerable", "split")
+        if not split or row["split"] == split
+    ]
 
 
 def read_development(path: Path, split: str = "") -> Judged:

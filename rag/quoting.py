@@ -14,6 +14,11 @@ NEAREST = "the model found no answer in these passages; quoted is what comes nea
 """The note of an answer that is quoted because the model declined to write one."""
 UNBORNE = "most of what the model wrote is not in these passages; quoted is what comes nearest"
 """The note of an answer that is quoted because too little of the model's own survived."""
+CERTAIN = 0.85
+"""Probability that the file holds an answer, by the search, from which the model's refusal is not taken.
+
+Chosen on the `fit` split of data/dev (generator/EXPERIMENTS.md, try 16).
+"""
 MOST_UNSUPPORTED = 0.5
 """Share of unsupported sentences beyond which an answer is quoted instead."""
 MOST_SENTENCES = 3
@@ -23,9 +28,9 @@ MOST_SENTENCES = 3
 def quoted_if_better(answer: Answer, retrieval: Retrieval, retriever: IndexRetriever) -> Answer:
     """A finished answer, or a quotation in its place."""
     unsupported = sum(sentence.verdict == "unsupported" for sentence in answer.sentences)
-    if answer.abstained:
+    if answer.abstained and is_sure(retrieval, retriever, CERTAIN):
         return _quoted(answer, retrieval, retriever, NEAREST)
-    if unsupported > len(answer.sentences) * MOST_UNSUPPORTED:
+    if unsupported > len(answer.sentences) * MOST_UNSUPPORTED and is_sure(retrieval, retriever):
         return _quoted(answer, retrieval, retriever, UNBORNE)
     return answer
 
@@ -33,12 +38,8 @@ def quoted_if_better(answer: Answer, retrieval: Retrieval, retriever: IndexRetri
 def _quoted(answer: Answer, retrieval: Retrieval, retriever: IndexRetriever, note: str) -> Answer:
     """The sentences of the evidence that come nearest to the question, in place of what the model wrote.
 
-    A small model refuses too easily, and the search has already said that the file is likely to hold an answer: of 32
-    lay questions of data/dev that the search let pass and the adapter refused, 30 had one. Nothing is quoted where the
-    search is not sure, or no whole sentence fits.
+    The answer is left as it is where no whole sentence fits.
     """
-    if not is_sure(retrieval, retriever):
-        return answer
     best: tuple[float, list[Draft]] = (0.0, [])
     for item in answer.evidence:
         scores = retriever.sentence_relevance(answer.search_query, item.text)
@@ -51,7 +52,7 @@ def _quoted(answer: Answer, retrieval: Retrieval, retriever: IndexRetriever, not
     return dataclasses.replace(answer, text=text, sentences=sentences, abstained=False, notes=(*answer.notes, note))
 
 
-def is_sure(retrieval: Retrieval, retriever: IndexRetriever) -> bool:
-    """Whether the search trusts that the file holds an answer."""
+def is_sure(retrieval: Retrieval, retriever: IndexRetriever, least: float = 0.0) -> bool:
+    """Whether the search trusts that the file holds an answer: to its own bar, and to `least` where that is more."""
     known = retriever.index.ranking.answerability
-    return bool(known.signals) and retrieval.answerable >= known.threshold
+    return bool(known.signals) and retrieval.answerable >= max(known.threshold, least)
