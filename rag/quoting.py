@@ -14,7 +14,7 @@ NEAREST = "the model found no answer in these passages; quoted is what comes nea
 """The note of an answer that is quoted because the model declined to write one."""
 UNBORNE = "most of what the model wrote is not in these passages; quoted is what comes nearest"
 """The note of an answer that is quoted because too little of the model's own survived."""
-CERTAIN = 0.85
+CERTAIN = 0.9
 """Probability that the file holds an answer, by the search, from which the model's refusal is not taken.
 
 Chosen on the `fit` split of data/dev (generator/EXPERIMENTS.md, try 16).
