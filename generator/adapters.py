@@ -51,18 +51,27 @@ def find_adapter(settings: GeneratorSettings, weights: Weights) -> Adapter | Non
         folder = ADAPTERS / DEFAULT_ADAPTER
         adapter = read_adapter(folder) if folder.is_dir() else None
         return adapter if adapter and adapter.base_sha256 == weights.sha256 else None
-    folder = Path(settings.adapter)
+    adapter = named_adapter(settings.adapter)
+    check_base(adapter, weights)
+    return adapter
+
+
+def named_adapter(name: str) -> Adapter:
+    """An adapter by its folder, or by the name of a shipped one.
+
+    Raises:
+        WeightsError: no such adapter, or a half-written one.
+    """
+    folder = Path(name)
     if not folder.is_dir():
-        folder = ADAPTERS / settings.adapter
+        folder = ADAPTERS / name
     if not folder.is_dir():
         shipped = ", ".join(sorted(path.name for path in ADAPTERS.glob("*/"))) or "none is shipped"
         raise WeightsError(
-            f"no adapter {settings.adapter!r}; expected a folder that python -m generator.train wrote, or the name of "
+            f"no adapter {name!r}; expected a folder that python -m generator.train wrote, or the name of "
             f"a shipped one ({shipped})"
         )
-    adapter = read_adapter(folder)
-    check_base(adapter, weights)
-    return adapter
+    return read_adapter(folder)
 
 
 def read_adapter(folder: Path) -> Adapter:
@@ -74,7 +83,7 @@ def read_adapter(folder: Path) -> Adapter:
     if not (folder / CONFIG).is_file() and (folder / RUN).is_file():
         inner = folder / "adapter"
         if not inner.is_dir():
-            status = _run(folder).get("status")
+            status = read_facts(folder / RUN).get("status")
             raise WeightsError(
                 f"{folder} is a run that is not done ({status}) and has no adapter yet; go on with it: "
                 f"python -m generator.train --to {folder} --resume"
@@ -83,18 +92,23 @@ def read_adapter(folder: Path) -> Adapter:
     missing = [name for name in (CONFIG, TENSORS) if not (folder / name).is_file()]
     if missing:
         raise WeightsError(f"no {missing[0]} in {folder}; expected the folder of a LoRA adapter")
-    base = _run(folder).get("base", {})
+    base = read_facts(folder / RUN).get("base", {})
     name = folder.parent.name if folder.name == "adapter" else folder.name
     return Adapter(folder, name, sha256_file(folder / TENSORS), base.get("name", ""), base.get("sha256", ""))
 
 
-def _run(folder: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> dict[str, Any]:
+    """A JSON file of an adapter's folder, its run or its configuration; empty if there is none.
+
+    Raises:
+        WeightsError: it is damaged.
+    """
     try:
-        return dict(json.loads((folder / RUN).read_text(encoding="utf-8")))
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError) as error:
-        raise WeightsError(f"{folder / RUN} cannot be read: {error}; copy the adapter's folder again") from error
+        raise WeightsError(f"{path} cannot be read: {error}; copy the adapter's folder again") from error
 
 
 def check_base(adapter: Adapter, weights: Weights) -> None:

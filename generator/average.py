@@ -15,7 +15,7 @@ from pathlib import Path
 
 from core.errors import WeightsError, run_command
 from core.files import new_folder
-from generator.adapters import ADAPTERS, CONFIG, TENSORS, Adapter, read_adapter
+from generator.adapters import CONFIG, TENSORS, Adapter, named_adapter, read_facts
 from generator.recipe import RUN
 
 SHAPE = ("r", "lora_alpha", "use_rslora", "use_dora", "target_modules")
@@ -50,7 +50,7 @@ def average(adapters: Sequence[Adapter], weights: Sequence[float], target: Path)
         _check_alike(first, other)
     shares = [weight / sum(weights) for weight in weights]
     files = [load_file(adapter.folder / TENSORS) for adapter in adapters]
-    if any({name: each.shape for name, each in file.items()} != _shapes(files[0]) for file in files):
+    if any(_shapes(file) != _shapes(files[0]) for file in files):
         raise WeightsError(f"{first.name} and another one hold other matrices; average adapters of one recipe")
     means = {
         name: torch.stack([share * file[name].float() for share, file in zip(shares, files, strict=True)])
@@ -60,7 +60,7 @@ def average(adapters: Sequence[Adapter], weights: Sequence[float], target: Path)
     }
     save_file(means, target / TENSORS, metadata={"format": "pt"})
     shutil.copyfile(first.folder / CONFIG, target / CONFIG)
-    run = _read(first.folder / RUN)
+    run = read_facts(first.folder / RUN)
     run["averaged"] = {adapter.identity: round(share, 4) for adapter, share in zip(adapters, shares, strict=True)}
     (target / RUN).write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
 
@@ -75,7 +75,7 @@ def _check_alike(first: Adapter, other: Adapter) -> None:
             f"{first.name} was trained over {first.base_name} ({first.base_sha256[:12]}), {other.name} over "
             f"{other.base_name} ({other.base_sha256[:12]}); average adapters of one base"
         )
-    ours, theirs = _read(first.folder / CONFIG), _read(other.folder / CONFIG)
+    ours, theirs = read_facts(first.folder / CONFIG), read_facts(other.folder / CONFIG)
     for key in SHAPE:
         mine, its = (sorted(value) if isinstance(value, list) else value for value in (ours.get(key), theirs.get(key)))
         if mine != its:
@@ -83,13 +83,6 @@ def _check_alike(first: Adapter, other: Adapter) -> None:
                 f"{key} is {mine} in {first.name} and {its} in {other.name}; average adapters of one recipe, "
                 "the second trained on from the first: python -m generator.train --set base.adapter=FIRST"
             )
-
-
-def _read(path: Path) -> dict[str, object]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise WeightsError(f"{path} cannot be read: {error}; expected a folder that generator.train wrote") from error
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -101,8 +94,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--weights", metavar="W", type=float, nargs="+", help="one an adapter (default: all alike)")
     parser.add_argument("--to", metavar="DIR", type=Path, required=True, help="where to write the averaged adapter")
     arguments = parser.parse_args(argv)
-    folders = [Path(name) if Path(name).is_dir() else ADAPTERS / name for name in arguments.adapters]
-    adapters = [read_adapter(folder) for folder in folders]
+    adapters = [named_adapter(name) for name in arguments.adapters]
     with new_folder(arguments.to, TENSORS) as folder:
         average(adapters, arguments.weights or [1.0] * len(adapters), folder)
     print(f"{arguments.to}: the average of {', '.join(adapter.identity for adapter in adapters)}")

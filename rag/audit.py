@@ -38,16 +38,14 @@ RECEIPTS = "[0-9][0-9][0-9].json"
 SECONDS = {"whole_answer_s": "total_s", "first_token_s": "first_token_s", "search_s": "search_s"}
 
 
-def audit(
-    questions: Sequence[Question], answers: Sequence[Answer], shown: Sequence[bool | None] = ()
-) -> dict[str, Figure]:
+def audit(questions: Sequence[Question], answers: Sequence[Answer], shown: Sequence[bool | None]) -> dict[str, Figure]:
     """What became of the questions, as shares of those that each measure is about; seconds are means.
 
     Args:
         shown: of each question, whether what the search finds answers it, None where that is not known.
     """
     pairs = list(zip(questions, answers, strict=True))
-    refused = [(answer.abstained, holds) for answer, holds in zip(answers, shown, strict=False)]
+    refused = [(answer.abstained, holds) for answer, holds in zip(answers, shown, strict=True)]
     answered = [(question, answer) for question, answer in pairs if not answer.abstained and answer.sentences]
     sentences = [sentence for _, answer in answered for sentence in answer.sentences]
     written = [answer for _, answer in pairs if answer.timings.answer_tokens]
@@ -103,8 +101,10 @@ def main(argv: list[str] | None = None) -> int:
     with new_folder(arguments.to, RECEIPTS) as folder, bar("audit", len(questions), " questions") as progress:
         for number, question in enumerate(questions):
             answers.append(chain.invoke(question.text))
-            evidence, _ = evidence_for(barless.search(question.text), barless, llm, context)
-            right = question.shown_in(evidence)
+            # what the bar kept from the model is searched once more; else the answer has it
+            right = question.shown_in(
+                answers[-1].evidence or evidence_for(barless.search(question.text), barless, llm, context)[0]
+            )
             shown.append(None if right is None else bool(right))
             (folder / f"{number:03}.json").write_text(receipt(answers[-1]).to_json(), encoding="utf-8")
             progress.update()

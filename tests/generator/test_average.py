@@ -86,3 +86,8 @@ def test_weights_are_one_an_adapter(words: list[str], tiny_adapter: Path, double
     named = ["--adapters", str(doubled), str(tiny_adapter), "--to", str(tmp_path / "averaged")]
     with pytest.raises(WeightsError, match="expected two or more, each with a weight"):
         average.main([*named, *words])
+
+
+def test_an_adapter_that_is_nowhere_is_told(tiny_adapter: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no adapter 'nowhere'; expected .* shipped one \(medquad\)"):
+        average.main(["--adapters", str(tiny_adapter), "nowhere", "--to", str(tmp_path / "averaged")])
