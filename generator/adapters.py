@@ -160,6 +160,6 @@ def merge(weights: Weights, adapter: Adapter, target: Path) -> None:
     from generator.loading import load_model, load_tokenizer
 
     check_base(adapter, weights)
-    merged = load_model(weights.folder, adapter=adapter.folder).merge_and_unload(safe_merge=True)
+    merged = load_model(weights.folder, adapter=adapter.folder, as_stored=True).merge_and_unload(safe_merge=True)
     merged.save_pretrained(target)
     load_tokenizer(weights.folder).save_pretrained(target)

@@ -26,7 +26,7 @@ from transformers import (  # noqa: E402
 
 
 class TransformersEngine:
-    """A checkpoint in bf16 (its adapter merged), or NF4 on CUDA with the adapter over it.
+    """A checkpoint in bf16 or float32 (its adapter merged), or NF4 on CUDA with the adapter over it.
 
     Raises:
         EngineError: the checkpoint or the adapter does not load.

@@ -1,4 +1,4 @@
-"""Load a causal language model in 16 or 4 bits."""
+"""Load a causal language model in the format that this machine multiplies fast, or in 4 bits."""
 
 from pathlib import Path
 from typing import Any
@@ -6,37 +6,49 @@ from typing import Any
 from core.errors import EngineError
 from core.libraries import quieten
 from core.memory import keep_freed_memory
+from core.precision import stored_dtype, torch_dtype
 
 quieten()
 
-import torch  # noqa: E402
 from safetensors import SafetensorError  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig  # noqa: E402
 
 
-def load_model(folder: Path, device: str | int = "cpu", *, in_4bit: bool = False, adapter: Path | None = None) -> Any:
-    """A checkpoint in bf16, or in NF4 with double quantisation (QLoRA: Dettmers et al. 2023, arXiv 2305.14314), with a
-    LoRA adapter over it where one is named.
+def load_model(
+    folder: Path,
+    device: str | int = "cpu",
+    *,
+    in_4bit: bool = False,
+    adapter: Path | None = None,
+    as_stored: bool = False,
+) -> Any:
+    """A checkpoint in the format that the device multiplies fast (`core.precision`), or in NF4 with double quantisation
+    (QLoRA: Dettmers et al. 2023, arXiv 2305.14314), with a LoRA adapter over it where one is named.
 
     On a CPU with AVX512-BF16, bitsandbytes rewrites 4-bit weights in place at the first evaluation, and they cannot be
     trained on from there. That is switched off, so that a model may be evaluated while it is trained. The process keeps
     from then on what memory it frees (`core.memory`).
 
+    Args:
+        as_stored: keep the 16 bits of the checkpoint, which is to be merged and not multiplied: every machine then
+            merges to the same bytes.
+
     Raises:
         EngineError: the folder or the adapter does not load.
     """
+    dtype = stored_dtype() if as_stored else torch_dtype(device)
     quantization = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",  # the library's own default is fp4
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_compute_dtype=dtype,
     )
     if device == "cpu":
         keep_freed_memory()
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=torch.bfloat16,
+            dtype=dtype,
             quantization_config=quantization if in_4bit else None,
             device_map={"": device},
             local_files_only=True,

@@ -65,15 +65,15 @@ def _rows(adapter: Adapter, folder: Path | None, limit: int, say: Say) -> list[R
 
 
 def compare(weights: Weights, adapter: Adapter, merged: Path, rows: list[Row]) -> dict[str, float]:
-    """Perplexity of the rows' completions under the adapter over NF4, over bf16, and merged."""
+    """Perplexity of the rows' completions under the adapter over NF4, over 16 bits, and merged."""
     from generator.loading import load_model, load_tokenizer
     from generator.perplexity import likelihood
 
     tokenizer = load_tokenizer(weights.folder)
     models = {
         "adapter over NF4": partial(load_model, weights.folder, in_4bit=True, adapter=adapter.folder),
-        "adapter over bf16": partial(load_model, weights.folder, adapter=adapter.folder),
-        "merged, bf16": partial(load_model, merged),
+        "adapter over 16 bits": partial(load_model, weights.folder, adapter=adapter.folder),
+        "merged, 16 bits": partial(load_model, merged),
     }
     return {name: likelihood(load().eval(), tokenizer, rows).perplexity for name, load in models.items()}
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from core.errors import EngineError, WeightsError, run_command
 from core.files import CHUNK, sha256_file, write_atomic
 from core.libraries import quieten
+from core.precision import stored_dtype
 from core.progress import Say, bar, silent
 from core.sealed import made_once, sealed_hash
 from core.settings import GeneratorSettings, load
@@ -71,14 +72,13 @@ def _prepare_default(cache: Path, say: Say) -> Weights:
 
 def _save_checkpoint(gguf: Path, target: Path) -> None:
     quieten()
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     model = AutoModelForCausalLM.from_pretrained(
         gguf.parent,
         gguf_file=gguf.name,
         quantization_config=GgufConfig(dequantize=True),  # without it the model cannot be saved
-        dtype=torch.bfloat16,
+        dtype=stored_dtype(),
     )
     model.save_pretrained(target)
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)

@@ -12,6 +12,7 @@ from typing import Any
 from core.errors import DataError, EngineError, SettingsError
 from core.files import new_folder, write_atomic
 from core.libraries import quieten
+from core.precision import stored_dtype, trains_in_bf16
 from core.progress import Say
 from core.settings import GeneratorSettings, flat
 from generator.adapters import Adapter, find_adapter
@@ -118,7 +119,7 @@ def save_adapter(model: Any, folder: Path, record: dict[str, Any]) -> None:
     from safetensors.torch import save_file
 
     state = get_peft_model_state_dict(model)
-    tensors = {name: value.detach().to("cpu", torch.bfloat16).contiguous() for name, value in state.items()}
+    tensors = {name: value.detach().to("cpu", stored_dtype()).contiguous() for name, value in state.items()}
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     (folder / "adapter_model.safetensors").chmod(0o644)
     config = model.peft_config["default"]
@@ -201,7 +202,7 @@ def _trainer(
             save_steps=settings.save_steps,
             save_total_limit=2,
             eval_strategy="no",
-            bf16=True,
+            bf16=trains_in_bf16("cuda" if on_cuda else "cpu"),
             use_cpu=not on_cuda,
             ddp_backend=None if on_cuda or "WORLD_SIZE" not in os.environ else "gloo",
             ddp_find_unused_parameters=False,
@@ -242,7 +243,7 @@ def _trainer(
     for parameter in model.parameters():  # peft puts the adapter's into the model itself
         if parameter.requires_grad:
             # trl turns a QLoRA adapter to bf16, whose steps near 0.03 are as wide as AdamW's own at a rate of 1e-4;
-            # autocast computes in bf16 all the same.
+            # where bf16 is fast, autocast computes in it all the same.
             parameter.data = parameter.data.float()
     trainer.remove_callback(PrinterCallback if arguments.disable_tqdm else ProgressCallback)  # Watch says it
     return trainer

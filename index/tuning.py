@@ -18,6 +18,7 @@ import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 
+from core.precision import trains_in_bf16
 from core.progress import bar
 from index.embedding import Embedder
 from index.lay import LayQuestion, lay_questions
@@ -240,7 +241,7 @@ def train(
             save_total_limit=1,
             seed=recipe.seed,
             use_cpu=not torch.cuda.is_available(),
-            bf16=True,  # half the time of float32 on processors that have it
+            bf16=trains_in_bf16("cuda" if torch.cuda.is_available() else "cpu"),
             report_to="none",
             disable_tqdm=None,
         ),

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import WeightsError
-from core.libraries import quieten
+from core.libraries import cuda_available, quieten
+from core.precision import torch_dtype
 from core.settings import RagSettings
 from rag.answer import Hit
 
@@ -30,7 +31,6 @@ def load_cross_encoder(name: str, max_tokens: int, setting: str, without: str) -
         WeightsError: it is not to be had.
     """
     quieten()
-    import torch
     from sentence_transformers import CrossEncoder
 
     try:
@@ -38,7 +38,7 @@ def load_cross_encoder(name: str, max_tokens: int, setting: str, without: str) -
             name,
             local_files_only=Path(name).is_dir(),
             max_length=max_tokens,
-            model_kwargs={"dtype": torch.bfloat16},
+            model_kwargs={"dtype": torch_dtype("cuda" if cuda_available() else "cpu")},
         )
     except Exception as error:  # the hub client raises a dozen unrelated types
         raise WeightsError(

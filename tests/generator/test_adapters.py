@@ -123,7 +123,7 @@ def test_the_command_merges_and_compares_perplexities(
     words = ["--adapter", str(tiny_adapter), "--model", settings.model, "--to", str(target)]
     assert merge.main([*words, "--rows", str(rows_folder), "--limit", "4"]) == 0
     printed = capsys.readouterr().out
-    for name in ("adapter over NF4", "adapter over bf16", "merged, bf16"):
+    for name in ("adapter over NF4", "adapter over 16 bits", "merged, 16 bits"):
         assert f"{name:24} perplexity " in printed
     assert "4 held-out completions; the furthest two differ by " in printed
     assert merge.main(words) == 0  # the adapter's record names no rows

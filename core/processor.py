@@ -1,0 +1,127 @@
+"""What this machine computes with: the class of its processor, cores and memory that the process may use.
+
+Which number formats the libraries multiply fast here is decided in `core.precision`, from this and from what they say.
+`python -m core.doctor` prints all of it.
+"""
+
+import contextlib
+import os
+import platform
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+Kind = Literal["other", "avx2", "avx512", "avx512_bf16", "amx"]
+"""Classes of processor, each with all that the ones before it have; `other` is ARM, or does not tell."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+NAMES: dict[Kind, str] = {
+    "other": "no AVX2",
+    "avx2": "AVX2",
+    "avx512": "AVX-512",
+    "avx512_bf16": "AVX-512 with bf16",
+    "amx": "AMX",
+}
+_FLAGS: dict[Kind, frozenset[str]] = {
+    "amx": frozenset({"amx_bf16", "avx512f"}),
+    "avx512_bf16": frozenset({"avx512_bf16", "avx512f"}),
+    "avx512": frozenset({"avx512f", "avx512bw", "avx512vl"}),
+    "avx2": frozenset({"avx2", "fma"}),
+}
+"""Flags of Linux's /proc/cpuinfo that a class must have, the best class first."""
+_LIMITS: dict[str, dict[str, Kind]] = {
+    "ONEDNN_MAX_CPU_ISA": {
+        "SSE41": "other",
+        "AVX": "other",
+        "AVX2": "avx2",
+        "AVX2_VNNI": "avx2",
+        "AVX2_VNNI_2": "avx2",
+        "AVX512_CORE": "avx512",
+        "AVX512_CORE_VNNI": "avx512",
+        "AVX512_CORE_BF16": "avx512_bf16",
+    },
+    "ATEN_CPU_CAPABILITY": {"DEFAULT": "other", "AVX2": "avx2"},
+}
+"""Variables by which oneDNN (in torch and OpenVINO) and torch are kept to less than the processor has, and to what."""
+_CPUINFO = Path("/proc/cpuinfo")
+_MEMORY_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
+"""Where a container's limit stands below /sys/fs/cgroup: of the second version of control groups, and of the first."""
+
+
+@dataclass(frozen=True)
+class Processor:
+    """This machine's processor as the libraries may use it."""
+
+    name: str
+    kind: Kind
+    """The class, as far as the environment lets the libraries go."""
+    cores: int
+    """Cores that the process may use, a container's share rounded up."""
+    memory_mib: int
+    """Memory that the process may use: the machine's, or the container's limit."""
+    imitated: bool = False
+    """Whether the environment keeps the libraries below what the processor has."""
+
+    @property
+    def label(self) -> str:
+        """The class and the cores in words, such as "AVX2, 2 cores"."""
+        cores = f"{self.cores} core{'s' * (self.cores != 1)}"
+        return f"{NAMES[self.kind]}{' (imitated)' * self.imitated}, {cores}"
+
+
+@cache
+def processor() -> Processor:
+    """This machine's processor; a processor that does not tell what it has is of the class `other`."""
+    name, flags = _name_and_flags()
+    has: Kind = next((kind for kind, needed in _FLAGS.items() if needed <= flags), "other")
+    limits = [kinds[value] for name, kinds in _LIMITS.items() if (value := os.environ.get(name, "").upper()) in kinds]
+    kind = min([has, *limits], key=KINDS.index)
+    return Processor(name, kind, _cores(), _memory_mib(), imitated=kind != has)
+
+
+def free_memory_mib() -> int:
+    """Memory that the process could take now without pushing others out, in MiB."""
+    import psutil
+
+    return min(psutil.virtual_memory().available >> 20, processor().memory_mib)
+
+
+def give_way() -> None:
+    """Let this process compute only with what other processes leave of the processor.
+
+    Linux has a class of its own for that; being nice alone, a process in the background made the threads of a model
+    that writes an answer wait for each other.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(19)
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def _name_and_flags() -> tuple[str, frozenset[str]]:
+    """The processor's name and its flags; no flags where there is no /proc/cpuinfo."""
+    try:
+        lines = [line.partition(":") for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        lines = []
+    told = {key.strip().lower(): value.strip() for key, _, value in reversed(lines)}
+    flags = told.get("flags", told.get("features", ""))
+    return told.get("model name") or platform.processor() or platform.machine(), frozenset(flags.lower().split())
+
+
+def _cores() -> int:
+    import joblib
+
+    return int(joblib.cpu_count())  # knows affinity and a container's share
+
+
+def _memory_mib() -> int:
+    import psutil
+
+    limits = [psutil.virtual_memory().total]
+    for name in _MEMORY_LIMITS:
+        try:
+            limits.append(int(Path("/sys/fs/cgroup", name).read_text()))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return min(limits) >> 20
