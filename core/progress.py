@@ -1,6 +1,8 @@
-"""How long work speaks to its user: lines and bars, both silent where nobody looks."""
+"""How long work speaks to its user: lines, and bars that become lines where there is no terminal."""
 
 import contextlib
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
@@ -10,6 +12,9 @@ Say = Callable[[str], None]
 """Called with each line for the user."""
 Listener = Callable[[str, float], None]
 """Called with what is being done, and the share of it that is done, from 0 to 1."""
+
+LINE_S = 10
+"""Seconds between two lines about long work, where no terminal shows a bar."""
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
@@ -29,16 +34,18 @@ def heard_by(listener: Listener) -> Iterator[None]:
 
 
 def bar(description: str, total: int | None, unit: str, *, done: int = 0) -> tqdm:
-    """A progress bar with rate and time left, on a terminal only, and for whoever listens (`heard_by`)."""
+    """A progress bar with rate and time left on a terminal, and for whoever listens (`heard_by`).
+
+    Where standard error is no terminal (a log, a container), it gets a line every ten seconds.
+    """
     listener = _listener.get()
-    reached = done
+    report = _Lines(description, total, unit, done)
 
     class Bar(tqdm):  # type: ignore[misc]  # tqdm is not typed
         def update(self, n: float | None = 1) -> bool | None:
-            nonlocal reached
-            reached += int(n or 0)
+            report.add(int(n or 0))
             if listener is not None:
-                listener(description, min(1.0, reached / total) if total else 0.0)
+                listener(description, report.share)
             return super().update(n)
 
     return Bar(
@@ -50,3 +57,35 @@ def bar(description: str, total: int | None, unit: str, *, done: int = 0) -> tqd
         disable=None,  # None: where standard error is no terminal
         leave=False,
     )
+
+
+class _Lines:
+    """Counts what is done, and tells it in lines where nobody watches a bar."""
+
+    def __init__(self, description: str, total: int | None, unit: str, done: int) -> None:
+        self._description, self._total, self._unit = description, total, unit
+        self._began_with = self._done = done
+        self._started = self._told = time.monotonic()
+
+    @property
+    def share(self) -> float:
+        return min(1.0, self._done / self._total) if self._total else 0.0
+
+    def add(self, count: int) -> None:
+        self._done += count
+        now = time.monotonic()
+        if now - self._told >= LINE_S and not sys.stderr.isatty():
+            self._told = now
+            print(self._line(now - self._started), file=sys.stderr, flush=True)
+
+    def _line(self, seconds: float) -> str:
+        """Such as "embedding: 37 % (11,612 of 31,383 texts), 88.2 a second, 03:44 left"."""
+        rate = (self._done - self._began_with) / seconds
+        amount, of = (tqdm.format_sizeof(self._done), tqdm.format_sizeof(self._total or 0))
+        if self._unit != "B":
+            amount, of = f"{self._done:,}", f"{self._total or 0:,}"
+        if not self._total:
+            return f"{self._description}: {amount}{self._unit}, {rate:.1f} a second"
+        left = tqdm.format_interval((self._total - self._done) / rate) if rate else "?"
+        counted = f"{amount} of {of}{self._unit}"
+        return f"{self._description}: {self.share:.0%} ({counted}), {rate:.1f} a second, {left} left"

@@ -2,53 +2,67 @@
 
 python -m index.build
 python -m index.build --csv my.csv --question-column q --answer-column a
-python -m index.build --again        # what `make app` does: from the file that the published index was made from
+python -m index.build --again        # what `make index` does: from the file that the published index was made from
+python -m index.build --words        # end as soon as questions can be answered by words; the next build embeds
 python -m index.build --check
 python -m index.build --rollback
+
+A large file is published twice: within seconds to be searched by words alone, then with its vectors. Ctrl-C, a kill or
+a full disk loses the last seconds of embedding; the same command continues from there.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import hashlib
 import json
+import shutil
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-import faiss
 import numpy as np
 
 from core.errors import CiteWellError, IndexFolderError, run_command
 from core.files import sha256_file, write_atomic
+from core.processor import give_way
 from core.progress import Say, bar, silent
 from core.settings import IndexSettings, load
-from index.corpus import Corpus, Record, read_corpus
+from index.checkpoint import Checkpoint
+from index.corpus import Corpus, read_corpus
+from index.embedded import Made, Superseded, Wanted, embed, wanted
 from index.embedding import Embedder, adapter_identity, load_embedder
-from index.opened import Index, headed_rows, question_rows
-from index.passages import Passage, headed_text, split_record
+from index.opened import Index, Manifest
+from index.passages import Passage, split_record
+from index.published import EMBEDDING, build_lock, previous_build, published_build
 from index.ranking import find_ranking
-from index.store import (
-    build_lock,
-    check_build,
-    open_build,
-    publish,
-    published_build,
-    read_manifest,
-    rollback,
-    write_build,
-)
+from index.status import clear_status
+from index.store import Recipe, add_vectors, check_build, open_build, publish, read_manifest, rollback, write_words
 
 INPUTS = ("question_column", "answer_column", "passage_tokens")
 """The settings that, with the CSV, the embedder, its adapter and the ranking, decide what a build holds."""
+FEW = 300
+"""Texts that are embedded before anything is published: some seconds on any processor."""
+LITTLE = 0.1
+"""Share of new texts up to which an index that serves already is not replaced by one of words alone."""
+SPLIT_TOGETHER = 256
+"""Answers whose tokens are counted at once: the tokenizer works on all cores."""
 
 
-def build(settings: IndexSettings, *, force: bool = False, report: Path | None = None, say: Say = silent) -> bool:
+def build(
+    settings: IndexSettings,
+    *,
+    force: bool = False,
+    words_only: bool = False,
+    report: Path | None = None,
+    say: Say = silent,
+) -> bool:
     """Build and publish the index that the settings describe; return False if it stood there already.
 
     Args:
         force: build everything anew, even if the published index was made from the same file in the same way.
+        words_only: where there is much to embed, end once the index is published to be searched by words alone.
         report: a file to write every refused row to, one JSON object a line.
-        say: called with each line for the user; progress bars are shown where standard error is a terminal.
+        say: called with each line for the user; progress is shown on standard error (`core.progress`).
 
     Raises:
         DataError: the CSV cannot be used.
@@ -57,47 +71,110 @@ def build(settings: IndexSettings, *, force: bool = False, report: Path | None =
         OSError: the disk is full or a folder cannot be written; nothing was published.
     """
     csv_path, folder = Path(settings.csv), Path(settings.dir)
-    inputs = {name: getattr(settings, name) for name in INPUTS}
+    started = time.perf_counter()
     with build_lock(folder, lambda: say(f"another build of {folder} is running; waiting for it to end")):
-        started = time.perf_counter()
         embedder = load_embedder(settings, say)
-        adapter, ranking = adapter_identity(settings), find_ranking(settings.ranking)
-        if not force and _is_current(folder, csv_path, (embedder.identity, adapter), ranking, inputs):
+        recipe = _recipe(settings, embedder)
+        serving = _serving(folder)
+        alike = not force and _made_alike(serving, csv_path, recipe)
+        if alike and serving and serving.complete:
             say(f"{folder} is up to date with {csv_path}; --force builds it anyway")
             return False
+        if force:
+            Checkpoint.remove(folder)
         old = None if force else _reusable(folder, embedder)
-        say(f"reading {csv_path}")
-        corpus = read_corpus(csv_path, settings.question_column, settings.answer_column)
-        _report_refusals(corpus, report, say)
-        passages = _split(corpus, embedder, settings.passage_tokens, old)
-        vectors_started = time.perf_counter()
-        vectors, kept = _embed(corpus, passages, embedder, old)
-        rate = (len(vectors) - kept) / (time.perf_counter() - vectors_started)
-        questions = _embed_questions(corpus, embedder, old)
-        new = write_build(
-            folder, corpus, csv_path, passages, vectors, questions, ranking, embedder.identity, adapter, inputs
-        )
+        unfinished = alike and report is None
+        words = published_build(folder) if unfinished else _write_words(settings, recipe, old, embedder, report, say)
+        todo = wanted(folder, open_build(words), old, embedder, say)
+        servable = serving is not None and serving.complete and serving.embedder == recipe.embedder
+        if not unfinished and (len(todo.new) <= FEW or (servable and len(todo.new) <= LITTLE * len(todo.texts))):
+            try:
+                _complete(todo, embedder, words, started, say)
+            finally:
+                shutil.rmtree(words, ignore_errors=True)
+            return True
+        publish(folder, words)
+    say(f"published {folder} to be searched by words alone: questions can be asked now")
+    if words_only:
+        return True
+    waiting = f"another process embeds for {folder}; waiting for it to end"
+    with build_lock(folder, lambda: say(waiting), name=EMBEDDING):
+        todo = wanted(folder, open_build(words), old, embedder, say)  # again: another process may have made some
+        return _complete(todo, embedder, words, started, say, published=words)
+
+
+def _recipe(settings: IndexSettings, embedder: Embedder) -> Recipe:
+    return Recipe(
+        embedder.identity,
+        embedder.dimension,
+        adapter_identity(settings),
+        find_ranking(settings.ranking),
+        {name: getattr(settings, name) for name in INPUTS},
+    )
+
+
+def _serving(folder: Path) -> Manifest | None:
+    """The manifest of the published build; None if there is none or it is not whole."""
+    try:
+        return check_build(published_build(folder))
+    except CiteWellError:
+        return None
+
+
+def _made_alike(serving: Manifest | None, csv_path: Path, recipe: Recipe) -> bool:
+    """Whether the published build was made from this file in this way."""
+    if serving is None:
+        return False
+    models = (serving.embedder, serving.adapter) == (recipe.embedder, recipe.adapter)
+    ranked_alike = serving.files["ranking.json"]["sha256"] == hashlib.sha256(recipe.ranking).hexdigest()
+    same_file = csv_path.is_file() and serving.csv_sha256 == sha256_file(csv_path)
+    return models and serving.settings == recipe.settings and ranked_alike and same_file
+
+
+def _write_words(
+    settings: IndexSettings, recipe: Recipe, old: Index | None, embedder: Embedder, report: Path | None, say: Say
+) -> Path:
+    """Read the CSV, cut its answers, and write a build that can be searched by words."""
+    csv_path = Path(settings.csv)
+    say(f"reading {csv_path}")
+    corpus = read_corpus(csv_path, settings.question_column, settings.answer_column)
+    _report_refusals(corpus, report, say)
+    passages = _split(corpus, embedder, settings.passage_tokens, old)
+    return write_words(Path(settings.dir), corpus, csv_path, passages, recipe)
+
+
+def _complete(
+    todo: Wanted, embedder: Embedder, words: Path, started: float, say: Say, published: Path | None = None
+) -> bool:
+    """Embed what is to be embedded, and publish the build with its vectors.
+
+    Args:
+        published: the build of words that serves meanwhile; None where the caller holds the lock of publishing.
+
+    Returns:
+        Whether it was published: not where another build was while this one was embedded.
+    """
+    folder = todo.folder
+    try:
+        made = embed(todo, embedder, say, published)
+    except Superseded:
+        say(f"{folder} holds another build by now; this one ends")
+        return False
+    own = build_lock(folder, lambda: say(f"another build of {folder} is running; waiting for it to end"))
+    with own if published else contextlib.nullcontext():
+        if published and published_build(folder) != published:
+            say(f"{folder} holds another build by now; this one ends")
+            return False
+        new = add_vectors(words, made.vectors, made.question_vectors)
         index = open_build(new)
-        _self_query(index, vectors)
+        _self_query(index, made.vectors)
         publish(folder, new)
-    for line in _table(corpus, index, kept, rate, time.perf_counter() - started):
+        Checkpoint.remove(folder)
+        clear_status(folder)
+    for line in _table(index, made, time.perf_counter() - started):
         say(line)
     say(f"published {folder}")
     return True
-
-
-def _is_current(
-    folder: Path, csv_path: Path, models: tuple[str, str], ranking: bytes, inputs: dict[str, object]
-) -> bool:
-    """Whether the published build is whole and was made from this file in this way."""
-    try:
-        manifest = check_build(published_build(folder))
-    except CiteWellError:
-        return False
-    made_alike = (manifest.embedder, manifest.adapter) == models and manifest.settings == inputs
-    ranked_alike = manifest.files["ranking.json"]["sha256"] == hashlib.sha256(ranking).hexdigest()
-    same_file = csv_path.is_file() and manifest.csv_sha256 == sha256_file(csv_path)
-    return made_alike and ranked_alike and same_file
 
 
 def _report_refusals(corpus: Corpus, report: Path | None, say: Say) -> None:
@@ -111,12 +188,14 @@ def _report_refusals(corpus: Corpus, report: Path | None, say: Say) -> None:
 
 
 def _reusable(folder: Path, embedder: Embedder) -> Index | None:
-    """The published build, if it is whole and was made with this embedder: what did not change is taken from it."""
-    try:
-        old = open_build(published_build(folder))
-    except CiteWellError:
-        return None
-    return old if old.manifest.embedder == embedder.identity else None
+    """The last complete build, if it is whole and was made with this embedder: what did not change is taken from it."""
+    for find in (lambda: published_build(folder), lambda: folder / "builds" / previous_build(folder)):
+        with contextlib.suppress(CiteWellError):
+            build = find()
+            manifest = read_manifest(build)
+            if manifest.complete and manifest.embedder == embedder.identity:
+                return open_build(build)
+    return None
 
 
 def _split(corpus: Corpus, embedder: Embedder, max_tokens: int, old: Index | None) -> list[Passage]:
@@ -127,44 +206,15 @@ def _split(corpus: Corpus, embedder: Embedder, max_tokens: int, old: Index | Non
             known.setdefault(passage.record_id, []).append(passage)
     passages = []
     with bar("cutting passages", len(corpus.records), " records") as progress:
-        for record in corpus.records:
-            passages.extend(known.get(record.id) or split_record(record, embedder.token_spans, max_tokens))
-            progress.update()
+        for begin in range(0, len(corpus.records), SPLIT_TOGETHER):
+            records = corpus.records[begin : begin + SPLIT_TOGETHER]
+            fresh = [record for record in records if record.id not in known]
+            tokens = embedder.token_spans([record.answer for record in fresh])
+            spans = {record.id: found for record, found in zip(fresh, tokens, strict=True)}
+            for record in records:
+                passages.extend(known.get(record.id) or split_record(record, spans[record.id], max_tokens))
+            progress.update(len(records))
     return passages
-
-
-def _embed(corpus: Corpus, passages: list[Passage], embedder: Embedder, old: Index | None) -> tuple[np.ndarray, int]:
-    """Vectors of all headed passages, and how many of them the old build had for the very same text."""
-    texts = _headed_texts(passages, question_rows(corpus.records))
-    known: dict[str, int] = {}
-    if old is not None:
-        known = {text: row for row, text in enumerate(_headed_texts(old.passages, old.questions))}
-    return _vectors(texts, known, old.vectors if old else None, embedder, "embedding", " passages")
-
-
-def _headed_texts(passages: Sequence[Passage], questions: Sequence[tuple[Record, str]]) -> list[str]:
-    return [headed_text(questions[head][1], passages[row]) for row, head in headed_rows(passages, questions)]
-
-
-def _embed_questions(corpus: Corpus, embedder: Embedder, old: Index | None) -> np.ndarray:
-    texts = [question for _, question in question_rows(corpus.records)]
-    known = {question: row for row, (_, question) in enumerate(old.questions)} if old else {}
-    return _vectors(texts, known, old.question_vectors if old else None, embedder, "questions", " questions")[0]
-
-
-def _vectors(
-    texts: list[str], known: dict[str, int], old: faiss.Index | None, embedder: Embedder, description: str, unit: str
-) -> tuple[np.ndarray, int]:
-    """Vectors of all texts, and how many of them were taken from the old ones."""
-    vectors = np.zeros((len(texts), embedder.dimension), dtype=np.float32)
-    kept = [(row, known[text]) for row, text in enumerate(texts) if text in known]
-    if kept and old is not None:
-        vectors[[row for row, _ in kept]] = old.reconstruct_batch(np.array([old_row for _, old_row in kept]))
-    new = [row for row, text in enumerate(texts) if text not in known]
-    if new:
-        with bar(description, len(new), unit) as progress:
-            vectors[new] = embedder.embed([texts[row] for row in new], progress.update)
-    return vectors, len(kept)
 
 
 def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
@@ -184,18 +234,21 @@ def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
             )
 
 
-def _table(corpus: Corpus, index: Index, kept: int, rate: float, seconds: float) -> list[str]:
-    size = sum(entry["bytes"] for entry in index.manifest.files.values())
+def _table(index: Index, made: Made, seconds: float) -> list[str]:
+    manifest = index.manifest
+    size = sum(entry["bytes"] for entry in manifest.files.values())
     rows = [
-        ("rows read", f"{corpus.rows:,} ({corpus.encoding})"),
-        ("records kept", f"{len(corpus.records):,}"),
-        ("rows merged into them", f"{corpus.merged:,}"),
-        *((f"refused, {reason}", f"{count:,}") for reason, count in corpus.refused_by_reason.items()),
+        ("rows read", f"{manifest.rows:,}"),
+        ("records kept", f"{manifest.kept:,}"),
+        ("rows merged into them", f"{manifest.merged:,}"),
+        *((f"refused, {reason}", f"{count:,}") for reason, count in manifest.refused.items()),
         ("passages", f"{len(index.passages):,}"),
         ("vectors of them", f"{len(index.headed):,}"),
-        ("of these unchanged", f"{kept:,}"),
+        ("of these unchanged", f"{made.unchanged:,}"),
+        ("texts embedded", f"{made.embedded:,}"),
+        ("texts kept from before", f"{made.kept:,}"),
+        ("embedded per second", f"{made.per_second:.1f}"),
         ("seconds", f"{seconds:.1f}"),
-        ("embedded per second", f"{rate:.1f}"),
         ("bytes", f"{size:,}"),
     ]
     return [f"  {name:<24} {value}" for name, value in rows]
@@ -226,6 +279,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--ranking", metavar="F", help="ranking file of python -m rag.evaluate fit")
     parser.add_argument("--force", action="store_true", help="build everything anew, even what has not changed")
     parser.add_argument("--report", metavar="F", type=Path, help="write every refused row to F, one JSON object a line")
+    parser.add_argument(
+        "--words", action="store_true", help="end once the index can be searched by words; the next build embeds"
+    )
+    parser.add_argument(
+        "--background", action="store_true", help="take only what other programs leave of the processor"
+    )
     action = parser.add_mutually_exclusive_group()
     action.add_argument(
         "--again",
@@ -256,7 +315,15 @@ def main(argv: list[str] | None = None) -> int:
     else:
         if arguments.again and settings.csv == IndexSettings().csv:
             settings = _again(settings)
-        build(settings, force=arguments.force, report=arguments.report, say=lambda line: print(line, flush=True))
+        if arguments.background:
+            give_way()
+        build(
+            settings,
+            force=arguments.force,
+            words_only=arguments.words,
+            report=arguments.report,
+            say=lambda line: print(line, flush=True),
+        )
     return 0
 
 

@@ -7,18 +7,19 @@ Several inference streams work on length-sorted batches at once, in bf16 where t
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import openvino
 from tokenizers import Tokenizer
 
+from core.precision import openvino_precision
 from core.progress import Say, silent
 from core.sealed import made_once
 from core.sentences import Span
 from index.embedder_torch import TorchEmbedder
-from index.embedding import EmbedderWeights
+from index.embedding import Done, EmbedderWeights
 
 BATCH = 8
 """Texts in a batch of one stream; larger ones gain nothing on a CPU and take more memory."""
@@ -41,11 +42,10 @@ class OpenVinoEmbedder:
         self._splitter = Tokenizer.from_file(str(folder / TOKENIZER))
         self._splitter.no_truncation()
         core = openvino.Core()
-        has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self._model = core.compile_model(
             folder / MODEL,
             "CPU",
-            {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "bf16" if has_bf16 else "f32"},
+            {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": openvino_precision()},
         )
         streams = self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._requests = [self._model.create_infer_request() for _ in range(streams)]
@@ -72,11 +72,11 @@ class OpenVinoEmbedder:
     def dimension(self) -> int:
         return int(self._model.output(0).partial_shape[1].get_length())
 
-    def token_spans(self, text: str) -> list[Span]:
-        encoding = self._splitter.encode(text, add_special_tokens=False)
-        return [(start, end) for start, end in encoding.offsets if end > start]
+    def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
+        encodings = self._splitter.encode_batch(list(texts), add_special_tokens=False)
+        return [[(start, end) for start, end in encoding.offsets if end > start] for encoding in encodings]
 
-    def embed(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> np.ndarray:
+    def embed(self, texts: Sequence[str], done: Done | None = None) -> np.ndarray:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         tokens = self._tokens(texts)
         order = sorted(range(len(texts)), key=lambda i: -len(tokens[i]))  # like lengths together: less padding
@@ -87,8 +87,8 @@ class OpenVinoEmbedder:
             request.wait()
             vectors[rows] = request.get_output_tensor(0).data
             running.popleft()
-            if progress is not None:
-                progress(len(rows))
+            if done is not None:
+                done(rows, vectors[rows])
 
         # Requests are kept, as each holds its buffers, and take turns; waiting for them here needs no callback from
         # OpenVINO's threads, which an interpreter that is ending would abort on.

@@ -1,6 +1,6 @@
 """The embedder that runs in torch, with sentence-transformers: on CUDA, and wherever OpenVINO cannot run a model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from core.libraries import quieten
 from core.sentences import Span
-from index.embedding import EmbedderWeights
+from index.embedding import Done, EmbedderWeights
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -48,13 +48,15 @@ class TorchEmbedder:
         assert dimension is not None
         return dimension
 
-    def token_spans(self, text: str) -> list[Span]:
+    def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
+        if not texts:
+            return []
         encoding = self.model.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
+            list(texts), add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
         )
-        return [(start, end) for start, end in encoding["offset_mapping"] if end > start]
+        return [[(start, end) for start, end in offsets if end > start] for offsets in encoding["offset_mapping"]]
 
-    def embed(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> np.ndarray:
+    def embed(self, texts: Sequence[str], done: Done | None = None) -> np.ndarray:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # like lengths together: less padding
         for begin in range(0, len(order), self._batch_size):
@@ -66,6 +68,6 @@ class TorchEmbedder:
                 convert_to_numpy=True,
                 show_progress_bar=False,
             )
-            if progress is not None:
-                progress(len(batch))
+            if done is not None:
+                done(batch, vectors[batch])
         return vectors

@@ -26,6 +26,9 @@ DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 """SHA-256 of model.safetensors in the official release of all-MiniLM-L6-v2 (Apache-2.0)."""
 
 
+Done = Callable[[Sequence[int], np.ndarray], object]
+
+
 class Embedder(Protocol):
     """What the index needs of an embedding model. Several threads may use one at the same time."""
 
@@ -36,11 +39,15 @@ class Embedder(Protocol):
     @property
     def dimension(self) -> int: ...
 
-    def token_spans(self, text: str) -> list[Span]:
-        """(start, end) character offsets of the text's tokens."""
+    def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
+        """Of each text, the (start, end) character offsets of its tokens."""
 
-    def embed(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> np.ndarray:
-        """L2-normalised float32 vectors, shape (len(texts), dimension), in the order of `texts`."""
+    def embed(self, texts: Sequence[str], done: Done | None = None) -> np.ndarray:
+        """L2-normalised float32 vectors, shape (len(texts), dimension), in the order of `texts`.
+
+        Args:
+            done: called with the rows of each batch of texts and their vectors as soon as these are there.
+        """
 
 
 ADAPTERS = Path(__file__).with_name("adapters")

@@ -1,7 +1,7 @@
 """An index that is open for reading, and how its rows hang together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import numpy as np
 from index.corpus import Record
 from index.lexical import LexicalIndex
 from index.passages import Passage
-from index.ranking import Ranking
+from index.ranking import Answerability, Ranking
 from index.topics import question_aspect, question_topic
+from index.vectors import no_vectors, one_thread
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Manifest:
     built: str
     build: str
 
+    @property
+    def complete(self) -> bool:
+        """Whether the build has vectors; one without them can be searched by words alone."""
+        return "vectors.faiss" in self.files
+
 
 @dataclass(frozen=True)
 class Index:
@@ -52,6 +58,21 @@ class Index:
     lexical: LexicalIndex
     words: dict[str, int]
     ranking: Ranking
+
+    @property
+    def embedded(self) -> bool:
+        """Whether there are vectors to search; without them there are the words alone."""
+        return self.vectors.ntotal > 0
+
+    @property
+    def answerability(self) -> Answerability:
+        """The model of whether the file holds an answer that goes with what can be searched."""
+        return self.ranking.answerability if self.embedded else self.ranking.answerability_by_words
+
+    def without_vectors(self) -> "Index":
+        """The index as it is before its vectors are made: searched by words alone."""
+        nothing = no_vectors(self.manifest.dimension)
+        return replace(self, vectors=nothing, question_vectors=nothing)
 
     @cached_property
     def by_id(self) -> dict[str, Passage]:
@@ -109,7 +130,9 @@ class Index:
         Args:
             vectors: shape (queries, dimension), L2-normalised float32.
         """
-        scores, rows = self.vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), min(k, self.vectors.ntotal))
+        queries = np.ascontiguousarray(vectors, dtype=np.float32)
+        with one_thread():
+            scores, rows = self.vectors.search(queries, min(k, self.vectors.ntotal))
         return [
             [
                 (self.passages[self.headed[row, 0]], float(score))

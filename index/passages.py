@@ -1,13 +1,9 @@
 """Records -> passages: sentence-aware windows with offsets into the record's answer."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.sentences import Span, sentence_spans
 from index.corpus import Record
-
-TokenSpans = Callable[[str], list[Span]]
-"""Text -> (start, end) character offsets of its tokens, by the embedder's tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -30,38 +26,40 @@ def headed_text(question: str, passage: Passage) -> str:
     return f"{question}\n{passage.text}"
 
 
-def split_record(record: Record, token_spans: TokenSpans, max_tokens: int) -> list[Passage]:
+def split_record(record: Record, tokens: list[Span], max_tokens: int) -> list[Passage]:
     """Cut a record's answer into consecutive passages of at most `max_tokens` tokens each.
 
     Whole sentences are packed greedily; only a sentence that is longer than the limit by itself is cut, between
     two tokens. Every sentence of the answer is in exactly one passage.
+
+    Args:
+        tokens: (start, end) character offsets of the answer's tokens, by the embedder's tokenizer.
     """
     passages = []
-    for number, (start, end) in enumerate(_windows(record.answer, token_spans, max_tokens)):
+    for number, (start, end) in enumerate(_windows(record.answer, tokens, max_tokens)):
         passages.append(Passage(f"{record.id}-{number}", record.id, start, end, record.answer[start:end]))
     return passages
 
 
-def _windows(text: str, token_spans: TokenSpans, max_tokens: int) -> list[Span]:
+def _windows(text: str, tokens: list[Span], max_tokens: int) -> list[Span]:
     windows: list[Span] = []
     size = 0
-    for start, end, lead, tokens in _units(text, token_spans, max_tokens):
-        if windows and size + lead + tokens <= max_tokens:
+    for start, end, lead, length in _units(text, tokens, max_tokens):
+        if windows and size + lead + length <= max_tokens:
             windows[-1] = (windows[-1][0], end)
-            size += lead + tokens
+            size += lead + length
         else:
             windows.append((start, end))
-            size = tokens
+            size = length
     return windows
 
 
-def _units(text: str, token_spans: TokenSpans, max_tokens: int) -> list[tuple[int, int, int, int]]:
-    """Sentences as (start, end, lead, tokens), those over the limit cut into pieces that are within it.
+def _units(text: str, tokens: list[Span], max_tokens: int) -> list[tuple[int, int, int, int]]:
+    """Sentences as (start, end, lead, length in tokens), those over the limit cut into pieces that are within it.
 
     `lead` counts the tokens between the sentence before and this one (a bullet): a window that holds both holds them
     too, one that starts here does not.
     """
-    tokens = token_spans(text)
     units = []
     done = 0  # tokens that stand before this sentence's and are counted
     for start, end in sentence_spans(text):

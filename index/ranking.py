@@ -8,6 +8,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.errors import DataError
 
@@ -31,6 +32,10 @@ class Answerability:
     """Share of the questions answered at this threshold that the file could not answer, where it was fitted."""
 
 
+NEVER_FITTED = Answerability((), (), (), (), 0.0, 0.0, 1.0)
+"""Answers every question."""
+
+
 @dataclass(frozen=True)
 class Ranking:
     """Weights of reciprocal rank fusion (Cormack et al. 2009) for each stage, and the answerability model."""
@@ -44,6 +49,8 @@ class Ranking:
     """How much a candidate gains if its question asks the same of its topic as the query does."""
     answerability: Answerability
     fitted_on: str
+    answerability_by_words: Answerability = NEVER_FITTED
+    """The same from the signals of words alone, for an index whose vectors are not made yet."""
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
@@ -57,21 +64,30 @@ def read_ranking(content: bytes, name: str) -> Ranking:
     """
     try:
         values = json.loads(content)
-        fitted = values.pop("answerability")
-        lists = {key: tuple(value) for key, value in fitted.items() if isinstance(value, list)}
-        ranking = Ranking(**values, answerability=Answerability(**{**fitted, **lists}))
-        model = ranking.answerability
+        fitted = _answerability(values.pop("answerability"))
+        by_words = values.pop("answerability_by_words", None)  # files from before it have none
+        ranking = Ranking(
+            **values,
+            answerability=fitted,
+            answerability_by_words=_answerability(by_words) if by_words else NEVER_FITTED,
+        )
         if set(ranking.weights) != set(STAGES) or not all(weight >= 0 for weight in ranking.weights.values()):
             raise ValueError(f"expected a weight for each of {', '.join(STAGES)}")
         if min(ranking.topic_votes, ranking.aspect_match) < 0 or ranking.rrf_k <= 0:
             raise ValueError("a gain or the constant is negative")
-        if len({len(model.signals), len(model.mean), len(model.scale), len(model.coefficients)}) != 1:
-            raise ValueError("its signals and coefficients differ in number")
+        for model in (ranking.answerability, ranking.answerability_by_words):
+            if len({len(model.signals), len(model.mean), len(model.scale), len(model.coefficients)}) != 1:
+                raise ValueError("its signals and coefficients differ in number")
         return ranking
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{name} is no ranking file ({error}); fit one: python -m rag.evaluate fit --to {name}"
         ) from error
+
+
+def _answerability(values: dict[str, Any]) -> Answerability:
+    read: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return Answerability(**read)
 
 
 def find_ranking(name: str) -> bytes:

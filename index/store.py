@@ -2,22 +2,26 @@
 
 DIR/current                 the name of the published build
 DIR/previous                the name of the build before it, for --rollback
+DIR/embedded.sqlite         vectors of a build that is not complete yet (`index.checkpoint`)
+DIR/embedding.json          how far that build is
 DIR/builds/NAME/            manifest.json and the files that it names with size and hash:
     records.parquet, passages.parquet
-    vectors.faiss           of each passage, once under every question of its record
-    questions.faiss         of each question of every record
     lexical/                BM25 over every question with its record's answer (bm25s)
     words.parquet           the file's words with their counts
     ranking.json            weights of the fusion, and when to abstain
+    vectors.faiss           of each passage, once under every question of its record
+    questions.faiss         of each question of every record
+
+A build without the last two can be searched by words alone: it is published while they are made.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +29,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
 from core.errors import DataError, IndexFolderError
 from core.files import new_folder, sha256_file, write_atomic
@@ -34,75 +37,44 @@ from index.corpus import Corpus
 from index.lexical import LexicalIndex
 from index.opened import Index, Manifest, question_rows
 from index.passages import Passage
+from index.published import CURRENT, PREVIOUS, how_to_build, pointed, published_build
 from index.ranking import Ranking, read_ranking
 from index.tables import passages_table, read_passages, read_records, records_table
-from index.vectors import pack_vectors, unpack_vectors
+from index.vectors import no_vectors, pack_vectors, unpack_vectors
 
 SCHEMA_VERSION = 2
 LEXICAL = tuple(f"lexical/{name}" for name in lexical.FILES)
-FILES = (
-    "records.parquet",
-    "passages.parquet",
-    "vectors.faiss",
-    "questions.faiss",
-    "words.parquet",
-    "ranking.json",
-    *LEXICAL,
-)
+WORDS = ("records.parquet", "passages.parquet", "words.parquet", "ranking.json", *LEXICAL)
+"""What a build of words alone holds: it is published while the vectors are made."""
+FILES = (*WORDS, "vectors.faiss", "questions.faiss")
+"""What a complete build holds."""
 
 
-@contextlib.contextmanager
-def build_lock(folder: Path, waiting: Callable[[], object], timeout_s: float = 3600) -> Iterator[None]:
-    """Hold the folder's one build lock; calls `waiting` once if another process has it.
+@dataclass(frozen=True)
+class Recipe:
+    """What, beside a file and its passages, decides what a build holds."""
 
-    Raises:
-        IndexFolderError: the other build did not end within `timeout_s` seconds.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        waiting()
-        try:
-            lock.acquire(timeout=timeout_s)
-        except Timeout:
-            raise IndexFolderError(f"another build still holds {folder}/.lock; end it, then build again") from None
-    try:
-        yield
-    finally:
-        lock.release()
+    embedder: str
+    """Identity of the embedder of the passages."""
+    dimension: int
+    adapter: str
+    """Identity of the adapter that questions are embedded with; empty for none."""
+    ranking: bytes
+    """The content of a ranking file."""
+    settings: dict[str, Any]
 
 
-def write_build(
-    folder: Path,
-    corpus: Corpus,
-    csv_path: Path,
-    passages: list[Passage],
-    vectors: np.ndarray,
-    question_vectors: np.ndarray,
-    ranking: bytes,
-    embedder: str,
-    adapter: str,
-    settings: dict[str, Any],
-) -> Path:
-    """Write a complete build below `folder` and return its path; nothing is published yet.
-
-    Args:
-        vectors: of each passage under each question, in the order of `headed_rows`.
-        question_vectors: of each question, in the order of `question_rows`.
-        ranking: the content of a ranking file.
+def write_words(folder: Path, corpus: Corpus, csv_path: Path, passages: list[Passage], recipe: Recipe) -> Path:
+    """Write a build that can be searched by words alone below `folder` and return its path; nothing is published yet.
 
     Raises:
         OSError: the disk is full; what was published before is untouched.
     """
-    name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S-") + uuid.uuid4().hex[:6]
+    name = _build_name()
     with new_folder(folder / "builds" / name) as partial:
         pq.write_table(records_table(corpus.records), partial / "records.parquet")
         pq.write_table(passages_table(passages), partial / "passages.parquet")
-        (partial / "vectors.faiss").write_bytes(pack_vectors(vectors))
-        (partial / "questions.faiss").write_bytes(pack_vectors(question_vectors))
-        (partial / "ranking.json").write_bytes(ranking)
+        (partial / "ranking.json").write_bytes(recipe.ranking)
         documents = [f"{question}\n{record.answer}" for record, question in question_rows(corpus.records)]
         LexicalIndex.make(documents).save(partial / "lexical")
         words = lexical.vocabulary(documents)
@@ -117,31 +89,70 @@ def write_build(
             merged=corpus.merged,
             refused=corpus.refused_by_reason,
             passages=len(passages),
-            embedder=embedder,
-            adapter=adapter,
-            dimension=int(vectors.shape[1]),
-            settings=settings,
-            files={
-                file: {"bytes": (partial / file).stat().st_size, "sha256": sha256_file(partial / file)}
-                for file in FILES
-            },
-            built=datetime.now(UTC).isoformat(timespec="seconds"),
+            embedder=recipe.embedder,
+            adapter=recipe.adapter,
+            dimension=recipe.dimension,
+            settings=recipe.settings,
+            files={},
+            built="",
             build=name,
         )
-        write_atomic(partial / "manifest.json", json.dumps(dataclasses.asdict(manifest), indent=2) + "\n")
+        _seal(partial, manifest, WORDS)
     return folder / "builds" / name
 
 
+def add_vectors(words: Path, vectors: np.ndarray, question_vectors: np.ndarray) -> Path:
+    """Write a complete build beside one of words alone and return its path; nothing is published yet.
+
+    Args:
+        vectors: of each passage under each question, in the order of `headed_rows`, shape (vectors, dimension).
+        question_vectors: of each question, in the order of `question_rows`, shape (questions, dimension).
+
+    Raises:
+        IndexFolderError: the build of words is damaged.
+        OSError: the disk is full; what was published before is untouched.
+    """
+    manifest = check_build(words)
+    build = words.with_name(_build_name())
+    with new_folder(build) as partial:
+        for file in WORDS:
+            (partial / file).parent.mkdir(exist_ok=True)
+            shutil.copyfile(words / file, partial / file)
+        (partial / "vectors.faiss").write_bytes(pack_vectors(vectors))
+        (partial / "questions.faiss").write_bytes(pack_vectors(question_vectors))
+        _seal(partial, dataclasses.replace(manifest, build=build.name), FILES)
+    return build
+
+
+def _build_name() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S-") + uuid.uuid4().hex[:6]
+
+
+def _seal(partial: Path, manifest: Manifest, files: Sequence[str]) -> None:
+    """Write the manifest over a build's files, last of all."""
+    hashed = {file: {"bytes": (partial / file).stat().st_size, "sha256": sha256_file(partial / file)} for file in files}
+    sealed = dataclasses.replace(manifest, files=hashed, built=datetime.now(UTC).isoformat(timespec="seconds"))
+    write_atomic(partial / "manifest.json", json.dumps(dataclasses.asdict(sealed), indent=2) + "\n")
+
+
 def publish(folder: Path, build: Path) -> None:
-    """Make `build` the one that readers open, keep the one before it, and delete those before that."""
-    before = _pointer(folder / "current")
-    if before and before != build.name:
-        write_atomic(folder / "previous", before)
-    write_atomic(folder / "current", build.name)
-    keep = {build.name, _pointer(folder / "previous")}
+    """Make `build` the one that readers open, keep the complete one before it, and delete those before that."""
+    before = pointed(folder / CURRENT)
+    if before and before != build.name and _is_complete(folder / "builds" / before):
+        write_atomic(folder / PREVIOUS, before)
+    write_atomic(folder / CURRENT, build.name)
+    keep = {build.name, pointed(folder / PREVIOUS)}
     for old in (folder / "builds").iterdir():
         if old.name not in keep:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_complete(build: Path) -> bool:
+    """Whether a build that no longer is the published one is worth keeping: one of words alone never is."""
+    try:
+        return "vectors.faiss" in read_manifest(build).files
+    except IndexFolderError:
+        return True
 
 
 def rollback(folder: Path) -> str:
@@ -150,19 +161,13 @@ def rollback(folder: Path) -> str:
     Raises:
         IndexFolderError: there is no previous build, or it is damaged.
     """
-    previous, current = _pointer(folder / "previous"), _pointer(folder / "current")
+    previous, current = pointed(folder / PREVIOUS), pointed(folder / CURRENT)
     if not previous or not current:
         raise IndexFolderError(f"{folder} keeps no previous build; build one: python -m index.build --index {folder}")
     check_build(folder / "builds" / previous)
-    write_atomic(folder / "current", previous)
-    write_atomic(folder / "previous", current)
+    write_atomic(folder / CURRENT, previous)
+    write_atomic(folder / PREVIOUS, current)
     return previous
-
-
-def previous_build(folder: Path) -> str:
-    """The name of the build that `rollback` would publish; empty if there is none."""
-    name = _pointer(folder / "previous")
-    return name if name and (folder / "builds" / name).is_dir() else ""
 
 
 def open_index(folder: Path) -> Index:
@@ -185,8 +190,10 @@ def open_build(build: Path) -> Index:
     contents = {name: _verified(build / name, entry, folder) for name, entry in manifest.files.items()}
     records = read_records(contents["records.parquet"])
     passages = read_passages(contents["passages.parquet"], records)
-    vectors = unpack_vectors(contents["vectors.faiss"])
-    question_vectors = unpack_vectors(contents["questions.faiss"])
+    vectors, question_vectors = (
+        unpack_vectors(contents[name]) if name in contents else no_vectors(manifest.dimension)
+        for name in ("vectors.faiss", "questions.faiss")
+    )
     words = pq.read_table(pa.BufferReader(contents["words.parquet"])).to_pydict()
     index = Index(
         manifest,
@@ -199,11 +206,12 @@ def open_build(build: Path) -> Index:
         dict(zip(words["word"], words["count"], strict=True)),
         _ranking(contents["ranking.json"], build),
     )
-    for found, expected in ((vectors, len(index.headed)), (question_vectors, len(index.questions))):
+    expected_of = ((vectors, len(index.headed)), (question_vectors, len(index.questions)))
+    for found, expected in expected_of if set(manifest.files) == set(FILES) else ():
         if found.ntotal != expected or found.d != manifest.dimension:
             raise IndexFolderError(
                 f"{build} holds {found.ntotal} vectors of {found.d} where {expected} of {manifest.dimension} are due; "
-                f"{_rebuild(folder)}"
+                f"{how_to_build(folder)}"
             )
     return index
 
@@ -212,7 +220,7 @@ def _ranking(content: bytes, build: Path) -> Ranking:
     try:
         return read_ranking(content, str(build / "ranking.json"))
     except DataError as error:
-        raise IndexFolderError(f"{error}; {_rebuild(build.parent.parent)}") from error
+        raise IndexFolderError(f"{error}; {how_to_build(build.parent.parent)}") from error
 
 
 def check_build(build: Path) -> Manifest:
@@ -227,18 +235,6 @@ def check_build(build: Path) -> Manifest:
     return manifest
 
 
-def published_build(folder: Path) -> Path:
-    """The folder of the published build.
-
-    Raises:
-        IndexFolderError: there is none.
-    """
-    name = _pointer(folder / "current")
-    if not name:
-        raise IndexFolderError(f"no index at {folder}; {_rebuild(folder)}")
-    return folder / "builds" / name
-
-
 def read_manifest(build: Path) -> Manifest:
     """Read and validate a build's manifest.
 
@@ -251,40 +247,28 @@ def read_manifest(build: Path) -> Manifest:
         if values["schema"] != SCHEMA_VERSION:
             raise IndexFolderError(
                 f"{path} has schema version {values['schema']}, this CiteWell reads {SCHEMA_VERSION}; "
-                f"{_rebuild(folder)}"
+                f"{how_to_build(folder)}"
             )
         manifest = Manifest(**values)
-        if set(manifest.files) != set(FILES):
+        if set(manifest.files) not in (set(FILES), set(WORDS)):
             raise ValueError("its list of files is not complete")
         return manifest
     except FileNotFoundError:
-        raise IndexFolderError(f"{path} is missing; {_rebuild(folder)}") from None
+        raise IndexFolderError(f"{path} is missing; {how_to_build(folder)}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IndexFolderError(f"{path} is damaged ({error}); {_rebuild(folder)}") from error
+        raise IndexFolderError(f"{path} is damaged ({error}); {how_to_build(folder)}") from error
 
 
 def _verified(path: Path, entry: dict[str, Any], folder: Path) -> bytes:
     """A file's content, read once and checked, so that what is parsed is what was hashed."""
     if not path.is_file():
-        raise IndexFolderError(f"{path} is missing; {_rebuild(folder)}")
+        raise IndexFolderError(f"{path} is missing; {how_to_build(folder)}")
     content = path.read_bytes()
     if len(content) != entry["bytes"]:
-        raise IndexFolderError(f"{path} has {len(content)} bytes, expected {entry['bytes']}; {_rebuild(folder)}")
+        raise IndexFolderError(f"{path} has {len(content)} bytes, expected {entry['bytes']}; {how_to_build(folder)}")
     digest = hashlib.sha256(content).hexdigest()
     if digest != entry["sha256"]:
         raise IndexFolderError(
-            f"{path} is damaged: SHA-256 {digest[:12]}…, expected {entry['sha256'][:12]}…; {_rebuild(folder)}"
+            f"{path} is damaged: SHA-256 {digest[:12]}…, expected {entry['sha256'][:12]}…; {how_to_build(folder)}"
         )
     return content
-
-
-def _rebuild(folder: Path) -> str:
-    return f"build it: python -m index.build --index {folder}"
-
-
-def _pointer(path: Path) -> str:
-    try:
-        name = path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return ""
-    return name if name == Path(name).name and not name.startswith(".") else ""

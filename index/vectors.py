@@ -1,11 +1,31 @@
 """Vectors as a FAISS index, in memory and as bytes."""
 
+import contextlib
+from collections.abc import Iterator
+
 import faiss
 import numpy as np
 
-# Between searches FAISS's OpenMP threads spin for their next work, on the cores that embedding and generation need:
-# with two threads, searching took twice as long as with one.
-faiss.omp_set_num_threads(1)
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let FAISS search with one thread, and leave the calling thread's number as it was.
+
+    Between searches FAISS's OpenMP threads spin for their next work, on the cores that embedding and generation need:
+    with two threads, searching took twice as long as with one. The number belongs to the thread that sets it, and torch
+    reads the same one: set at import, it would hold for neither the page's threads nor for FAISS alone.
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def no_vectors(dimension: int) -> faiss.Index:
+    """An index of nothing: that of a build whose vectors are not made yet."""
+    return faiss.IndexFlatIP(dimension)
 
 
 def pack_vectors(vectors: np.ndarray) -> bytes:

@@ -64,7 +64,7 @@ def abstention(retriever: IndexRetriever, rows: Sequence[dict[str, Any]]) -> Abs
     Raises:
         DataError: all of the questions are answerable, or none is.
     """
-    model = retriever.index.ranking.answerability
+    model = retriever.index.answerability
     with bar("searching", len(rows), " questions") as progress:
         sure = []
         for row in rows:

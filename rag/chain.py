@@ -14,7 +14,8 @@ from core.settings import Settings
 from generator.llm import QwenChat
 from generator.prompt import Source, fit, messages
 from index.embedding import adapter_identity, find_weights, load_embedder, load_question_embedder
-from index.store import open_index, published_build
+from index.published import published_build
+from index.store import open_index
 from rag.answer import Answer, Dropped, Evidence, Timings
 from rag.caveats import CAVEAT, with_caveats
 from rag.citations import SupportJudge, Verifier, is_aside, is_refusal, is_rest, key

@@ -15,7 +15,8 @@ from core.progress import Listener, Say, heard_by
 from core.settings import Settings
 from index.build import build
 from index.opened import Index
-from index.store import build_lock, previous_build, rollback
+from index.published import build_lock, previous_build
+from index.store import rollback
 from index.topics import record_topic
 
 UPLOAD_MIB = 100

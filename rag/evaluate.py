@@ -23,6 +23,8 @@ from core.errors import DataError, run_command
 from core.files import read_jsonl, write_atomic
 from core.settings import Settings, load
 from index.build import build
+from index.opened import Index
+from index.ranking import Answerability
 from rag.abstention import Abstention, abstention, auroc
 from rag.chain import open_retriever
 from rag.evaluation import (
@@ -147,29 +149,41 @@ def _fit(arguments: argparse.Namespace, settings: Settings) -> int:
     ranking = fit_fusion(retriever.index, searched, retriever.index.ranking)
     print(f"weights {ranking.weights}, constant {ranking.rrf_k:g}")
     print(f"topic votes {ranking.topic_votes:g}, aspect match {ranking.aspect_match:g}")
-    values: list[np.ndarray] = []
-    truths: list[bool] = []
-    files: list[str] = []
-    for file, one in retrievers.items():
-        refit = one.model_copy(update={"index": dataclasses.replace(one.index, ranking=ranking)})
-        rows = _questions_about(file, one)
-        values.extend(refit.find(refit.read(row["question"])).signals for row in rows)
-        truths.extend(bool(row["answerable"]) for row in rows)
-        files.extend([file] * len(rows))
-    signals, truth = np.stack(values), np.array(truths)
-    answerability = fit_answerability(signals, truth)
-    for signal, value in zip(answerability.signals, answerability.coefficients, strict=True):
-        print(f"  {signal:<18}{value:+.2f}")
-    _print_out_of_fold(out_of_fold(signals, truth), truth, np.array(files))
+    indexes = {name: dataclasses.replace(one.index, ranking=ranking) for name, one in retrievers.items()}
+    answerability, questions = _fitted(retrievers, indexes)
+    print("words alone, as before the vectors are made")
+    by_words, _ = _fitted(retrievers, {name: index.without_vectors() for name, index in indexes.items()})
     csvs = " and ".join(
         f"{one.index.manifest.csv} ({one.index.manifest.csv_sha256[:12]})" for one in retrievers.values()
     )
     fitted_on = (
-        f"fusion: {judged.name}, {len(judged.grades)} questions; answerability: {len(truth)} questions over {csvs}"
+        f"fusion: {judged.name}, {len(judged.grades)} questions; answerability: {questions} questions over {csvs}"
     )
-    write_atomic(arguments.to, dataclasses.replace(ranking, answerability=answerability, fitted_on=fitted_on).to_json())
+    fitted = dataclasses.replace(
+        ranking, answerability=answerability, answerability_by_words=by_words, fitted_on=fitted_on
+    )
+    write_atomic(arguments.to, fitted.to_json())
     print(f"{arguments.to} is written; take it up: python -m index.build --ranking {arguments.to}")
     return 0
+
+
+def _fitted(retrievers: dict[str, IndexRetriever], indexes: dict[str, Index]) -> tuple[Answerability, int]:
+    """The answerability model of the questions about all files, each searched in its index, and how many these are."""
+    values: list[np.ndarray] = []
+    truths: list[bool] = []
+    files: list[str] = []
+    for file, one in retrievers.items():
+        over = one.model_copy(update={"index": indexes[file]})
+        rows = _questions_about(file, one)
+        values.extend(over.find(over.read(row["question"])).signals for row in rows)
+        truths.extend(bool(row["answerable"]) for row in rows)
+        files.extend([file] * len(rows))
+    signals, truth = np.stack(values), np.array(truths)
+    model = fit_answerability(signals, truth)
+    for signal, value in zip(model.signals, model.coefficients, strict=True):
+        print(f"  {signal:<18}{value:+.2f}")
+    _print_out_of_fold(out_of_fold(signals, truth), truth, np.array(files))
+    return model, len(truth)
 
 
 def _print_out_of_fold(probabilities: np.ndarray, truth: np.ndarray, files: np.ndarray) -> None:

@@ -158,7 +158,7 @@ def plain_vectors(retriever: IndexRetriever, cache: Path) -> np.ndarray:
             return np.asarray(vectors, dtype=np.float32)
     texts = [passage.text for passage in retriever.index.passages]
     with bar("embedding answers alone", len(texts), " passages") as progress:
-        vectors = embedder.embed(texts, progress.update)
+        vectors = embedder.embed(texts, lambda rows, _: progress.update(len(rows)))
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, vectors.astype(np.float16))
     return vectors

@@ -59,7 +59,7 @@ def _worth(index: Index, searched: Searched, ranking: Ranking) -> float:
     ranked = {
         key: [
             index.questions[item.question_row][0].id
-            for item in fuse(index, found.stages, searched.vectors[key], ranking, found.query.aspect)
+            for item in fuse(index, found.stages, searched.vectors[key], ranking, found.query)
         ]
         for key, found in searched.found.items()
     }

@@ -54,5 +54,5 @@ def _quoted(answer: Answer, retrieval: Retrieval, retriever: IndexRetriever, not
 
 def is_sure(retrieval: Retrieval, retriever: IndexRetriever, least: float = 0.0) -> bool:
     """Whether the search trusts that the file holds an answer: to its own bar, and to `least` where that is more."""
-    known = retriever.index.ranking.answerability
+    known = retriever.index.answerability
     return bool(known.signals) and retrieval.answerable >= max(known.threshold, least)

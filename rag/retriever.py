@@ -105,7 +105,7 @@ class IndexRetriever(BaseRetriever):
         if query.reply:
             return Retrieval(question, query)
         found = self.find(query, filters)
-        answerability = self.index.ranking.answerability
+        answerability = self.index.answerability
         answerable = probability(answerability, found.signals)
         candidates = found.candidates[: self.settings.candidates]
         if self.settings.abstain and answerable < answerability.threshold:
@@ -134,9 +134,10 @@ class IndexRetriever(BaseRetriever):
         if allowed is not None and not len(allowed):
             wanted = ", ".join(f"{name} = {value}" for name, value in (filters or {}).items())
             raise QuestionError(f"no record of {self.index.manifest.csv} has {wanted}; leave the filter out")
-        vector = self.embedder.embed([query.searched])[0]
+        by_words = not self.index.embedded
+        vector = np.zeros(self.embedder.dimension) if by_words else self.embedder.embed([query.searched])[0]
         stages = run_stages(self.index, query, vector, allowed)
-        candidates = fuse(self.index, stages, vector, self.index.ranking, query.aspect)
+        candidates = fuse(self.index, stages, vector, self.index.ranking, query)
         return Found(query, stages, tuple(candidates), signals(self.index, query, stages, candidates))
 
     def relevance(self, question: str, texts: list[str]) -> list[float]:
@@ -157,7 +158,7 @@ class IndexRetriever(BaseRetriever):
             text = shingles(hit.text)
             if (same := duplicate_of(text, texts)) is not None:
                 dropped.append(self._dropped(hit, f"same text as {different[same].passage_id}"))
-            elif hit.scores["headed"] < self.settings.min_score:
+            elif hit.scores.get("headed", 1.0) < self.settings.min_score:
                 cosine = f"{hit.scores['headed']:.2f}"
                 dropped.append(self._dropped(hit, f"similarity {cosine} is below {self.settings.min_score:.2f}"))
             else:

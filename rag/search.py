@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
+from index import lexical
 from index.opened import Index
 from index.ranking import STAGES, Ranking
+from index.vectors import one_thread
 from rag.query import Query
 
 DEPTH = 100
@@ -60,20 +62,22 @@ def allowed_questions(index: Index, filters: Mapping[str, str]) -> np.ndarray | 
 def run_stages(
     index: Index, query: Query, vector: np.ndarray, allowed: np.ndarray | None = None, depth: int = DEPTH
 ) -> Stages:
-    """Search all stages.
+    """Search all stages; words alone, in an index whose vectors are not made yet.
 
     Args:
         vector: the question's, shape (dimension,).
         allowed: question rows to search among; all if None.
     """
     vector_rows = None if allowed is None else np.flatnonzero(np.isin(index.headed[:, 1], allowed))
-    lexical = index.lexical.scores(query.terms)
+    by_words = index.lexical.scores(query.terms)
     if allowed is not None:
-        lexical[np.setdiff1d(np.arange(len(lexical)), allowed)] = 0
+        by_words[np.setdiff1d(np.arange(len(by_words)), allowed)] = 0
+    if not index.embedded:
+        return Stages((), (), _top(by_words, depth))
     return Stages(
         _nearest(index.vectors, vector, depth, vector_rows),
         _nearest(index.question_vectors, vector, depth, allowed),
-        _top(lexical, depth),
+        _top(by_words, depth),
     )
 
 
@@ -81,7 +85,9 @@ def _nearest(
     vectors: faiss.Index, vector: np.ndarray, depth: int, rows: np.ndarray | None
 ) -> tuple[tuple[int, float], ...]:
     parameters = None if rows is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(rows))  # type: ignore[call-arg]
-    scores, found = vectors.search(vector[None, :].astype(np.float32), min(depth, vectors.ntotal), params=parameters)
+    with one_thread():
+        asked = vector[None, :].astype(np.float32)
+        scores, found = vectors.search(asked, min(depth, vectors.ntotal), params=parameters)
     return tuple((int(row), float(score)) for row, score in zip(found[0], scores[0], strict=True) if row >= 0)
 
 
@@ -91,29 +97,35 @@ def _top(scores: np.ndarray, depth: int) -> tuple[tuple[int, float], ...]:
     return tuple((int(row), float(scores[row])) for row in ordered if scores[row] > 0)
 
 
-def fuse(index: Index, stages: Stages, vector: np.ndarray, ranking: Ranking, aspect: str) -> list[Candidate]:
+def fuse(index: Index, stages: Stages, vector: np.ndarray, ranking: Ranking, query: Query) -> list[Candidate]:
     """Reciprocal rank fusion of the stages, best first.
 
     Candidates are the passages of the headed stage and, of every question that only another stage found, the passage
-    that is nearest to the query. Each stage adds weight / (k + rank); then topic and aspect are looked at (`_agreed`).
+    that is nearest to the query: by its vector or, where there are none, by its words. Each stage adds weight /
+    (k + rank); then topic and aspect are looked at (`_agreed`).
     """
     ranks = {stage: {row: rank for rank, (row, _) in enumerate(getattr(stages, stage), start=1)} for stage in STAGES}
     scores = {stage: dict(getattr(stages, stage)) for stage in STAGES}
-    cosines = {**scores["headed"], **_best_passages(index, ranks, scores["headed"], vector)}
-    most = sum(ranking.weights[stage] / (ranking.rrf_k + 1) for stage in STAGES)
+    if index.embedded:
+        cosines = {**scores["headed"], **_best_passages(index, ranks, scores["headed"], vector)}
+        rows = list(cosines)
+    else:
+        cosines, rows = {}, [_best_by_words(index, row, query.terms) for row in ranks["lexical"]]
+    most = sum(ranking.weights[stage] / (ranking.rrf_k + 1) for stage in (STAGES if index.embedded else ("lexical",)))
     candidates = []
-    for row, cosine in cosines.items():
+    for row in rows:
         passage_row, question_row = (int(value) for value in index.headed[row])
         places = {"headed": row, "question": question_row, "lexical": question_row}
         found = {stage: ranks[stage][place] for stage, place in places.items() if place in ranks[stage]}
         fused = sum(ranking.weights[stage] / (ranking.rrf_k + rank) for stage, rank in found.items()) / most
         of_stage = {stage: scores[stage][places[stage]] for stage in found}
-        candidates.append(Candidate(row, passage_row, question_row, found, {**of_stage, "headed": cosine}, fused))
-    return _sorted(_agreed(index, _sorted(candidates), ranking, aspect))
+        cosine = {"headed": cosines[row]} if row in cosines else {}
+        candidates.append(Candidate(row, passage_row, question_row, found, {**of_stage, **cosine}, fused))
+    return _sorted(_agreed(index, _sorted(candidates), ranking, query.aspect))
 
 
 def _sorted(candidates: Sequence[Candidate]) -> list[Candidate]:
-    return sorted(candidates, key=lambda candidate: (-candidate.fused, -candidate.scores["headed"]))
+    return sorted(candidates, key=lambda candidate: (-candidate.fused, -candidate.scores.get("headed", 0.0)))
 
 
 def _best_passages(
@@ -132,6 +144,16 @@ def _best_passages(
         begin += len(of_question)
         best[int(of_question[values.argmax()])] = float(values.max())
     return best
+
+
+def _best_by_words(index: Index, question_row: int, terms: Sequence[str]) -> int:
+    """Of a question's vector rows the one whose passage holds the most telling of the query's terms; the first of
+    equals.
+    """
+    rows = index.vectors_of(question_row)
+    held = [set(lexical.terms(index.passages[index.headed[row, 0]].text)) for row in rows]
+    worth = [sum(index.lexical.weight(term) for term in set(terms) & each) for each in held]
+    return int(rows[int(np.argmax(worth))])
 
 
 def _agreed(index: Index, candidates: Sequence[Candidate], ranking: Ranking, aspect: str) -> list[Candidate]:

@@ -2,13 +2,14 @@
 
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from core.sentences import Span
 from generator.engines import Chat, Chunk
+from index.embedding import Done
 
 WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -19,17 +20,17 @@ class WordEmbedder:
     identity = "words@1"
     dimension = 256
 
-    def token_spans(self, text: str) -> list[Span]:
-        return [match.span() for match in WORD.finditer(text)]
+    def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
+        return [[match.span() for match in WORD.finditer(text)] for text in texts]
 
-    def embed(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> np.ndarray:
+    def embed(self, texts: Sequence[str], done: Done | None = None) -> np.ndarray:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, text in enumerate(texts):
             for word in WORD.findall(text.casefold()):
                 vectors[row, zlib.crc32(word.encode()) % self.dimension] += 1
             vectors[row] /= max(float(np.linalg.norm(vectors[row])), 1e-9)
-            if progress is not None:
-                progress(1)
+            if done is not None:
+                done([row], vectors[[row]])
         return vectors
 
 

@@ -16,8 +16,10 @@ from filelock import FileLock
 from core.errors import DataError, IndexFolderError
 from core.settings import IndexSettings
 from index.build import build, main
+from index.embedding import Done
 from index.passages import headed_text
-from index.store import open_index, published_build
+from index.published import published_build
+from index.store import open_index
 from tests.conftest import ROOT
 from tests.fakes import ROWS, WordEmbedder, write_csv
 
@@ -38,9 +40,9 @@ def test_only_what_changed_is_embedded_again(
 ) -> None:
     embedded: list[str] = []
 
-    def recorded(texts: Sequence[str], progress: object = None) -> np.ndarray:
+    def recorded(texts: Sequence[str], done: Done | None = None) -> np.ndarray:
         embedded.extend(texts)
-        return WordEmbedder().embed(texts)
+        return WordEmbedder().embed(texts, done)
 
     before = open_index(Path(small_index.dir))
     monkeypatch.setattr(word_embedder, "embed", recorded)
@@ -86,7 +88,7 @@ def test_the_table_at_the_end_counts_every_row(tmp_path: Path, word_embedder: Wo
     build(IndexSettings(csv=str(file), dir=str(tmp_path / "i")), report=report, say=lines.append)
     figures = dict(line.strip().rsplit("  ", 1) for line in lines if line.startswith("  ") and "  " in line.strip())
     figures = {name.strip(): value.strip() for name, value in figures.items()}
-    assert figures["rows read"].startswith("4 ")
+    assert figures["rows read"] == "4"
     assert figures["records kept"] == "2"
     assert figures["rows merged into them"] == "1"
     assert figures["refused, no answer"] == "1"
@@ -122,7 +124,7 @@ def test_a_build_that_does_not_find_itself_is_not_published(
     small_index: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = open_index(Path(small_index.dir)).manifest.build
-    monkeypatch.setattr(word_embedder, "embed", lambda texts, progress=None: np.ones((len(texts), 256), np.float32))
+    monkeypatch.setattr(word_embedder, "embed", lambda texts, done=None: np.ones((len(texts), 256), np.float32))
     with pytest.raises(IndexFolderError, match="does not find its own passage .*; nothing was published"):
         build(small_index, force=True)
     assert open_index(Path(small_index.dir)).manifest.build == before
@@ -134,7 +136,7 @@ from core.settings import IndexSettings
 from index import build as module
 from tests.fakes import WordEmbedder
 class Slow(WordEmbedder):
-    def embed(self, texts, progress=None):
+    def embed(self, texts, done=None):
         print("embedding", flush=True)
         time.sleep(60)
 module.load_embedder = lambda *_: Slow()

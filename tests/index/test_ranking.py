@@ -61,7 +61,7 @@ def test_another_ranking_is_taken_up_by_the_next_build(
 
 
 def test_an_index_of_before_is_refused_with_the_command_that_rebuilds_it(small_index: IndexSettings) -> None:
-    from index.store import published_build
+    from index.published import published_build
 
     file = published_build(Path(small_index.dir)) / "manifest.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "schema": 1}))

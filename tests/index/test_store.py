@@ -7,7 +7,8 @@ import pytest
 from core.errors import IndexFolderError
 from core.settings import IndexSettings
 from index.build import build
-from index.store import FILES, check_build, open_index, published_build, rollback
+from index.published import published_build
+from index.store import FILES, check_build, open_index, rollback
 from tests.fakes import ROWS, WordEmbedder, write_csv
 
 

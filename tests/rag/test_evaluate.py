@@ -113,8 +113,8 @@ def test_breaking_a_stage_makes_the_figures_fall(retriever: IndexRetriever, tmp_
     assert evaluate.compare(committed, committed) == []
 
     class Blind(WordEmbedder):
-        def embed(self, texts, progress=None):  # type: ignore[no-untyped-def]
-            return np.roll(super().embed(texts, progress), 7, axis=1)
+        def embed(self, texts, done=None):  # type: ignore[no-untyped-def]
+            return np.roll(super().embed(texts, done), 7, axis=1)
 
     blind = retriever.model_copy(update={"embedder": Blind()})
     broken, _ = retrieval_table(blind, judged, documents)

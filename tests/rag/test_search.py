@@ -26,7 +26,7 @@ def test_fusion_is_the_weighted_sum_of_reciprocal_ranks(retriever: IndexRetrieve
     stages = run_stages(index, query, vector)
     weights = {"headed": 1.0, "question": 0.5, "lexical": 2.0}
     ranking = dataclasses.replace(index.ranking, weights=weights, rrf_k=10.0)
-    candidates = fuse(index, stages, vector, ranking, query.aspect)
+    candidates = fuse(index, stages, vector, ranking, query)
     assert len(candidates) == len(index.headed)
     for candidate in candidates:
         due = sum(weights[stage] / (10 + rank) for stage, rank in candidate.ranks.items()) / (3.5 / 11)
@@ -41,9 +41,9 @@ def test_topics_and_aspects_that_agree_gain(retriever: IndexRetriever) -> None:
     assert query.aspect == "causes"
     vector = retriever.embedder.embed([query.searched])[0]
     stages = run_stages(index, query, vector)
-    plain = {item.question_row: item.fused for item in fuse(index, stages, vector, index.ranking, query.aspect)}
+    plain = {item.question_row: item.fused for item in fuse(index, stages, vector, index.ranking, query)}
     ranking = dataclasses.replace(index.ranking, topic_votes=1.0, aspect_match=0.5)
-    gained = fuse(index, stages, vector, ranking, query.aspect)
+    gained = fuse(index, stages, vector, ranking, query)
     assert index.topics[gained[0].question_row] == ("acne", "causes")
     assert gained[0].fused == pytest.approx(plain[gained[0].question_row])  # all gains, over all gains that there are
     for candidate in gained[1:]:
@@ -55,7 +55,7 @@ def test_what_only_one_stage_finds_is_a_candidate_with_its_best_passage(retrieve
     query = understand("measles vaccine", index)
     vector = retriever.embedder.embed([query.searched])[0]
     stages = dataclasses.replace(run_stages(index, query, vector), headed=(), lexical=())
-    candidates = fuse(index, stages, vector, index.ranking, query.aspect)
+    candidates = fuse(index, stages, vector, index.ranking, query)
     assert {tuple(candidate.ranks) for candidate in candidates} == {("question",)}
     for candidate in candidates:
         assert candidate.scores["headed"] == pytest.approx(

@@ -1,0 +1,158 @@
+"""The vectors of a build: taken from an earlier one and from the checkpoint, the rest embedded and kept as it comes."""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from core.progress import Say, bar
+from index.checkpoint import Checkpoint
+from index.embedding import Embedder
+from index.opened import Index
+from index.passages import headed_text
+from index.published import published_build
+from index.status import write_status
+
+TOGETHER = 512
+"""Texts that the embedder may sort by length: enough for even batches, few enough for an even rate."""
+
+
+class Superseded(Exception):  # noqa: N818 - no error: the folder holds what somebody wanted later
+    """Another build was published while this one was embedded."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a build needs vectors of, and those that are known."""
+
+    folder: Path
+    headed: list[str]
+    """Each passage under each question of its record, in the order of `headed_rows`."""
+    questions: list[str]
+    """Each question, in the order of `question_rows`."""
+    unchanged: dict[str, np.ndarray]
+    """Text -> its vector in the build before, shape (dimension,)."""
+    kept: dict[str, np.ndarray]
+    """Text -> its vector in the checkpoint, shape (dimension,)."""
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """All texts, each once."""
+        return list(dict.fromkeys([*self.headed, *self.questions]))
+
+    @cached_property
+    def new(self) -> list[str]:
+        """The texts to embed."""
+        return [text for text in self.texts if text not in self.unchanged and text not in self.kept]
+
+
+@dataclass(frozen=True)
+class Made:
+    """The vectors of a build, and what they cost."""
+
+    vectors: np.ndarray
+    """Of each headed passage, shape (vectors, dimension), float32."""
+    question_vectors: np.ndarray
+    """Of each question, shape (questions, dimension), float32."""
+    unchanged: int
+    """Headed passages whose vectors the build before had."""
+    kept: int
+    """Texts whose vectors a build that did not end had."""
+    embedded: int
+    """Texts that were embedded."""
+    per_second: float
+
+
+def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder, say: Say) -> Wanted:
+    """What the vectors of a build of words alone are of, and which of them are known.
+
+    Args:
+        old: a complete build with the same embedder; None for none.
+
+    Raises:
+        OSError: the checkpoint cannot be opened.
+    """
+    headed, questions = headed_texts(words), [question for _, question in words.questions]
+    unchanged: dict[str, np.ndarray] = {}
+    if old is not None:
+        before = (
+            (headed_texts(old), old.vectors, headed),
+            ([question for _, question in old.questions], old.question_vectors, questions),
+        )
+        for known, vectors, asked in before:
+            row_of = {text: row for row, text in enumerate(known)}
+            rows = {text: row_of[text] for text in asked if text in row_of}
+            if rows:
+                unchanged.update(zip(rows, vectors.reconstruct_batch(np.array(list(rows.values()))), strict=True))
+    kept: dict[str, np.ndarray] = {}
+    if Checkpoint.exists(folder):
+        with Checkpoint(folder, embedder.identity, embedder.dimension, say) as checkpoint:
+            kept = checkpoint.known([text for text in dict.fromkeys([*headed, *questions]) if text not in unchanged])
+    return Wanted(folder, headed, questions, unchanged, kept)
+
+
+def headed_texts(index: Index) -> list[str]:
+    """What is embedded of each row of an index's vectors."""
+    return [headed_text(index.questions[head][1], index.passages[row]) for row, head in index.headed]
+
+
+def embed(todo: Wanted, embedder: Embedder, say: Say, published: Path | None = None) -> Made:
+    """Embed what is new; each vector is kept within seconds, so that a build that ends early loses only those.
+
+    Args:
+        published: the build that must stay published meanwhile; None asks for none.
+
+    Raises:
+        Superseded: another build was published.
+        IndexFolderError: the checkpoint cannot be written: the disk is full.
+    """
+    vectors = np.zeros((len(todo.texts), embedder.dimension), dtype=np.float32)
+    row_of = {text: row for row, text in enumerate(todo.texts)}
+    for known in (todo.unchanged, todo.kept):
+        if known:
+            vectors[[row_of[text] for text in known]] = list(known.values())
+    started = time.perf_counter()
+    if todo.new:
+        _embed_new(todo, embedder, vectors, row_of, say, published)
+    seconds = time.perf_counter() - started
+    return Made(
+        vectors[[row_of[text] for text in todo.headed]],
+        vectors[[row_of[text] for text in todo.questions]],
+        sum(text in todo.unchanged for text in todo.headed),
+        len(todo.kept),
+        len(todo.new),
+        len(todo.new) / seconds if seconds else 0.0,
+    )
+
+
+def _embed_new(
+    todo: Wanted, embedder: Embedder, vectors: np.ndarray, row_of: dict[str, int], say: Say, published: Path | None
+) -> None:
+    started, done = time.perf_counter(), 0
+    with (
+        Checkpoint(todo.folder, embedder.identity, embedder.dimension, say) as checkpoint,
+        bar("embedding", len(todo.new), " texts") as progress,
+    ):
+
+        def keep(rows: Sequence[int], made: np.ndarray) -> None:
+            nonlocal done
+            done += len(rows)
+            progress.update(len(rows))
+            if checkpoint.add([together[row] for row in rows], made):
+                if published is not None and published_build(todo.folder) != published:
+                    raise Superseded
+                with contextlib.suppress(OSError):  # it is news, and no more
+                    reached = len(todo.texts) - len(todo.new) + done
+                    write_status(todo.folder, reached, len(todo.texts), done / (time.perf_counter() - started))
+
+        try:
+            for begin in range(0, len(todo.new), TOGETHER):
+                together = todo.new[begin : begin + TOGETHER]
+                vectors[[row_of[text] for text in together]] = embedder.embed(together, keep)
+        except KeyboardInterrupt:
+            say(f"{done:,} of {len(todo.new):,} texts are embedded and kept; the same command continues from there")
+            raise

@@ -1,0 +1,71 @@
+"""Which build of an index folder is published, and the locks of those who change that."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from core.errors import IndexFolderError
+
+CURRENT, PREVIOUS = "current", "previous"
+"""Files that name the published build and the one before it, which `--rollback` publishes again."""
+PUBLISHING, EMBEDDING = ".lock", ".embedding.lock"
+"""Locks of an index folder: of who writes and publishes, for seconds; of who embeds, for as long as that takes."""
+
+
+@contextlib.contextmanager
+def build_lock(
+    folder: Path, waiting: Callable[[], object], timeout_s: float = 3600, name: str = PUBLISHING
+) -> Iterator[None]:
+    """Hold one of the folder's locks; calls `waiting` once if another process has it.
+
+    Raises:
+        IndexFolderError: the other build did not end within `timeout_s` seconds.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / name)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        waiting()
+        try:
+            lock.acquire(timeout=timeout_s)
+        except Timeout:
+            raise IndexFolderError(f"another build still holds {folder / name}; end it, then build again") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def published_build(folder: Path) -> Path:
+    """The folder of the published build.
+
+    Raises:
+        IndexFolderError: there is none.
+    """
+    name = pointed(folder / CURRENT)
+    if not name:
+        raise IndexFolderError(f"no index at {folder}; {how_to_build(folder)}")
+    return folder / "builds" / name
+
+
+def previous_build(folder: Path) -> str:
+    """The name of the build that a roll-back would publish; empty if there is none."""
+    name = pointed(folder / PREVIOUS)
+    return name if name and (folder / "builds" / name).is_dir() else ""
+
+
+def pointed(path: Path) -> str:
+    """The name that a pointer file holds; empty if there is none, or one that leads out of the folder."""
+    try:
+        name = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    return name if name == Path(name).name and not name.startswith(".") else ""
+
+
+def how_to_build(folder: Path) -> str:
+    """The command that makes an index there, for the end of an error's message."""
+    return f"build it: python -m index.build --index {folder}"
