@@ -6,7 +6,8 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 .PHONY: app test index bench eval format clean
 .DELETE_ON_ERROR:
 
-app: .venv/app index
+app: .venv/app
+	@$(BIN)/python -m index.build --again --words
 	@$(BIN)/python -m generator.models >/dev/null
 	@$(BIN)/python -m ui
 

@@ -4,7 +4,6 @@ Which number formats the libraries multiply fast here is decided in `core.precis
 `python -m core.doctor` prints all of it.
 """
 
-import contextlib
 import os
 import platform
 from dataclasses import dataclass
@@ -84,18 +83,6 @@ def free_memory_mib() -> int:
     import psutil
 
     return min(psutil.virtual_memory().available >> 20, processor().memory_mib)
-
-
-def give_way() -> None:
-    """Let this process compute only with what other processes leave of the processor.
-
-    Linux has a class of its own for that; being nice alone, a process in the background made the threads of a model
-    that writes an answer wait for each other.
-    """
-    with contextlib.suppress(AttributeError, OSError):
-        os.nice(19)
-    with contextlib.suppress(AttributeError, OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _name_and_flags() -> tuple[str, frozenset[str]]:

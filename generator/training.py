@@ -31,6 +31,7 @@ from transformers import (  # noqa: E402
 )
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
+from core.step_cost import StepCost  # noqa: E402
 from generator.loading import load_model, load_tokenizer  # noqa: E402
 from generator.shared_prefix import Pack, collate, joined_length, plan_packs  # noqa: E402
 from generator.watch import Watch, draw_curve  # noqa: E402
@@ -74,6 +75,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Sa
         trainer = _trainer(recipe, folder, (weights, begun), tokenizer, (rows, tokens), held, report_to, say)
         watch = Watch(folder, trainer, say)
         trainer.add_callback(watch)
+        trainer.add_callback(StepCost(say, "cuda" if on_cuda else "cpu"))
         with watch.stopping_gently():
             outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         results: dict[str, Any] = {

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
+from core.background import become_helper
 from core.errors import CiteWellError, IndexFolderError, run_command
 from core.files import sha256_file, write_atomic
-from core.processor import give_way
 from core.progress import Say, bar, silent
 from core.settings import IndexSettings, load
 from index.checkpoint import Checkpoint
@@ -283,7 +283,9 @@ def main(argv: list[str] | None = None) -> int:
         "--words", action="store_true", help="end once the index can be searched by words; the next build embeds"
     )
     parser.add_argument(
-        "--background", action="store_true", help="take only what other programs leave of the processor"
+        "--background",
+        action="store_true",
+        help="help the process that starts it: take only what others leave of the processor, and end with it",
     )
     action = parser.add_mutually_exclusive_group()
     action.add_argument(
@@ -316,7 +318,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.again and settings.csv == IndexSettings().csv:
             settings = _again(settings)
         if arguments.background:
-            give_way()
+            become_helper()
         build(
             settings,
             force=arguments.force,

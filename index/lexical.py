@@ -78,5 +78,7 @@ class LexicalIndex:
 
 def vocabulary(texts: Iterable[str], least: int = 2) -> dict[str, int]:
     """The words of three letters or more that stand at least `least` times in the texts, with their counts."""
-    counts = Counter(word for text in texts for word in words(text) if len(word) > 2 and word.isalpha())
-    return {word: count for word, count in counts.items() if count >= least}
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(words(text))
+    return {word: count for word, count in counts.items() if count >= least and len(word) > 2 and word.isalpha()}

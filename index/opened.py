@@ -130,6 +130,8 @@ class Index:
         Args:
             vectors: shape (queries, dimension), L2-normalised float32.
         """
+        if not self.embedded:
+            return [[] for _ in vectors]
         queries = np.ascontiguousarray(vectors, dtype=np.float32)
         with one_thread():
             scores, rows = self.vectors.search(queries, min(k, self.vectors.ntotal))

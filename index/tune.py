@@ -83,7 +83,7 @@ def tune(
     model = TorchEmbedder(weights).model
     untuned = embedder.embed([item.question for item in split.train])
     started = time.perf_counter()
-    log = train(model, Corpus(index, out), split, untuned, trained, run, resume=resume)
+    log = train(model, Corpus(index, out), split, untuned, trained, run, resume=resume, say=say)
     facts["minutes"] = round((time.perf_counter() - started) / 60, 1)
     facts["log"] = log
     with new_folder(to, ADAPTER_FACTS) as folder:

@@ -19,7 +19,8 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraine
 from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 
 from core.precision import trains_in_bf16
-from core.progress import bar
+from core.progress import Say, bar, silent
+from core.step_cost import StepCost
 from index.embedding import Embedder
 from index.lay import LayQuestion, lay_questions
 from index.opened import Index
@@ -203,6 +204,7 @@ def train(
     run: Path,
     *,
     resume: bool = False,
+    say: Say = silent,
 ) -> list[dict[str, float]]:
     """Train a low-rank adapter into `model`; returns the log (step, loss, development_mrr10).
 
@@ -249,6 +251,7 @@ def train(
         loss=SearchLoss(model, corpus, split.train, untuned, recipe.anchor),
         evaluator=DevelopmentRank(corpus, split.development) if split.development else None,
     )
+    trainer.add_callback(StepCost(say, "cuda" if torch.cuda.is_available() else "cpu"))
     trainer.train(resume_from_checkpoint=resume)
     history: list[dict[str, Any]] = trainer.state.log_history
     return [

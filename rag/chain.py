@@ -13,7 +13,7 @@ from core.progress import Say, silent
 from core.settings import Settings
 from generator.llm import QwenChat
 from generator.prompt import Source, fit, messages
-from index.embedding import adapter_identity, find_weights, load_embedder, load_question_embedder
+from index.embedding import Embedder, adapter_identity, find_weights, load_embedder, load_question_embedder
 from index.published import published_build
 from index.store import open_index
 from rag.answer import Answer, Dropped, Evidence, Timings
@@ -29,6 +29,9 @@ from rag.writing import Written, write
 
 NOT_FOUND = "The file holds no answer to this question."
 """The text of an answer that abstains."""
+
+BY_WORDS = "the vectors of this file are still being made; it was searched by words alone"
+"""The note of an answer over an index that is not complete yet."""
 
 PARTLY = "the passages answer only a part of this question"
 """The note of an answer that the model itself says is not to the whole question."""
@@ -68,14 +71,32 @@ def open_chain(settings: Settings, say: Say = silent) -> Runnable[str | Asked, A
     return answer_chain(retriever, open_llm(settings, say), settings.generator.context_tokens, checks)
 
 
-def open_retriever(settings: Settings, say: Say = silent) -> IndexRetriever:
-    """Open the published index and the embedder it was made with; raises as `open_chain` does."""
-    index = open_index(Path(settings.index.dir))
+@dataclass(frozen=True)
+class Embedders:
+    """The embedder of an index's passages, and that of questions, which may carry an adapter."""
+
+    passages: Embedder
+    questions: Embedder
+
+
+def open_embedders(settings: Settings, say: Say = silent) -> Embedders:
+    """Load the embedders that the settings name; raises as `open_chain` does."""
     passages = load_embedder(settings.index, say)
+    return Embedders(passages, load_question_embedder(settings.index, passages, say))
+
+
+def open_retriever(settings: Settings, say: Say = silent, embedders: Embedders | None = None) -> IndexRetriever:
+    """Open the published index, with the embedders that it was made with; raises as `open_chain` does.
+
+    Args:
+        embedders: those that are loaded already; None loads them.
+    """
+    index = open_index(Path(settings.index.dir))
+    loaded = embedders or open_embedders(settings, say)
     return IndexRetriever(
         index=index,
-        embedder=load_question_embedder(settings.index, passages, say),
-        passage_embedder=passages,
+        embedder=loaded.questions,
+        passage_embedder=loaded.passages,
         adapter=adapter_identity(settings.index),
         reranker=Reranker.load(settings.rag.reranker) if settings.rag.reranker else None,
         settings=settings.rag,
@@ -156,7 +177,7 @@ def _write(
     answer = Answer(
         question=retrieval.question,
         search_query=retrieval.search_query,
-        notes=retrieval.query.notes,
+        notes=(*retrieval.query.notes, *[BY_WORDS] * (not retriever.index.embedded and not retrieval.query.reply)),
         answerable=retrieval.answerable,
         closest=retrieval.closest,
         evidence=evidence,

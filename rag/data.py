@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +17,9 @@ from core.progress import Listener, Say, heard_by
 from core.settings import Settings
 from index.build import build
 from index.opened import Index
-from index.published import build_lock, previous_build
-from index.store import rollback
+from index.published import build_lock, previous_build, published_build
+from index.status import EmbeddingStatus, read_status
+from index.store import read_manifest, rollback
 from index.topics import record_topic
 
 UPLOAD_MIB = 100
@@ -67,8 +70,46 @@ def refused_rows(settings: Settings) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines[:SHOWN]]
 
 
+def is_complete(settings: Settings) -> bool:
+    """Whether the published index has its vectors.
+
+    Raises:
+        IndexFolderError: there is no index.
+    """
+    return read_manifest(published_build(Path(settings.index.dir))).complete
+
+
+def embedding(settings: Settings) -> EmbeddingStatus | None:
+    """How far the vectors of an index are that is not complete; None if nothing was made yet."""
+    return read_status(Path(settings.index.dir))
+
+
+def embed_in_background(settings: Settings) -> bool:
+    """Start a process that makes the vectors of the published index, where it has none; whether it was started.
+
+    It takes only what other programs leave of the processor, ends with this process, and writes what it does to
+    `build.log` in the index folder.
+
+    Raises:
+        IndexFolderError: there is no index.
+        OSError: the log cannot be written.
+    """
+    folder = Path(settings.index.dir)
+    manifest = read_manifest(published_build(folder))
+    if manifest.complete:
+        return False
+    command = [sys.executable, "-m", "index.build", "--background", "--csv", manifest.csv_path, "--index", str(folder)]
+    for name in ("question_column", "answer_column"):
+        command += [f"--{name.replace('_', '-')}", str(manifest.settings[name])]
+    with (folder / "build.log").open("wb") as log:
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    return True
+
+
 def rebuild(settings: Settings, name: str, content: bytes, listener: Listener, say: Say) -> Path:
     """Index an uploaded CSV in the place of the one before, which stays for a roll-back; returns where the CSV is kept.
+
+    A large file can be searched by words when this returns, and its vectors are made in the background.
 
     Raises:
         DataError: it is too large, no CSV, or has not the columns; the index is then as it was before.
@@ -84,13 +125,15 @@ def rebuild(settings: Settings, name: str, content: bytes, listener: Listener, s
     write_atomic(kept, content)
     try:
         with heard_by(listener):
-            build(dataclasses.replace(settings.index, csv=str(kept)), report=_report(settings), say=say)
+            index = dataclasses.replace(settings.index, csv=str(kept))
+            build(index, words_only=True, report=_report(settings), say=say)
     except BaseException:
         if before is None:
             kept.unlink()
         else:
             write_atomic(kept, before)
         raise
+    embed_in_background(settings)
     return kept
 
 

@@ -5,14 +5,15 @@ python -m ui --port 8600
 """
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
 from pathlib import Path
 
-from core.errors import SettingsError, run_command
+from core.errors import IndexFolderError, SettingsError, run_command
 from core.settings import load
-from rag.data import UPLOAD_MIB
+from rag.data import UPLOAD_MIB, embed_in_background
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,6 +34,9 @@ def main(argv: list[str] | None = None) -> int:
                 f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); is CiteWell already running "
                 f"there? open it, or choose another port: CITEWELL_UI_PORT={settings.port + 1} make app"
             ) from None
+    with contextlib.suppress(IndexFolderError):  # the page says what is missing
+        if embed_in_background(load()):
+            print("the vectors of the index are being made meanwhile; its words can be searched", flush=True)
     print(f"CiteWell is starting on http://{settings.host}:{settings.port} (Ctrl-C ends it)", flush=True)
     flags = {
         "server.address": settings.host,

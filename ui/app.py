@@ -26,7 +26,9 @@ def main() -> None:
         st.Page(data.draw, title="Data", icon=":material/database:", url_path="data"),
         st.Page(quality.draw, title="Quality", icon=":material/query_stats:", url_path="quality"),
     ]
-    st.navigation(pages).run()
+    page = st.navigation(pages)
+    shared.embedding_status()
+    page.run()
 
 
 main()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import CiteWellError
 from core.settings import load
-from rag.data import UPLOAD_MIB, overview, rebuild, refused_rows, roll_back
+from rag.data import UPLOAD_MIB, is_complete, overview, rebuild, refused_rows, roll_back
 from ui import shared
 
 
@@ -73,8 +73,9 @@ def _uploading() -> None:
         progress.empty()
         st.error(f"The index could not be written ({error.strerror}); the one before is still there.")
         return
+    searched = "" if is_complete(settings) else " Until its vectors are made it is searched by words alone."
     st.session_state.done = (
-        f"Indexed {uploaded.name}, which is kept as {kept}. "
+        f"Indexed {uploaded.name}, which is kept as {kept}.{searched} "
         "Back to the file of the settings: roll back, or python -m index.build."
     )
     st.rerun()

@@ -9,6 +9,7 @@ import streamlit as st
 from core.errors import CiteWellError
 from core.settings import load
 from rag import chain
+from rag.data import EmbeddingStatus, embedding, is_complete
 from rag.retriever import IndexRetriever
 
 log = logging.getLogger("citewell.ui")
@@ -27,9 +28,14 @@ def untuned_llm():  # type: ignore[no-untyped-def]
     return chain.open_untuned_llm(load(), log.warning)
 
 
+@st.cache_resource(show_spinner=False)
+def _embedders() -> chain.Embedders:
+    return chain.open_embedders(load(), log.warning)
+
+
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _retriever(build: str) -> IndexRetriever:
-    return chain.open_retriever(load(), log.warning)
+    return chain.open_retriever(load(), log.warning, _embedders())
 
 
 def retriever() -> IndexRetriever:
@@ -45,6 +51,33 @@ def _checks(embedder: str, _retriever: IndexRetriever) -> chain.Checks:
 def checks(over: IndexRetriever) -> chain.Checks:
     """What looks at questions before and at sentences after the model."""
     return _checks(over.of_passages.identity, over)
+
+
+@st.fragment(run_every=3)
+def embedding_status() -> None:
+    """Say how far the vectors of the published index are, for as long as they are being made."""
+    if retriever().index.embedded:
+        return
+    if is_complete(load()):
+        st.rerun()  # the next question finds the new build
+    status = embedding(load())
+    if status is None:
+        st.info(f"{_BY_WORDS} Its vectors are about to be made.", icon=":material/hourglass_top:")
+    elif status.stalled:
+        st.warning(f"{_BY_WORDS} Only {status.share:.0%} of its vectors are made, and nobody makes the rest: {_GO_ON}")
+    else:
+        st.progress(status.share, f"{_BY_WORDS} {status.share:.0%} of its vectors are made, {_left(status)} left.")
+
+
+_BY_WORDS = "Questions are answered from the words of the file alone."
+_GO_ON = "in a terminal, type python -m index.build --again"
+
+
+def _left(status: EmbeddingStatus) -> str:
+    seconds = status.seconds_left
+    if seconds == float("inf"):
+        return "some minutes"
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
 def sentence(error: CiteWellError) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core import precision
 from core.errors import DataError, WeightsError
 from core.settings import IndexSettings
 from index.build import build
@@ -17,6 +18,7 @@ from index.tune import _begin, tune
 from index.tuning import Corpus, Recipe, held_out_records, split_questions
 from tests.conftest import index_rows
 from tests.fakes import WordEmbedder, write_csv
+from tests.products import Products
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -150,7 +152,8 @@ def test_unknown_and_damaged_adapters(tmp_path: Path) -> None:
 
 
 @pytest.mark.weights
-def test_a_tuned_adapter_finds_better_and_moves_only_questions(tmp_path: Path) -> None:
+def test_a_tuned_adapter_finds_better_and_moves_only_questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_torch_has_bf16", lambda: False)  # as on a processor without
     corpus = read_corpus(ROOT / "data/health_qa.csv")
     rows = [(record.question, record.answer) for record in corpus.records]
     settings = IndexSettings(
@@ -158,7 +161,11 @@ def test_a_tuned_adapter_finds_better_and_moves_only_questions(tmp_path: Path) -
         dir=str(tmp_path / "i"),
         cache=str(ROOT / "artifacts/embedders"),
     )
-    facts = tune(settings, tmp_path / "mine", {"scale": 1.0, "epochs": 2.0, "questions_per_record": 2, "batch_size": 8})
+    recipe = {"scale": 1.0, "epochs": 1.0, "questions_per_record": 2, "batch_size": 8}
+    with Products() as products:
+        facts = tune(settings, tmp_path / "mine", recipe)
+    assert products.all > 1000
+    assert products.in_bf16 == []
     assert (tmp_path / "mine/curve.png").stat().st_size > 5000
     assert not (tmp_path / "mine.run").exists()
     losses = [entry["loss"] for entry in facts["log"] if "loss" in entry]

@@ -6,17 +6,19 @@ import pytest
 
 from core.errors import IndexFolderError, QuestionError, WeightsError
 from core.settings import IndexSettings, RagSettings
+from index.build import build
 from index.opened import Index
-from index.ranking import Answerability
+from index.ranking import NEVER_FITTED, Answerability
 from index.store import open_index
 from rag.answer import Hit
 from rag.answerable import SIGNALS, probability
+from rag.chain import BY_WORDS, answer_chain
 from rag.query import understand
 from rag.rerank import Reranker
 from rag.retriever import IndexRetriever
 from rag.search import duplicate_of, fuse, run_stages, shingles
 from tests.conftest import index_rows, queue_llm
-from tests.fakes import ROWS, WordEmbedder
+from tests.fakes import ROWS, WordEmbedder, write_csv
 
 
 def test_fusion_is_the_weighted_sum_of_reciprocal_ranks(retriever: IndexRetriever) -> None:
@@ -194,3 +196,49 @@ def test_a_cross_encoder_folder_is_loaded_and_scores(tmp_path: Path) -> None:
     assert sum("reranked" in hit.ranks for hit in ordered) == 4  # the clock ran from long ago: one batch
     with pytest.raises(WeightsError, match="is no folder with a cross-encoder .*; leave rag.reranker empty to search"):
         Reranker.load(str(tmp_path / "none"))
+
+
+def test_without_vectors_the_words_alone_are_searched(retriever: IndexRetriever) -> None:
+    by_words = retriever.model_copy(update={"index": retriever.index.without_vectors()})
+    assert not by_words.index.embedded
+    found = by_words.search("which vaccine prevents measles")
+    assert [hit.question for hit in found.hits] == ["What is measles?"]
+    assert found.hits[0].ranks == {"lexical": 1}
+    assert "headed" not in found.hits[0].scores
+    assert found.hits[0].score == pytest.approx(1)
+    assert by_words.search("zorb").hits == ()
+
+
+def test_without_vectors_the_passage_with_the_most_telling_words_is_shown(
+    tmp_path: Path, word_embedder: WordEmbedder
+) -> None:
+    first = "Gout is a form of arthritis. " * 6
+    second = "Colchicine eases an attack of gout. " * 6
+    settings = IndexSettings(
+        csv=str(write_csv(tmp_path / "f.csv", [["What is gout?", first + second], *[row[:2] for row in ROWS[1:]]])),
+        dir=str(tmp_path / "i"),
+        passage_tokens=45,
+    )
+    build(settings)
+    index = open_index(Path(settings.dir)).without_vectors()
+    retriever = IndexRetriever(index=index, embedder=word_embedder, settings=RagSettings(k=1))
+    assert "Colchicine" in retriever.search("does colchicine help with gout").hits[0].text
+    assert retriever.search("is gout arthritis").hits[0].start == 0
+
+
+def test_without_vectors_an_answer_says_so_and_the_bar_is_that_of_words(retriever: IndexRetriever) -> None:
+    bar = dataclasses.replace(
+        NEVER_FITTED, signals=("headed_cosine",), mean=(0.0,) * 13, scale=(1.0,) * 13, coefficients=(0.0,) * 13
+    )
+    strict = dataclasses.replace(bar, intercept=-9.0, threshold=0.5)
+    ranking = dataclasses.replace(retriever.index.ranking, answerability_by_words=strict)
+    index = dataclasses.replace(retriever.index, ranking=ranking)
+    complete = retriever.model_copy(update={"index": index})
+    by_words = retriever.model_copy(update={"index": index.without_vectors()})
+    question = "which vaccine prevents measles"
+    assert complete.search(question).hits
+    assert by_words.search(question).abstain
+    llm = queue_llm("A vaccine prevents it in 97 percent of people [1].")
+    assert BY_WORDS not in answer_chain(complete, llm).invoke(question).notes
+    assert BY_WORDS in answer_chain(by_words, llm).invoke(question).notes
+    assert answer_chain(by_words, llm).invoke("hello").notes == ()
