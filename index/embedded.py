@@ -1,6 +1,7 @@
 """The vectors of a build: taken from an earlier one and from the checkpoint, the rest embedded and kept as it comes."""
 
 import contextlib
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,8 +47,10 @@ class Wanted:
 
     @cached_property
     def new(self) -> list[str]:
-        """The texts to embed."""
-        return [text for text in self.texts if text not in self.unchanged and text not in self.kept]
+        """The texts to embed, short and long ones mixed, so that the time left can be told from the first minute on."""
+        texts = [text for text in self.texts if text not in self.unchanged and text not in self.kept]
+        random.Random(0).shuffle(texts)  # noqa: S311 - no secret
+        return texts
 
 
 @dataclass(frozen=True)

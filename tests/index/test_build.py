@@ -51,11 +51,12 @@ def test_only_what_changed_is_embedded_again(
     lines: list[str] = []
     write_csv(csv_file, [new_answer, ROWS[3], new_question, ROWS[2]], HEADER)  # and in another order
     assert build(small_index, say=lines.append)
-    assert embedded == [
+    assert set(embedded) == {
         f"{new_answer[0]}\n{new_answer[1]}",
         f"{new_question[0]}\n{new_question[1]}",
         new_question[0],  # the question alone, for the search among questions
-    ]
+    }
+    assert len(embedded) == 3
     assert any(line.split() == ["of", "these", "unchanged", "2"] for line in lines)
     after = open_index(Path(small_index.dir))
     for index in (before, after):
