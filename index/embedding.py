@@ -34,7 +34,11 @@ class Embedder(Protocol):
 
     @property
     def identity(self) -> str:
-        """Name and weights' hash: two embedders of one identity give the same vectors (cosine 0.9999 or more)."""
+        """Name and weights' hash, and whether these are in 8 bits.
+
+        Two embedders of one identity give the same vectors (cosine 0.9999 or more; in 8 bits and on processors of
+        different classes 0.998).
+        """
 
     @property
     def dimension(self) -> int: ...

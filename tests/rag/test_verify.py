@@ -108,8 +108,9 @@ def test_the_set_is_large_enough_and_told_apart(capsys: pytest.CaptureFixture[st
     assert verify.main(["measure"]) == 0
     printed = capsys.readouterr().out
     measured = json.loads(WEIGHTS.read_text(encoding="utf-8"))["measured"]
-    assert f"AUROC {measured['auroc']:.3f}" in printed
-    assert float(re.findall(r"AUROC ([\d.]+)", printed)[0]) >= 0.93
+    auroc = float(re.findall(r"AUROC ([\d.]+)", printed)[0])
+    assert auroc == pytest.approx(measured["auroc"], abs=0.003)  # vectors of 8, 16 and 32 bits differ a little
+    assert auroc >= 0.93
     caught = {kind: 1 - counts.get("supported", 0) / sum(counts.values()) for kind, counts in measured["kinds"].items()}
     assert caught["number"] >= 0.98
     assert caught["negated"] >= 0.85
