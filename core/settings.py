@@ -59,8 +59,9 @@ class GeneratorSettings:
     `base_url` is set, transformers on CUDA, else OpenVINO."""
     device: str = "auto"
     """`auto`, `cpu` or `cuda`."""
-    quant: str = "q8_0"
-    """Engine `openvino`: how weights are stored, `q8_0` (eight bits), `q4_0` (four) or `f16`."""
+    quant: str = "auto"
+    """Engine `openvino`: how weights are stored, `q8_0` (eight bits), `q4_0` (four) or `f16`; `auto`: eight, or four
+    where there is too little memory."""
     lookup_tokens: int = 8
     """Engine `openvino`: tokens guessed from the prompt at a time; 0 writes one token after another."""
     threads: int = 0
@@ -99,9 +100,10 @@ class RagSettings:
     """A cross-encoder for natural language inference that has to agree before a sentence counts as supported: a folder
     or a hub id; empty for none."""
     correct_spelling: bool = True
-    evidence_tokens: int = 330
+    evidence_tokens: int = 0
     """Most tokens of all passages put in front of the model, headings included; sentences at their edges that have
-    least to do with the question make room. Reading them is most of the wait for the first word."""
+    least to do with the question make room. Reading them is most of the wait for the first word. 0 leaves it to the
+    class of the processor (`generator.by_processor`)."""
     max_question_chars: int = 2000
 
 

@@ -15,10 +15,13 @@ from pathlib import Path
 import openvino_genai
 
 from core.errors import EngineError, SettingsError
+from core.memory import drop_mapped
+from core.precision import openvino_precision
 from core.progress import Say, silent
 from core.sealed import made_once
 from core.settings import GeneratorSettings
 from generator.adapters import prepare_tuned
+from generator.by_processor import choice, chosen_quant
 from generator.engines import Chat, Chunk
 from generator.export import QUANTS, export
 from generator.models import Weights
@@ -28,11 +31,10 @@ LOOKUP_NGRAM = 3
 """Longest run of last tokens that is looked up in the prompt."""
 BLOCK_TOKENS = 32
 """Tokens of a block of the CPU's key-value cache."""
+MODEL_FILE = "openvino_model.bin"
+"""The weights in a converted model's folder."""
 CACHED_PROMPTS = 2
 """Whole contexts that the key-value cache holds: the one being written, and prefixes of earlier ones."""
-PREFILL_TOKENS = 64
-"""Tokens of a prompt that are read at once. For every number of tokens that is left over at a prompt's end OpenVINO
-prepares and keeps kernels: fewer numbers, less memory. Reading is as fast as with its default of 256."""
 
 
 class OpenVinoEngine:
@@ -46,14 +48,15 @@ class OpenVinoEngine:
 
     def __init__(self, settings: GeneratorSettings, say: Say = silent) -> None:
         weights, adapter = prepare_tuned(settings, say)
-        folder = prepare(weights, settings.quant, Path(settings.cache), say)
+        quant = chosen_quant(settings.quant, say)
+        self._folder = prepare(weights, quant, Path(settings.cache), say)
         try:
             self._pipeline = openvino_genai.LLMPipeline(
-                folder,
+                self._folder,
                 "CPU",
                 prompt_lookup=settings.lookup_tokens > 0,
                 scheduler_config=_scheduler(settings),
-                **_threads(settings),
+                **_options(settings),
             )
         except RuntimeError as error:
             raise _refused(weights, error) from error
@@ -65,7 +68,7 @@ class OpenVinoEngine:
             "engine": "openvino",
             "model": weights.name,
             "sha256": weights.sha256,
-            "quant": settings.quant,
+            "quant": quant,
             "adapter": adapter.identity if adapter else "",
             "device": "cpu",
         }
@@ -79,6 +82,8 @@ class OpenVinoEngine:
     def warm(self, chat: Chat) -> None:
         for _ in self.stream(chat, max_new_tokens=1, temperature=0.0):
             pass
+        # By now OpenVINO has the weights in an order of its own; of the file it reads words' vectors alone.
+        drop_mapped(self._folder / MODEL_FILE)
 
     def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
         prompt = self.render(chat)
@@ -189,15 +194,20 @@ def prepare(weights: Weights, quant: str, cache: Path, say: Say = silent) -> Pat
 def _scheduler(settings: GeneratorSettings) -> openvino_genai.SchedulerConfig:
     scheduler = openvino_genai.SchedulerConfig()
     scheduler.enable_prefix_caching = True
-    scheduler.max_num_batched_tokens = PREFILL_TOKENS
+    scheduler.max_num_batched_tokens = choice().prefill_tokens
     # A fixed number: left to itself the cache grows with every prompt that is asked.
     scheduler.num_kv_blocks = CACHED_PROMPTS * -(-settings.context_tokens // BLOCK_TOKENS)
     return scheduler
 
 
-def _threads(settings: GeneratorSettings) -> dict[str, int]:
+def _options(settings: GeneratorSettings) -> dict[str, str | int | bool]:
     """OpenVINO itself takes one thread for each core that the process may use; the setting overrides that."""
-    return {"INFERENCE_NUM_THREADS": settings.threads} if settings.threads else {}
+    options: dict[str, str | int | bool] = {
+        "INFERENCE_PRECISION_HINT": openvino_precision(),
+        # A thread that is tied to a core waits for whoever else keeps it busy, and all others wait for the thread.
+        "ENABLE_CPU_PINNING": False,
+    }
+    return {**options, "INFERENCE_NUM_THREADS": settings.threads} if settings.threads else options
 
 
 def _stop_tokens(folder: Path) -> set[int]:

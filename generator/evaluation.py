@@ -12,6 +12,7 @@ from core.charts import chart
 from core.progress import Say, bar
 from core.settings import GeneratorSettings, Settings
 from generator.adapters import prepare_tuned
+from generator.by_processor import chosen_quant
 from generator.llm import QwenChat
 from generator.measures import (
     Measured,
@@ -67,7 +68,7 @@ def candidate(name: str, settings: GeneratorSettings, say: Say) -> Candidate:
         "model": weights.name,
         "sha256": weights.sha256,
         "adapter": adapter.identity if adapter else "",
-        "quant": settings.quant,
+        "quant": chosen_quant(settings.quant),
         "max_new_tokens": str(settings.max_new_tokens),
         "writing": RULES,
     }

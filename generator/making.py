@@ -17,6 +17,7 @@ from core.progress import Say, bar
 from core.settings import GeneratorSettings, Settings
 from generator.asking import Asker
 from generator.by_hand import read_by_hand, rows_by_hand
+from generator.by_processor import FULL_EVIDENCE
 from generator.evidence_sets import EvidenceMaker
 from generator.models import prepare_weights
 from generator.rows import SPLITS, Row, Split, read_rows, tokenise, write_folder
@@ -71,7 +72,8 @@ def make(
         )
     tokenizer = _tokenizer(settings.generator, say)
     counter = _token_counter(tokenizer)
-    maker = EvidenceMaker(retriever, counter, settings.rag.evidence_tokens, split_topics(index, hold_out))
+    evidence_tokens = settings.rag.evidence_tokens or FULL_EVIDENCE
+    maker = EvidenceMaker(retriever, counter, evidence_tokens, split_topics(index, hold_out))
     asker = Asker(maker)
     wanted: dict[Split, int] = {
         "train": plan.records,

@@ -205,9 +205,10 @@ def main(argv: list[str] | None = None) -> int:
     if engine_name(settings) == "openvino":
         # What cannot be converted is told by the engine, which then has another one take its place.
         with contextlib.suppress(EngineError, WeightsError, ImportError):
+            from generator.by_processor import chosen_quant
             from generator.engine_openvino import prepare
 
-            prepare(weights, settings.quant, Path(settings.cache), say)
+            prepare(weights, chosen_quant(settings.quant, say), Path(settings.cache), say)
     print(json.dumps({**dataclasses.asdict(weights), "folder": str(weights.folder)}))
     return 0
 

@@ -11,6 +11,7 @@ from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
 from core.progress import Say, silent
 from core.settings import Settings
+from generator.by_processor import evidence_tokens
 from generator.llm import QwenChat
 from generator.prompt import Source, fit, messages
 from index.embedding import Embedder, adapter_identity, find_weights, load_embedder, load_question_embedder
@@ -251,7 +252,8 @@ def evidence_for(
     question = retrieval.search_query
     sources = [Source(hit.question, hit.text) for hit in retrieval.hits]
     empty = llm.get_num_tokens_from_messages(messages(question, ()))
-    budget = min(context_tokens - llm.max_tokens, empty + retriever.settings.evidence_tokens)
+    most = evidence_tokens(retriever.settings.evidence_tokens, llm.engine.identity)
+    budget = min(context_tokens - llm.max_tokens, empty + most)
     evidence: list[Evidence] = []
     dropped = list(retrieval.dropped)
     relevance = partial(retriever.relevance, question)

@@ -1,0 +1,82 @@
+"""What answering takes where the settings leave it to the machine: by class of processor, and by memory.
+
+With instructions for products of bytes (VNNI) OpenVINO multiplies eight-bit weights as they are. Without, it turns them
+to float32 first, and reading a prompt takes three times as long: that is so on processors with AVX2 alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.processor import processor
+from core.progress import Say, silent
+
+AUTO = "auto"
+"""The `generator.quant` that leaves it to the machine."""
+FULL_EVIDENCE = 330
+"""Tokens of evidence that the shipped adapter was trained on, whatever machine makes its rows."""
+QUANT_MIB = {"q8_0": 2200, "q4_0": 1700}
+"""Memory to have for each way of storing weights, the best first. With eight bits 50 questions over 16,407 rows took
+1,631 MiB with bf16 and some 1,850 with AVX2 alone; four bits take some 390 less. The rest is room."""
+_CPUINFO = Path("/proc/cpuinfo")
+_VNNI = {"avx_vnni", "avx512_vnni"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What suits a class of processor."""
+
+    evidence_tokens: int
+    """Most tokens of the passages: reading them is most of the wait for the first word."""
+    prefill_tokens: int
+    """Tokens of a prompt that are read at once. At each step the threads wait for each other: with more tokens a step,
+    they wait less often, which counts where another process keeps a core busy."""
+
+
+WITH_VNNI = Choice(evidence_tokens=FULL_EVIDENCE, prefill_tokens=64)
+WITHOUT_VNNI = Choice(evidence_tokens=240, prefill_tokens=256)
+
+
+def choice() -> Choice:
+    """What suits this machine's processor; one that nothing was measured on gets what suits most."""
+    return WITHOUT_VNNI if processor().kind in ("avx2", "avx512") and not _multiplies_bytes() else WITH_VNNI
+
+
+def chosen_quant(setting: str, say: Say = silent) -> str:
+    """How weights are stored: as the setting says, or with `auto` the best that fits into memory, a lesser one told."""
+    if setting != AUTO:
+        return setting
+    memory = processor().memory_mib
+    best, *_, least = QUANT_MIB
+    quant = next((quant for quant, needed in QUANT_MIB.items() if memory >= needed), least)
+    if quant != best:
+        say(
+            f"notice: this process may use {memory:,} MiB of memory, the model at eight bits a weight needs "
+            f"{QUANT_MIB[best]:,}; it answers with four bits, a little worse (CITEWELL_GENERATOR_QUANT={best} insists)"
+        )
+    if memory < QUANT_MIB[quant]:
+        say(
+            f"notice: even with four bits it needs {QUANT_MIB[quant]:,} MiB and may be ended for lack of memory; close "
+            "other programs, or give the container more"
+        )
+    return quant
+
+
+def evidence_tokens(setting: int, engine: Mapping[str, str]) -> int:
+    """Most tokens of the passages: as the setting says, or with 0 what suits the processor where it reads them itself.
+
+    Args:
+        engine: the identity of the engine that reads them.
+    """
+    return setting or (choice().evidence_tokens if engine.get("device") == "cpu" else FULL_EVIDENCE)
+
+
+def _multiplies_bytes() -> bool:
+    """Whether the processor has VNNI; not while the environment keeps the libraries to less than it has."""
+    if processor().imitated:
+        return False
+    try:
+        flags = next(line for line in _CPUINFO.read_text(encoding="utf-8").splitlines() if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return False
+    return not _VNNI.isdisjoint(flags.split())

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from core.processor import Kind, Processor
+from core.settings import GeneratorSettings
+from generator import by_processor
+from generator.by_processor import FULL_EVIDENCE, QUANT_MIB, WITH_VNNI, WITHOUT_VNNI, choice, chosen_quant
+from generator.engines import load_engine
+
+
+def machine(
+    monkeypatch: pytest.MonkeyPatch, kind: Kind = "avx2", memory_mib: int = 8000, imitated: bool = False
+) -> None:
+    """Let this be the processor."""
+    monkeypatch.setattr(by_processor, "processor", lambda: Processor("a processor", kind, 2, memory_mib, imitated))
+
+
+@pytest.fixture
+def cpuinfo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(by_processor, "_CPUINFO", tmp_path / "cpuinfo")
+    return tmp_path / "cpuinfo"
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "imitated", "suits"),
+    [
+        ("avx2", "fma avx2", False, WITHOUT_VNNI),
+        ("avx2", "fma avx2 avx_vnni", False, WITH_VNNI),
+        ("avx2", "fma avx2 avx_vnni avx512f avx512_vnni", True, WITHOUT_VNNI),
+        ("avx512", "avx2 avx512f", False, WITHOUT_VNNI),
+        ("avx512", "avx2 avx512f avx512_vnni", False, WITH_VNNI),
+        ("avx512_bf16", "avx2 avx512f avx512_vnni avx512_bf16", False, WITH_VNNI),
+        ("amx", "", False, WITH_VNNI),
+        ("other", "", False, WITH_VNNI),
+    ],
+)
+def test_less_is_read_where_bytes_are_not_multiplied(
+    cpuinfo: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind, flags: str, imitated: bool, suits: by_processor.Choice
+) -> None:
+    cpuinfo.write_text(f"processor : 0\nflags\t\t: fpu {flags}\n\nprocessor : 1\n")
+    machine(monkeypatch, kind, imitated=imitated)
+    assert choice() == suits
+
+
+def test_a_processor_that_does_not_tell_its_flags_reads_less(cpuinfo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, "avx2")
+    assert choice() == WITHOUT_VNNI
+
+
+def test_evidence_is_as_set_or_as_suits_the_processor_that_reads_it(
+    cpuinfo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(monkeypatch, "avx2")
+    assert by_processor.evidence_tokens(400, {"device": "cpu"}) == 400
+    assert by_processor.evidence_tokens(0, {"device": "cpu"}) == WITHOUT_VNNI.evidence_tokens < FULL_EVIDENCE
+    assert by_processor.evidence_tokens(0, {"device": "cuda"}) == FULL_EVIDENCE
+    assert by_processor.evidence_tokens(0, {"engine": "openai"}) == FULL_EVIDENCE
+
+
+def test_weights_are_stored_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    machine(monkeypatch, memory_mib=QUANT_MIB["q8_0"])
+    assert chosen_quant("auto", said.append) == "q8_0"
+    assert said == []
+
+    machine(monkeypatch, memory_mib=QUANT_MIB["q8_0"] - 1)
+    assert chosen_quant("auto", said.append) == "q4_0"
+    assert said == [
+        f"notice: this process may use {QUANT_MIB['q8_0'] - 1:,} MiB of memory, the model at eight bits a weight needs "
+        f"{QUANT_MIB['q8_0']:,}; it answers with four bits, a little worse (CITEWELL_GENERATOR_QUANT=q8_0 insists)"
+    ]
+    assert chosen_quant("q8_0", said.append) == "q8_0"
+    assert len(said) == 1
+
+    machine(monkeypatch, memory_mib=512)
+    assert chosen_quant("auto", said.append) == "q4_0"
+    assert said[2].startswith(f"notice: even with four bits it needs {QUANT_MIB['q4_0']:,} MiB and may be ended")
+
+
+def test_the_engine_takes_what_fits(tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, memory_mib=QUANT_MIB["q4_0"])
+    said: list[str] = []
+    engine = load_engine(GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path), engine="openvino"), said.append)
+    assert engine.identity["quant"] == "q4_0"
+    assert any("answers with four bits" in line for line in said)
+    chunks = list(engine.stream([{"role": "user", "content": "Hello?"}], max_new_tokens=3, temperature=0.0))
+    assert chunks[-1].answer_tokens > 0
