@@ -28,20 +28,24 @@ _FLAGS: dict[Kind, frozenset[str]] = {
     "avx2": frozenset({"avx2", "fma"}),
 }
 """Flags of Linux's /proc/cpuinfo that a class must have, the best class first."""
-_LIMITS: dict[str, dict[str, Kind]] = {
+_BYTES = frozenset({"avx_vnni", "avx512_vnni"})
+"""Flags of instructions for products of 8 bits."""
+_LIMITS: dict[str, dict[str, tuple[Kind, bool]]] = {
     "ONEDNN_MAX_CPU_ISA": {
-        "SSE41": "other",
-        "AVX": "other",
-        "AVX2": "avx2",
-        "AVX2_VNNI": "avx2",
-        "AVX2_VNNI_2": "avx2",
-        "AVX512_CORE": "avx512",
-        "AVX512_CORE_VNNI": "avx512",
-        "AVX512_CORE_BF16": "avx512_bf16",
+        "SSE41": ("other", False),
+        "AVX": ("other", False),
+        "AVX2": ("avx2", False),
+        "AVX2_VNNI": ("avx2", True),
+        "AVX2_VNNI_2": ("avx2", True),
+        "AVX512_CORE": ("avx512", False),
+        "AVX512_CORE_VNNI": ("avx512", True),
+        "AVX512_CORE_BF16": ("avx512_bf16", True),
     },
-    "ATEN_CPU_CAPABILITY": {"DEFAULT": "other", "AVX2": "avx2"},
+    "ATEN_CPU_CAPABILITY": {"DEFAULT": ("other", True), "AVX2": ("avx2", True)},
 }
-"""Variables by which oneDNN (in torch and OpenVINO) and torch are kept to less than the processor has, and to what."""
+"""Variables by which oneDNN (in torch and OpenVINO) and torch are kept to less than the processor has: to which class,
+and whether to products of 8 bits.
+"""
 _CPUINFO = Path("/proc/cpuinfo")
 _MEMORY_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
 """Where a container's limit stands below /sys/fs/cgroup: of the second version of control groups, and of the first."""
@@ -58,6 +62,8 @@ class Processor:
     """Cores that the process may use, a container's share rounded up."""
     memory_mib: int
     """Memory that the process may use: the machine's, or the container's limit."""
+    vnni: bool = False
+    """Whether there are instructions for products of 8 bits."""
     imitated: bool = False
     """Whether the environment keeps the libraries below what the processor has."""
 
@@ -65,7 +71,8 @@ class Processor:
     def label(self) -> str:
         """The class and the cores in words, such as "AVX2, 2 cores"."""
         cores = f"{self.cores} core{'s' * (self.cores != 1)}"
-        return f"{NAMES[self.kind]}{' (imitated)' * self.imitated}, {cores}"
+        with_bytes = " with VNNI" * (self.vnni and self.kind in ("avx2", "avx512"))
+        return f"{NAMES[self.kind]}{with_bytes}{' (imitated)' * self.imitated}, {cores}"
 
 
 @cache
@@ -74,8 +81,9 @@ def processor() -> Processor:
     name, flags = _name_and_flags()
     has: Kind = next((kind for kind, needed in _FLAGS.items() if needed <= flags), "other")
     limits = [kinds[value] for name, kinds in _LIMITS.items() if (value := os.environ.get(name, "").upper()) in kinds]
-    kind = min([has, *limits], key=KINDS.index)
-    return Processor(name, kind, _cores(), _memory_mib(), imitated=kind != has)
+    kind = min([has, *(limit for limit, _ in limits)], key=KINDS.index)
+    vnni = not _BYTES.isdisjoint(flags) and all(allowed for _, allowed in limits)
+    return Processor(name, kind, _cores(), _memory_mib(), vnni, imitated=kind != has)
 
 
 def free_memory_mib() -> int:

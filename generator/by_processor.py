@@ -6,7 +6,6 @@ to float32 first, and reading a prompt takes three times as long: that is so on 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from core.processor import processor
 from core.progress import Say, silent
@@ -18,8 +17,6 @@ FULL_EVIDENCE = 330
 QUANT_MIB = {"q8_0": 2200, "q4_0": 1700}
 """Memory to have for each way of storing weights, the best first. With eight bits 50 questions over 16,407 rows took
 1,631 MiB with bf16 and some 1,850 with AVX2 alone; four bits take some 390 less. The rest is room."""
-_CPUINFO = Path("/proc/cpuinfo")
-_VNNI = {"avx_vnni", "avx512_vnni"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ WITHOUT_VNNI = Choice(evidence_tokens=240, prefill_tokens=256)
 
 def choice() -> Choice:
     """What suits this machine's processor; one that nothing was measured on gets what suits most."""
-    return WITHOUT_VNNI if processor().kind in ("avx2", "avx512") and not _multiplies_bytes() else WITH_VNNI
+    return WITHOUT_VNNI if processor().kind in ("avx2", "avx512") and not processor().vnni else WITH_VNNI
 
 
 def chosen_quant(setting: str, say: Say = silent) -> str:
@@ -69,14 +66,3 @@ def evidence_tokens(setting: int, engine: Mapping[str, str]) -> int:
         engine: the identity of the engine that reads them.
     """
     return setting or (choice().evidence_tokens if engine.get("device") == "cpu" else FULL_EVIDENCE)
-
-
-def _multiplies_bytes() -> bool:
-    """Whether the processor has VNNI; not while the environment keeps the libraries to less than it has."""
-    if processor().imitated:
-        return False
-    try:
-        flags = next(line for line in _CPUINFO.read_text(encoding="utf-8").splitlines() if line.startswith("flags"))
-    except (OSError, StopIteration):
-        return False
-    return not _VNNI.isdisjoint(flags.split())

@@ -8,7 +8,6 @@ products of 8 bits out of the `FakeQuantize` operations when it compiles the mod
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import openvino
 from openvino import opset13 as ops
 
 CALIBRATION = Path(__file__).with_name("calibration.txt")
-"""Texts to calibrate with, one a line. Other texts give other vectors: they are part of an embedder's identity."""
+"""Texts to calibrate with, one a line. Other texts give slightly other vectors."""
 SHARE = 0.8
 """How much of a channel's size goes into the weights. Mean cosine to float32: 0.998 here, 0.997 at 0.95, 0.995 at 1."""
 STEPS = 255
@@ -24,22 +23,6 @@ SMALLEST = 1e-5
 """Below it a channel counts as silent."""
 
 Inputs = dict[str, np.ndarray]
-
-
-@cache
-def faster_in_eight_bits() -> bool:
-    """Whether this processor has instructions for products of 8 bits (VNNI), by the kernel that OpenVINO takes.
-
-    With AVX2 alone they were a tenth slower than float32, and less exact.
-    """
-    parameter = ops.parameter([8, 64], np.float32)
-    weights = np.linspace(-1, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
-    product = ops.add(ops.matmul(parameter, ops.constant(weights), False, True), ops.constant(np.ones(64, np.float32)))
-    model = openvino.Model([ops.result(product)], [parameter], "probe")
-    quantise(model, [{parameter.get_friendly_name(): weights[:8]}])
-    nodes = openvino.compile_model(model, "CPU").get_runtime_model().get_ops()
-    kernels = [str(node.get_rt_info()["primitiveType"].astype(str)) for node in nodes]
-    return any("brgemm" in kernel and kernel.endswith("I8") for kernel in kernels)
 
 
 def quantise(model: openvino.Model, inputs: Sequence[Inputs]) -> None:

@@ -17,10 +17,11 @@ from tokenizers import Tokenizer
 
 from core.files import sha256_file
 from core.precision import openvino_precision
+from core.processor import processor
 from core.progress import Say, silent
 from core.sealed import Facts, made_once
 from core.sentences import Span
-from index.eight_bits import CALIBRATION, faster_in_eight_bits, quantise
+from index.eight_bits import CALIBRATION, quantise
 from index.embedder_torch import TorchEmbedder
 from index.embedding import DEFAULT_SHA256, Done, EmbedderWeights
 
@@ -67,18 +68,17 @@ class OpenVinoEmbedder:
         """
         folder = cache / f"{Path(weights.label).name}-{weights.sha256[:12]}"
         facts: Facts = {"model": weights.sha256, "openvino": openvino.__version__}
-        identity = weights.identity
-        # What 8 bits cost the search was measured for the default weights alone (README, "Measured").
-        eight_bits = weights.sha256 == DEFAULT_SHA256 and faster_in_eight_bits()
+        # What 8 bits cost the search was measured for the default weights alone (README, "Measured"). Vectors of 8 bits
+        # and of more can be searched with each other, so an index may move between processors: its identity is the same.
+        eight_bits = weights.sha256 == DEFAULT_SHA256 and processor().vnni
         if eight_bits:
-            facts["calibration"] = calibration = sha256_file(CALIBRATION)
-            suffix = f"-8bit-{calibration[:4]}"
-            folder, identity = folder.with_name(folder.name + suffix), identity + suffix
+            folder = folder.with_name(f"{folder.name}-8bit")
+            facts["calibration"] = sha256_file(CALIBRATION)
         with made_once(folder, facts, say) as empty:
             if empty is not None:
                 say(f"converting {weights.label} for this processor (some seconds, once)")
                 _convert(weights, empty, eight_bits)
-        return cls(folder, identity, batch_size)
+        return cls(folder, weights.identity, batch_size)
 
     @property
     def dimension(self) -> int:

@@ -34,10 +34,9 @@ class Embedder(Protocol):
 
     @property
     def identity(self) -> str:
-        """Name and weights' hash, and whether these are in 8 bits.
+        """Name and weights' hash: the vectors of two embedders of one identity can be searched with each other.
 
-        Two embedders of one identity give the same vectors (cosine 0.9999 or more; in 8 bits and on processors of
-        different classes 0.998).
+        On one processor they are the same (cosine 0.9999 or more); of 8 bits and of 32, 0.998 on average.
         """
 
     @property

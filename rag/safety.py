@@ -67,7 +67,7 @@ def known_phrasings(
     """
     known = read_jsonl(phrasings, "question", "kind")
     facts: Facts = {"embedder": embedder.identity, "phrasings": sha256_file(phrasings)}
-    folder = cache / f"emergencies-{str(facts['embedder']).rpartition('@')[2]}-{str(facts['phrasings'])[:12]}"
+    folder = cache / f"emergencies-{str(facts['embedder']).rpartition('@')[2][:12]}-{str(facts['phrasings'])[:12]}"
     with made_once(folder, facts, say) as empty:
         if empty is not None:
             np.save(empty / "vectors.npy", embedder.embed([_plain(row["question"]) for row in known]))

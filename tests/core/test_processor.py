@@ -13,7 +13,7 @@ from core import precision, processor
 from core.processor import Kind, Processor
 from tests.conftest import ROOT
 
-ZEN5 = "fpu avx avx2 fma avx512f avx512bw avx512vl avx512_bf16"
+ZEN5 = "fpu avx avx2 fma avx512f avx512bw avx512vl avx512_vnni avx512_bf16"
 """Some of the flags of a processor with AVX-512 and bf16."""
 
 
@@ -70,11 +70,12 @@ def test_the_environment_keeps_it_to_a_lower_class_and_never_lifts_it(
 ) -> None:
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "avx2")
     found = told(monkeypatch, tmp_path, f"flags : {ZEN5}\n")
-    assert (found.kind, found.imitated) == ("avx2", True)
+    assert (found.kind, found.vnni, found.imitated) == ("avx2", False, True)
     assert "AVX2 (imitated)" in found.label
     processor.processor.cache_clear()
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
-    assert told(monkeypatch, tmp_path, "flags : avx2 fma\n").kind == "avx2"
+    found = told(monkeypatch, tmp_path, "flags : avx2 fma avx_vnni\n")
+    assert (found.kind, found.vnni, found.label.partition(",")[0]) == ("avx2", True, "AVX2 with VNNI")
 
 
 def test_a_container_with_half_a_core_has_one_and_its_own_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 from openvino import opset13 as ops
 
 from core.errors import WeightsError
+from core.processor import processor
 from core.settings import IndexSettings, Settings
 from index import embedding
-from index.eight_bits import faster_in_eight_bits, quantise
+from index.eight_bits import quantise
 from index.embedder_openvino import MODEL, OpenVinoEmbedder
 from index.embedder_torch import TorchEmbedder
 from index.embedding import find_weights, load_embedder
@@ -54,9 +56,8 @@ def test_openvino_gives_the_vectors_of_the_original_in_any_order_and_from_many_t
     embedder = load_embedder(real_settings.index)
     assert isinstance(embedder, OpenVinoEmbedder)
     original = TorchEmbedder(find_weights())
-    eight_bits = "-8bit-" in embedder.identity
-    assert eight_bits == faster_in_eight_bits()
-    assert embedder.identity.startswith(original.identity)
+    eight_bits = processor().vnni
+    assert embedder.identity == original.identity
     alike, same = (0.994, 0.998) if eight_bits else (0.9999, 0.9999)
     assert embedder.dimension == original.dimension == 384
 
@@ -101,7 +102,7 @@ def test_a_damaged_conversion_is_made_again(tmp_path: Path) -> None:
 def test_without_instructions_for_eight_bits_the_vectors_are_those_of_the_original(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.embedder_openvino.faster_in_eight_bits", lambda: False)
+    monkeypatch.setattr("index.embedder_openvino.processor", lambda: replace(processor(), vnni=False))
     embedder, original = load_embedder(IndexSettings(cache=str(tmp_path))), TorchEmbedder(find_weights())
     assert embedder.identity == original.identity
     texts = ["a cold", "How is gout treated?\nWith medicines that lower uric acid. " * 9]
