@@ -40,9 +40,8 @@ def imitation(folder: Path) -> dict[str, str]:
         with new_folder(folder, "mask_cpuid.so") as made:
             for name in PACKAGES:
                 _trapping_copy(name, made / "packages")
-            _run(
-                "gcc", "-O2", "-shared", "-fPIC", "-o", made / "mask_cpuid.so", Path(__file__).with_name("mask_cpuid.c")
-            )
+            source = Path(__file__).with_name("mask_cpuid.c")
+            _run("gcc", "-O2", "-shared", "-fPIC", "-o", made / "mask_cpuid.so", source)
     path = os.pathsep.join(filter(None, [str(packages.absolute()), os.environ.get("PYTHONPATH", "")]))
     return {**LIMITS, "LD_PRELOAD": str(library.absolute()), "PYTHONPATH": path}
 
