@@ -18,8 +18,9 @@ from index.published import published_build
 from index.store import open_index
 from rag.answer import Answer, Dropped, Evidence, Timings
 from rag.caveats import CAVEAT, with_caveats
-from rag.citations import SupportJudge, Verifier, is_aside, is_refusal, is_rest, key
+from rag.citations import SupportJudge, Verifier, is_aside, is_refusal, is_rest, key, may_be_aside
 from rag.entailment import StrictJudge, read_entailment
+from rag.leads import leads
 from rag.quoting import quoted_if_better
 from rag.rerank import Reranker
 from rag.retriever import IndexRetriever, Retrieval
@@ -120,8 +121,9 @@ def answer_chain(
 ) -> Runnable[str | Asked, Answer]:
     """A chain from a question, alone or as `Asked`, to its `Answer`.
 
-    `invoke` returns the finished answer. `stream` yields snapshots: the first as soon as the search is done, then one
-    with every piece of text; sentences are verified as they end. Closing the stream stops the model.
+    `invoke` returns the finished answer. `stream` yields snapshots: the first as soon as the search is done, with whole
+    passages and their leads, the second with the evidence as the model is shown it, then one with every piece of text;
+    sentences are verified as they end. Closing the stream stops the model.
 
     Raises, when it runs:
         QuestionError: the question is empty or too long.
@@ -151,7 +153,6 @@ def _write(
     judge: SupportJudge | None,
 ) -> Iterator[Answer]:
     search_s = time.perf_counter() - started
-    evidence, dropped = evidence_for(retrieval, retriever, llm, context_tokens)
     manifest = retriever.index.manifest
     answer = Answer(
         question=retrieval.question,
@@ -159,8 +160,9 @@ def _write(
         notes=retrieval.query.notes,
         answerable=retrieval.answerable,
         closest=retrieval.closest,
-        evidence=evidence,
-        dropped=dropped,
+        evidence=tuple(Evidence(**vars(hit), n=number) for number, hit in enumerate(retrieval.hits, start=1)),
+        leads=leads(retrieval.hits, retrieval.query.terms, retriever.index.lexical.weight),
+        dropped=retrieval.dropped,
         model=llm.engine.identity,
         index={
             "build": manifest.build,
@@ -174,7 +176,11 @@ def _write(
     if retrieval.query.reply:
         yield dataclasses.replace(answer, text=retrieval.query.reply, finished=True)
         return
-    if not evidence:
+    if retrieval.hits:
+        yield answer  # trimming compares every sentence with the question: people read before it has begun
+        evidence, dropped = evidence_for(retrieval, retriever, llm, context_tokens)
+        answer = dataclasses.replace(answer, evidence=evidence, dropped=dropped)
+    if not answer.evidence:
         yield dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True)
         return
     for snapshot in _generate(answer, llm, started, judge):
@@ -246,9 +252,14 @@ def evidence_for(
 
 
 def _snapshot(answer: Answer, verifier: Verifier, written: Written) -> Answer:
-    """The answer so far: whole sentences verified, the one being written as it stands."""
-    text, sentences = verifier.verify(written.drafts[:-1])
+    """The answer so far: whole sentences verified, the one being written as it stands.
+
+    What may still become the sentence with which a model declines is held back: it would have to be taken back.
+    """
+    text, sentences = verifier.verify([draft for draft in written.drafts[:-1] if not is_aside(draft.text)])
     for growing in written.drafts[-1:]:
+        if may_be_aside(growing.text):
+            continue
         text += (growing.lead if text else growing.lead.lstrip()) + growing.text
     return dataclasses.replace(answer, text=text, sentences=sentences, generated=written.generated)
 
