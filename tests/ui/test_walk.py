@@ -56,6 +56,17 @@ def go(page: Page, name: str) -> None:
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=ANSWER_MS)
 
 
+def open_all(page: Page, name: str) -> None:
+    """Open every expander of that name and wait for what it holds: axe sees nothing of one that is closed."""
+    summaries = page.get_by_test_id("stExpander").locator("summary").filter(has_text=name)
+    expect(summaries.first).to_be_visible(timeout=ANSWER_MS)
+    for summary in summaries.all():
+        summary.click()
+        held = summary.locator("xpath=..").get_by_test_id("stExpanderDetails")
+        expect(held).to_be_visible(timeout=ANSWER_MS)
+        expect(held).not_to_be_empty(timeout=ANSWER_MS)
+
+
 def serious(page: Page) -> list[str]:
     """What axe-core finds serious or critical."""
     found = Axe().run(page)["violations"]
@@ -151,6 +162,12 @@ def test_every_page_is_usable_by_everybody(browser: Browser, url: str, width: in
             page.get_by_label("Question").fill("what helps against gout")
             page.get_by_label("Question").press("Enter")
             expect(page.get_by_text("Presented to the model")).to_be_visible(timeout=ANSWER_MS)
+        if name == "Quality":
+            open_all(page, "Figures")
+            expect(page.get_by_role("button", name="Download results.json")).to_be_visible(timeout=ANSWER_MS)
+            expect(page.get_by_role("row", name="machine › cores")).to_be_visible()
+        if name == "Evidence":
+            open_all(page, "[1]")
         assert serious(page) == [], name
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
