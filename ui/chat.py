@@ -18,7 +18,7 @@ from rag.history import History, Kept
 from rag.receipt import receipt, to_html
 from rag.retriever import IndexRetriever
 from ui import shared
-from ui.answer_view import show_answer
+from ui.answer_view import Place, show_answer
 
 NOTICE = (
     "CiteWell repeats what its file says. It is information, no medical advice: ask a doctor about your own health."
@@ -27,6 +27,8 @@ UNFINISHED = "This answer is incomplete: it was not written to its end. Ask agai
 EXAMPLES = 4
 LISTED = 20
 """Conversations in the side bar."""
+REDRAWN_S = 0.05
+"""Seconds between two drawings of a growing text: it grows by up to a hundred pieces a second."""
 
 
 @dataclass
@@ -223,41 +225,48 @@ def _offer_comparison(turn: Turn, answer: Answer, key: str) -> None:
 def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: History) -> None:
     turn = Turn(question)
     turns: list[Turn] = st.session_state.turns
+    number = len(turns)
     turns.append(turn)
-    _keep(turn, len(turns) - 1, history)
-    if st.session_state.get("keep"):  # before the answer: a reload in the middle of it finds the conversation again
-        st.query_params["c"] = st.session_state.conversation
+    # Read once: whoever stops an answer stops every further call to Streamlit, that which saves what was written too.
+    keep = bool(st.session_state.get("keep"))
     with st.chat_message("user", avatar=":material/person:"):
         st.text(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
-        area = st.empty()
-        with area.container():
-            st.caption("Searching the file and reading what it says …")
+        place = Place(f"turn {number}", retriever.index.records)
+        place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
         checks = shared.checks(retriever)
         chain = answer_chain(retriever, shared.llm(), settings.generator.context_tokens, checks)
+        drawn = begun = 0.0
         try:
             asked = Asked(question, _searched(turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
                 for turn.answer in snapshots:
-                    if turn.answer.ahead:
-                        area.caption(_place(turn.answer.ahead))
-                    elif turn.answer.notice or turn.answer.text:
-                        with area.container():
-                            if turn.answer.notice:
-                                st.error(turn.answer.notice.text, icon=":material/emergency_home:")
-                            st.text(turn.answer.text)
+                    now = time.monotonic()
+                    if not turn.answer.text or turn.answer.finished or now - drawn >= REDRAWN_S:
+                        place.show(turn.answer, growing=True)
+                        drawn = now
+                    if not begun:
+                        begun = now
+                        _begun(turn, number, history, keep)
         except CiteWellError as error:
             turn.error = shared.sentence(error)
         except Exception:
             shared.log.exception("answering failed")
             turn.error = "Something went wrong while answering. The terminal that runs CiteWell shows what; ask again."
         finally:  # whatever was written stays, also when the page is left or the answer stopped
-            _keep(turn, len(turns) - 1, history)
+            _keep(turn, number, history, keep)
     st.rerun()
 
 
-def _keep(turn: Turn, number: int, history: History) -> None:
-    if st.session_state.get("keep"):
+def _begun(turn: Turn, number: int, history: History, keep: bool) -> None:
+    """Keep a question before it is answered: a reload in the middle of it finds the conversation again."""
+    _keep(turn, number, history, keep)
+    if keep:
+        st.query_params["c"] = st.session_state.conversation
+
+
+def _keep(turn: Turn, number: int, history: History, keep: bool) -> None:
+    if keep:
         with _told():
             history.save(st.session_state.conversation, number, Kept(turn.question, turn.answer, turn.error))
 
@@ -273,11 +282,6 @@ def _too_many(limit: int) -> bool:
 def _searched(turns: list[Turn]) -> tuple[str, ...]:
     """What was searched before in this conversation: a follow-up is read with it."""
     return tuple(turn.answer.search_query for turn in turns if turn.answer is not None and turn.answer.evidence)
-
-
-def _place(ahead: int) -> str:
-    others = "One question is" if ahead == 1 else f"{ahead} questions are"
-    return f"{others} being answered before yours …"
 
 
 def _welcome(retriever: IndexRetriever) -> str | None:
