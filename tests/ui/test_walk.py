@@ -190,7 +190,7 @@ def test_a_reload_in_mid_answer_finds_the_conversation_and_goes_on(
     page = opened(browser, url)
     ask(page, "how can i lower my blood pressure")
     page.wait_for_url("**/?c=*", timeout=ANSWER_MS)
-    expect(page.locator(".answer")).to_have_count(0)  # still being written
+    expect(page.locator(".answer .text .chip")).to_have_count(0)  # still being written
     page.reload()
     expect(page.get_by_test_id("stChatMessage").get_by_text("how can i lower my blood pressure")).to_be_visible(
         timeout=ANSWER_MS
