@@ -9,6 +9,7 @@ from pathlib import Path
 
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
+from core.processor import processor
 from core.progress import Say, silent
 from core.settings import Settings
 from generator.llm import QwenChat
@@ -107,6 +108,11 @@ def open_untuned_llm(settings: Settings, say: Say = silent) -> QwenChat:
     return QwenChat.from_settings(dataclasses.replace(settings.generator, adapter=""), say)
 
 
+def made_by(llm: QwenChat) -> dict[str, str]:
+    """What identifies a model's answers: its engine and weights, and the processor, which rounds in its own way."""
+    return {**llm.engine.identity, "processor": processor().label}
+
+
 def published(settings: Settings) -> str:
     """The name of the published build: it changes when the index has been rebuilt.
 
@@ -163,7 +169,7 @@ def _write(
         evidence=tuple(Evidence(**vars(hit), n=number) for number, hit in enumerate(retrieval.hits, start=1)),
         leads=leads(retrieval.hits, retrieval.query.terms, retriever.index.lexical.weight),
         dropped=retrieval.dropped,
-        model=llm.engine.identity,
+        model=made_by(llm),
         index={
             "build": manifest.build,
             "csv": manifest.csv,
@@ -197,7 +203,7 @@ def answer_again(answer: Answer, llm: QwenChat, judge: SupportJudge | None = Non
     """
     started = time.perf_counter()
     blank = dataclasses.replace(
-        answer, text="", sentences=(), generated="", abstained=False, finished=False, model=llm.engine.identity
+        answer, text="", sentences=(), generated="", abstained=False, finished=False, model=made_by(llm)
     )
     yield from _generate(dataclasses.replace(blank, timings=Timings()), llm, started, judge)
 

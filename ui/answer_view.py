@@ -21,7 +21,8 @@ _render = st.components.v2.component(
     js=(_HERE / "answer.js").read_text(encoding="utf-8"),
 )
 
-
+APART = ("sha256", "processor")
+"""What has a line of its own among the facts of a model."""
 STAGES = {"headed": "passages", "question": "questions", "lexical": "words", "reranked": "reranked"}
 """Stages of the search, and what they compare with the question."""
 
@@ -190,7 +191,8 @@ def _facts(answer: Answer) -> list[list[str]]:
         ["Asked", answer.question],
         ["Searched for", answer.search_query],
         ["In the file", f"with probability {answer.answerable:.0%}"],
-        ["Model", ", ".join(value for name, value in answer.model.items() if value and name != "sha256")],
+        ["Model", ", ".join(value for name, value in answer.model.items() if value and name not in APART)],
+        ["Processor", answer.model.get("processor", "")],
         ["Weights", answer.model.get("sha256", "")],
         ["Index", f"{index.get('csv', '')}, build {index.get('build', '')}, embedder {index.get('embedder', '')}"],
         ["Search", f"{timings.search_s * 1000:.0f} ms"],

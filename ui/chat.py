@@ -12,7 +12,7 @@ import streamlit as st
 from core.errors import CiteWellError
 from core.settings import Settings, load
 from rag.answer import Answer
-from rag.chain import Asked, answer_again, answer_chain
+from rag.chain import Asked, answer_again, answer_chain, made_by
 from rag.feedback import REASONS, give
 from rag.history import History, Kept
 from rag.receipt import receipt, to_html
@@ -109,9 +109,9 @@ def _sidebar(retriever: IndexRetriever, history: History, settings: Settings) ->
             f"{manifest.rows:,} rows, {manifest.kept:,} answers, {manifest.passages:,} passages  \nindexed {built}"
         )
         st.subheader("The model")
-        identity = shared.llm().engine.identity
+        identity = made_by(shared.llm())
         st.text(identity["model"])
-        details = [identity["engine"], identity.get("quant", ""), identity.get("device", "")]
+        details = [identity["engine"], identity.get("quant", ""), identity.get("device", ""), identity["processor"]]
         if identity.get("adapter"):
             details.append(f"adapter {identity['adapter']}")
         st.caption(", ".join(detail for detail in details if detail))

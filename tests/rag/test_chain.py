@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import EngineError, QuestionError
+from core.processor import processor
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, REST, messages
 from rag.answer import Answer
@@ -37,6 +38,7 @@ def test_an_answer_carries_all_it_rests_on(retriever: IndexRetriever) -> None:
     assert answer.generated == GOOD
     assert answer.prompt.endswith(f"Question: {QUESTION}")
     assert answer.model["engine"] == "queue"
+    assert answer.model["processor"] == processor().label
     assert answer.index["csv"] == "small.csv"
     assert answer.timings.total_s >= answer.timings.first_token_s >= answer.timings.search_s > 0
     assert answer.timings.answer_tokens == len(GOOD.split())
