@@ -166,7 +166,7 @@ def _show(turn: Turn, key: str, retriever: IndexRetriever, settings: Settings) -
                 with column:
                     st.caption(title)
                     show_answer(answer, f"{key} {name}", records)
-        elif turn.answer is not None and (turn.answer.text or not turn.error):
+        elif turn.answer is not None and (turn.answer.evidence or turn.answer.text or not turn.error):
             show_answer(turn.answer, key, records)
         if turn.error:
             st.error(turn.error)

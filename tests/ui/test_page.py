@@ -85,6 +85,7 @@ def test_ask_stream_click_a_citation_and_see_the_highlighted_words(page: Page) -
     ask(page, "can you catch shingles from your mom")
     chips = page.locator(".chip")
     expect(chips.first).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
     unfinished = [state for state in page.evaluate("window.states") if state["stoppable"]]
     grown = {state["text"] for state in unfinished if "shingles" in state["text"].lower()}
     assert len(grown) >= 3
@@ -134,6 +135,7 @@ def test_the_notice_of_an_emergency_stands_first(page: Page) -> None:
     page.evaluate(WATCH)
     ask(page, "my father has crushing chest pain and his left arm is numb")
     expect(page.locator(".chip").first).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
     states = page.evaluate("window.states")
     assert all(state["notice"] for state in states if state["cards"] or state["text"])
     assert page.locator(".answer > :first-child .notice.emergency").count() == 1

@@ -87,6 +87,7 @@ def test_a_whole_walk(browser: Browser, url: str, own: tuple[Settings, Path], tm
     # Evidence: the words, their place in the whole answer, and the funnel.
     chips = page.locator(".chip")
     expect(chips.first).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
     texts = page.locator(".answer .text").inner_text()
     chips.first.click()
     expect(page.locator("mark.chosen")).to_be_visible()
