@@ -252,6 +252,7 @@ function showSources(node, sources, cards) {
 
 export default function (component) {
   const { parentElement, data } = component;
+  if (!data?.pieces) return;
   const root = parentElement.querySelector(".answer");
   const at = parts(root);
   const note = (text) => element("p", { className: "note", text });

@@ -40,6 +40,11 @@ class Place:
             _render(key=self._key, data=view(answer, self._records, growing=growing))
 
 
+def prepare() -> None:
+    """Draw nothing, so that the browser has loaded what draws answers before there is the first one."""
+    _render(key="prepared", data={})
+
+
 def show_answer(answer: Answer, key: str, records: Mapping[str, Record]) -> None:
     """Show a finished answer, or one that was stopped."""
     Place(key, records).show(answer)

@@ -18,7 +18,7 @@ from rag.history import History, Kept
 from rag.receipt import receipt, to_html
 from rag.retriever import IndexRetriever
 from ui import shared
-from ui.answer_view import Place, show_answer
+from ui.answer_view import Place, prepare, show_answer
 
 NOTICE = (
     "CiteWell repeats what its file says. It is information, no medical advice: ask a doctor about your own health."
@@ -227,8 +227,8 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: 
     turns: list[Turn] = st.session_state.turns
     number = len(turns)
     turns.append(turn)
-    # Read once: whoever stops an answer stops every further call to Streamlit, that which saves what was written too.
-    keep = bool(st.session_state.get("keep"))
+    # Read before: whoever stops an answer stops every further use of Streamlit, and what was written is to be saved.
+    keep = st.session_state.conversation if st.session_state.get("keep") else ""
     with st.chat_message("user", avatar=":material/person:"):
         st.text(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
@@ -258,17 +258,18 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: 
     st.rerun()
 
 
-def _begun(turn: Turn, number: int, history: History, keep: bool) -> None:
+def _begun(turn: Turn, number: int, history: History, conversation: str) -> None:
     """Keep a question before it is answered: a reload in the middle of it finds the conversation again."""
-    _keep(turn, number, history, keep)
-    if keep:
-        st.query_params["c"] = st.session_state.conversation
+    _keep(turn, number, history, conversation)
+    if conversation:
+        st.query_params["c"] = conversation
 
 
-def _keep(turn: Turn, number: int, history: History, keep: bool) -> None:
-    if keep:
+def _keep(turn: Turn, number: int, history: History, conversation: str) -> None:
+    """Keep a turn in a conversation; nothing where it has no name, as it is not to be kept."""
+    if conversation:
         with _told():
-            history.save(st.session_state.conversation, number, Kept(turn.question, turn.answer, turn.error))
+            history.save(conversation, number, Kept(turn.question, turn.answer, turn.error))
 
 
 def _too_many(limit: int) -> bool:
@@ -286,6 +287,7 @@ def _searched(turns: list[Turn]) -> tuple[str, ...]:
 
 def _welcome(retriever: IndexRetriever) -> str | None:
     """The empty state: what this is, and some questions of the file to begin with; returns the one clicked."""
+    prepare()
     st.title("Ask, and see the evidence")
     st.write("Every answer is written from passages of one file, and every sentence shows the words that it rests on.")
     records = list(retriever.index.records.values())
