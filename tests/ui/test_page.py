@@ -112,18 +112,19 @@ def test_ask_stream_click_a_citation_and_see_the_highlighted_words(page: Page) -
 
 def test_evidence_stands_before_the_first_word_and_stays(page: Page) -> None:
     page.evaluate(WATCH)
-    ask(page, "how is high blood pressure treated")
+    ask(page, "can you catch shingles from your mom")
     expect(page.locator(".chip").first).to_be_visible(timeout=ANSWER_MS)
     expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
     states = page.evaluate("window.states")
     first = next(number for number, state in enumerate(states) if state["text"])
-    read = [number for number, state in enumerate(states) if state["marked"] == 3]
+    found = states[-1]["cards"]
+    read = [number for number, state in enumerate(states) if state["cards"] and state["marked"] == found]
     assert read
     assert read[0] < first
-    assert states[read[0]]["status"] == "3 passages found; the model is reading them …"
+    assert states[read[0]]["status"] == f"{found} passages found; the model is reading them …"
     growing = [state for state in states[read[0] :] if state["stoppable"]]
     assert {(state["cards"], state["marked"], state["top"], state["leads"]) for state in growing} == {
-        (3, 3, growing[0]["top"], growing[0]["leads"])
+        (found, found, growing[0]["top"], growing[0]["leads"])
     }
     assert not any(state["status"] for state in states if state["text"])
     assert states[-1]["leads"] == growing[0]["leads"]
@@ -146,18 +147,19 @@ def test_the_notice_of_an_emergency_stands_first(page: Page) -> None:
 )
 def test_stop_keeps_what_was_written_with_its_evidence_and_frees_the_page(page: Page, moment: str) -> None:
     page.evaluate(WATCH)
-    page.evaluate(f"window.stopAt = (state) => {moment}")
+    page.evaluate(f"() => {{ window.stopAt = (state) => {moment}; }}")
     ask(page, "how can i lower my blood pressure")
     expect(page.get_by_text("This answer is incomplete")).to_be_visible(timeout=ANSWER_MS)
     expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
-    expect(page.locator(".source")).to_have_count(3)
+    expect(page.locator(".source mark").first).to_be_visible()
+    found = page.locator(".source").count()
     assert page.locator(".status").inner_text() == ""
     text = page.locator(".answer .text").inner_text()
     assert bool(text) == ("text)" in moment)
 
     page.reload()
     expect(page.get_by_text("This answer is incomplete")).to_be_visible(timeout=ANSWER_MS)
-    expect(page.locator(".source")).to_have_count(3)
+    expect(page.locator(".source")).to_have_count(found)
     assert page.locator(".answer .text").inner_text().startswith(text)
     ask(page, "does the train to Basel run on Sunday?")
     expect(page.get_by_text("The file holds no answer to this question.")).to_be_visible(timeout=ANSWER_MS)
