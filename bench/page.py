@@ -27,6 +27,8 @@ ROOT = Path(__file__).parent.parent
 QUESTIONS = 50
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ANSWER_MS = 120_000
+SETTLED_MS = 500
+"""Until a page that has been drawn stands still."""
 WATCH = """() => {
   window.states = [];
   let asked = performance.now(), last = '';
@@ -38,7 +40,7 @@ WATCH = """() => {
     const cards = shown('.source');
     const state = {
       cards: cards.length,
-      marked: shown('.source mark').filter((mark) => mark.getClientRects().length).length,
+      marked: shown('.source mark').filter((mark) => mark.checkVisibility()).length,
       top: Math.round((cards[0]?.getBoundingClientRect().top ?? 0) - (answer?.getBoundingClientRect().top ?? 0)),
       leads: shown('.source .lead').map((lead) => lead.textContent).join('|'),
       status: shown('.status').map((line) => line.textContent).join(''),
@@ -90,6 +92,8 @@ def ask(page: Page, question: str) -> None:
     box.fill(question)
     box.press("Enter")
     page.get_by_test_id("stChatInputStopButton").wait_for(state="visible", timeout=ANSWER_MS)
+    page.get_by_test_id("stChatInputStopButton").wait_for(state="detached", timeout=ANSWER_MS)
+    page.wait_for_timeout(SETTLED_MS)  # between an answer and the page that is drawn with it the button is gone, too
     page.get_by_test_id("stChatInputStopButton").wait_for(state="detached", timeout=ANSWER_MS)
 
 
@@ -146,7 +150,7 @@ def _watch(url: str, process: int, questions: list[str]) -> tuple[list[int], lis
             ask(page, question)
             memory.append(memory_mib(process=process))
             states = [state for state in page.evaluate("window.states") if "ms" in state and not state["chips"]]
-            marked = [state["ms"] for state in states if state["cards"] and state["marked"] and not state["text"]]
+            marked = [state["ms"] for state in states if state["marked"] and "found" in state["status"]]
             begun = [state["ms"] for state in states if state["text"]]
             if marked and begun:
                 evidence.append(marked[0])

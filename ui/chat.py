@@ -236,7 +236,8 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: 
         place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
         checks = shared.checks(retriever)
         chain = answer_chain(retriever, shared.llm(), settings.generator.context_tokens, checks)
-        drawn = begun = 0.0
+        drawn = 0.0
+        _begun(turn, number, history, keep)
         try:
             asked = Asked(question, _searched(turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
@@ -245,9 +246,6 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: 
                     if not turn.answer.text or turn.answer.finished or now - drawn >= REDRAWN_S:
                         place.show(turn.answer, growing=True)
                         drawn = now
-                    if not begun:
-                        begun = now
-                        _begun(turn, number, history, keep)
         except CiteWellError as error:
             turn.error = shared.sentence(error)
         except Exception:
