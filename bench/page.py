@@ -1,4 +1,5 @@
-"""Ask the real page 50 questions of the file in a browser, and watch the memory of its process.
+"""Ask the real page 50 questions of the file in a browser: when the evidence and the first word are there, and how much
+memory the page's process takes.
 
 python -m bench.page --index artifacts/index
 """
@@ -8,6 +9,7 @@ import contextlib
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -25,6 +27,62 @@ ROOT = Path(__file__).parent.parent
 QUESTIONS = 50
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ANSWER_MS = 120_000
+SETTLED_MS = 500
+"""Until a page that has been drawn stands still."""
+WATCH = """() => {
+  window.states = [];
+  let asked = performance.now(), last = '';
+  const roots = [document];
+  const found = (selector) => roots.flatMap((root) => [...root.querySelectorAll(selector)]);
+  const note = () => {
+    const answer = found('.answer').filter((each) => each.isConnected).at(-1);
+    const shown = (selector) => [...(answer?.querySelectorAll(selector) ?? [])];
+    const cards = shown('.source');
+    const state = {
+      cards: cards.length,
+      marked: shown('.source mark').filter((mark) => mark.checkVisibility()).length,
+      top: Math.round((cards[0]?.getBoundingClientRect().top ?? 0) - (answer?.getBoundingClientRect().top ?? 0)),
+      leads: shown('.source .lead').map((lead) => lead.textContent).join('|'),
+      status: shown('.status').map((line) => line.textContent).join(''),
+      notice: shown('.notice').length,
+      text: shown('.text').map((text) => text.textContent).join(''),
+      chips: shown('.chip').length,
+      stoppable: !!document.querySelector('[data-testid=stChatInputStopButton]'),
+    };
+    if (JSON.stringify(state) === last) return;
+    last = JSON.stringify(state);
+    window.states.push(state);
+    const since = asked;
+    requestAnimationFrame(() => { state.ms = performance.now() - since; });
+    if (window.stopAt && state.stoppable && window.stopAt(state)) {
+      window.stopAt = undefined;
+      document.querySelector('[data-testid=stChatInputStopButton]').click();
+    }
+  };
+  const observer = new MutationObserver(note);
+  const changes = {childList: true, subtree: true, characterData: true, attributes: true};
+  const watch = (root) => observer.observe(root, changes);
+  watch(document.body);
+  const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (init) {
+    const root = attach.call(this, init);
+    roots.push(root);
+    watch(root);
+    return root;
+  };
+  for (const { shadowRoot } of document.querySelectorAll('*')) {
+    if (!shadowRoot) continue;
+    roots.push(shadowRoot);
+    watch(shadowRoot);
+  }
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter') return;
+    [window.states, asked, last] = [[], performance.now(), ''];
+  }, true);
+}"""
+"""Keeps every state of the last answer since Enter was pressed, with the milliseconds until it was painted: who looks
+now and then misses an answer that a fast machine writes in a second. `window.stopAt` says of a state whether to press
+the stop button at it."""
 
 
 def ask(page: Page, question: str) -> None:
@@ -34,6 +92,8 @@ def ask(page: Page, question: str) -> None:
     box.fill(question)
     box.press("Enter")
     page.get_by_test_id("stChatInputStopButton").wait_for(state="visible", timeout=ANSWER_MS)
+    page.get_by_test_id("stChatInputStopButton").wait_for(state="detached", timeout=ANSWER_MS)
+    page.wait_for_timeout(SETTLED_MS)  # between an answer and the page that is drawn with it the button is gone, too
     page.get_by_test_id("stChatInputStopButton").wait_for(state="detached", timeout=ANSWER_MS)
 
 
@@ -76,16 +136,26 @@ def chromium() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS)
 
 
-def _watch(url: str, process: int, questions: list[str]) -> list[int]:
-    """Resident MiB of the page's process after each question."""
-    memory = []
+def _watch(url: str, process: int, questions: list[str]) -> tuple[list[int], list[float], list[float]]:
+    """Of each question: resident MiB of the page's process after it; and of each that the model answers: milliseconds
+    from Enter to its evidence and to its first word.
+    """
+    memory, evidence, words = [], [], []
     with chromium() as browser:
         page = browser.new_page()
         page.goto(url)
+        page.get_by_placeholder("Ask a health question").wait_for(timeout=ANSWER_MS)
+        page.evaluate(WATCH)
         for question in questions:
             ask(page, question)
             memory.append(memory_mib(process=process))
-    return memory
+            states = [state for state in page.evaluate("window.states") if "ms" in state and not state["chips"]]
+            marked = [state["ms"] for state in states if state["marked"] and "found" in state["status"]]
+            begun = [state["ms"] for state in states if state["text"]]
+            if marked and begun:
+                evidence.append(marked[0])
+                words.append(begun[0])
+    return memory, evidence, words
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -94,19 +164,29 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m bench.page", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--index", metavar="DIR", help="the index that the page searches")
+    parser.add_argument(
+        "--questions", type=int, default=QUESTIONS, metavar="N", help=f"questions to ask (default: {QUESTIONS})"
+    )
     parser.add_argument("--port", type=int, default=8599, help="the port that the page listens on (default: 8599)")
     arguments = parser.parse_args(argv)
     settings = load({"index.dir": arguments.index})
+    asked = arguments.questions
     records = list(open_index(Path(settings.index.dir)).records.values())
-    questions = [record.question for record in records[:: max(1, len(records) // QUESTIONS)]][:QUESTIONS]
+    questions = [record.question for record in records[:: max(1, len(records) // asked)]][:asked]
     try:
         with served(settings.index.dir, arguments.port, CITEWELL_HISTORY_KEEP="false") as server:
-            memory = _watch(f"http://127.0.0.1:{arguments.port}", server.pid, questions)
+            memory, evidence, words = _watch(f"http://127.0.0.1:{arguments.port}", server.pid, questions)
     except Error as error:
         raise CiteWellError(f"the page did not answer in the browser: {error}") from error
     twenty = memory[min(19, len(memory) - 1)]
     figures = {"questions": len(memory), "after_20_mib": twenty, "after_50_mib": memory[-1]}
-    print(json.dumps({**figures, "growth": round(memory[-1] / twenty - 1, 4)}))
+    seen = {
+        "answered": len(evidence),
+        "evidence_ms": round(statistics.median(evidence or [0.0])),
+        "evidence_max_ms": round(max(evidence, default=0.0)),
+        "first_word_ms": round(statistics.median(words or [0.0])),
+    }
+    print(json.dumps({**figures, "growth": round(memory[-1] / twenty - 1, 4), **seen}))
     return 0
 
 

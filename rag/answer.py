@@ -53,6 +53,18 @@ class Evidence(Hit):
 
 
 @dataclass(frozen=True)
+class Lead:
+    """The sentence of a hit's passage that says most of what was asked; `record.answer[start:][: len(text)] == text`.
+
+    It is of the whole passage, and known before that is trimmed to what the model is shown.
+    """
+
+    passage_id: str
+    start: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Dropped:
     """A hit that the model was not shown, and why."""
 
@@ -124,6 +136,8 @@ class Answer:
     """Questions that the model answers before this one, as long as it waits for its turn."""
     sentences: tuple[Sentence, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    leads: tuple[Lead, ...] = ()
+    """What is worth reading first in each passage that was found, while the model still reads."""
     dropped: tuple[Dropped, ...] = ()
     generated: str = ""
     prompt: str = ""

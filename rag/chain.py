@@ -9,6 +9,7 @@ from pathlib import Path
 
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
+from core.processor import processor
 from core.progress import Say, silent
 from core.settings import Settings
 from generator.by_processor import evidence_tokens
@@ -19,8 +20,9 @@ from index.published import published_build
 from index.store import open_index
 from rag.answer import Answer, Dropped, Evidence, Timings
 from rag.caveats import CAVEAT, with_caveats
-from rag.citations import SupportJudge, Verifier, is_aside, is_refusal, is_rest, key
+from rag.citations import SupportJudge, Verifier, is_aside, is_refusal, is_rest, key, may_be_aside
 from rag.entailment import StrictJudge, read_entailment
+from rag.leads import leads
 from rag.quoting import quoted_if_better
 from rag.rerank import Reranker
 from rag.retriever import IndexRetriever, Retrieval
@@ -128,6 +130,11 @@ def open_untuned_llm(settings: Settings, say: Say = silent) -> QwenChat:
     return QwenChat.from_settings(dataclasses.replace(settings.generator, adapter=""), say)
 
 
+def made_by(llm: QwenChat) -> dict[str, str]:
+    """What identifies a model's answers: its engine and weights, and the processor, which rounds in its own way."""
+    return {**llm.engine.identity, "processor": processor().label}
+
+
 def published(settings: Settings) -> str:
     """The name of the published build: it changes when the index has been rebuilt.
 
@@ -142,8 +149,9 @@ def answer_chain(
 ) -> Runnable[str | Asked, Answer]:
     """A chain from a question, alone or as `Asked`, to its `Answer`.
 
-    `invoke` returns the finished answer. `stream` yields snapshots: the first as soon as the search is done, then one
-    with every piece of text; sentences are verified as they end. Closing the stream stops the model.
+    `invoke` returns the finished answer. `stream` yields snapshots: the first as soon as the search is done, with whole
+    passages and their leads, the second with the evidence as the model is shown it, then one with every piece of text;
+    sentences are verified as they end. Closing the stream stops the model.
 
     Raises, when it runs:
         QuestionError: the question is empty or too long.
@@ -173,7 +181,6 @@ def _write(
     judge: SupportJudge | None,
 ) -> Iterator[Answer]:
     search_s = time.perf_counter() - started
-    evidence, dropped = evidence_for(retrieval, retriever, llm, context_tokens)
     manifest = retriever.index.manifest
     answer = Answer(
         question=retrieval.question,
@@ -181,9 +188,10 @@ def _write(
         notes=(*retrieval.query.notes, *[BY_WORDS] * (not retriever.index.embedded and not retrieval.query.reply)),
         answerable=retrieval.answerable,
         closest=retrieval.closest,
-        evidence=evidence,
-        dropped=dropped,
-        model=llm.engine.identity,
+        evidence=tuple(Evidence(**vars(hit), n=number) for number, hit in enumerate(retrieval.hits, start=1)),
+        leads=leads(retrieval.hits, retrieval.query.terms, retriever.index.lexical.weight),
+        dropped=retrieval.dropped,
+        model=made_by(llm),
         index={
             "build": manifest.build,
             "csv": manifest.csv,
@@ -196,7 +204,11 @@ def _write(
     if retrieval.query.reply:
         yield dataclasses.replace(answer, text=retrieval.query.reply, finished=True)
         return
-    if not evidence:
+    if retrieval.hits:
+        yield answer  # trimming compares every sentence with the question: people read before it has begun
+        evidence, dropped = evidence_for(retrieval, retriever, llm, context_tokens)
+        answer = dataclasses.replace(answer, evidence=evidence, dropped=dropped)
+    if not answer.evidence:
         yield dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True)
         return
     for snapshot in _generate(answer, llm, started, judge):
@@ -213,7 +225,7 @@ def answer_again(answer: Answer, llm: QwenChat, judge: SupportJudge | None = Non
     """
     started = time.perf_counter()
     blank = dataclasses.replace(
-        answer, text="", sentences=(), generated="", abstained=False, finished=False, model=llm.engine.identity
+        answer, text="", sentences=(), generated="", abstained=False, finished=False, model=made_by(llm)
     )
     yield from _generate(dataclasses.replace(blank, timings=Timings()), llm, started, judge)
 
@@ -269,9 +281,14 @@ def evidence_for(
 
 
 def _snapshot(answer: Answer, verifier: Verifier, written: Written) -> Answer:
-    """The answer so far: whole sentences verified, the one being written as it stands."""
-    text, sentences = verifier.verify(written.drafts[:-1])
+    """The answer so far: whole sentences verified, the one being written as it stands.
+
+    What may still become the sentence with which a model declines is held back: it would have to be taken back.
+    """
+    text, sentences = verifier.verify([draft for draft in written.drafts[:-1] if not is_aside(draft.text)])
     for growing in written.drafts[-1:]:
+        if may_be_aside(growing.text):
+            continue
         text += (growing.lead if text else growing.lead.lstrip()) + growing.text
     return dataclasses.replace(answer, text=text, sentences=sentences, generated=written.generated)
 

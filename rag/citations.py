@@ -269,6 +269,16 @@ def is_aside(sentence: str) -> bool:
     return is_refusal(sentence) or is_rest(sentence)
 
 
+def may_be_aside(begun: str) -> bool:
+    """Whether what has been written of a sentence may still become one that speaks of the passages."""
+    said = content_words(begun)
+    for aside in (REFUSAL, REST):
+        telling = content_words(aside)
+        if aside.casefold().startswith(begun.strip().casefold()) or (said and telling[: len(said)] == said):
+            return True
+    return False
+
+
 def _number_words(words: frozenset[str]) -> frozenset[str]:
     return frozenset(word for word in words if word[0].isdigit())
 

@@ -16,9 +16,11 @@ const MEANING = {
 };
 
 // Offsets are counted in Python, by code point: JavaScript's own strings count UTF-16 units.
-function passageText(text, spans, chosen) {
+// Where nothing is cited yet, the sentence to read first is marked.
+function passageText(text, spans, chosen, lead) {
   const points = Array.from(text);
-  const marks = chosen ? [...spans.filter(([a, b]) => b <= chosen[0] || a >= chosen[1]), chosen] : spans;
+  const cited = spans.length || !lead ? spans : [lead];
+  const marks = chosen ? [...cited.filter(([a, b]) => b <= chosen[0] || a >= chosen[1]), chosen] : [...cited];
   marks.sort((one, other) => one[0] - other[0]);
   const nodes = [];
   let at = 0;
@@ -33,43 +35,76 @@ function passageText(text, spans, chosen) {
   return nodes;
 }
 
-function sourceCard(source) {
-  const words = element("span", { className: "words", children: passageText(source.text, source.spans) });
-  const passage = element("p", { className: "passage", children: [words] });
-  const place = element("p", { className: "origin", text: source.gone ? `${source.place} of an earlier index` : source.place });
-  const whole = [];
-  if (source.before || source.after) {
-    const button = element("button", { className: "whole", type: "button", text: "Show it in the whole answer" });
-    button.setAttribute("aria-expanded", "false");
-    button.onclick = () => {
-      const open = button.getAttribute("aria-expanded") === "true";
-      const rest = (text) => (text ? [element("span", { className: "rest", text })] : []);
-      if (open) passage.replaceChildren(words);
-      else passage.replaceChildren(...rest(source.before), words, ...rest(source.after));
-      button.setAttribute("aria-expanded", String(!open));
-      button.textContent = open ? "Show it in the whole answer" : "Show the passage alone";
+// Draws a part anew only where what it shows has changed: what stands keeps its place, its focus and what was opened.
+function fill(node, shown, children) {
+  const state = JSON.stringify(shown);
+  if (node.state === state) return;
+  node.state = state;
+  node.replaceChildren(...children());
+}
+
+// A passage as it was found: its question and the sentence to read first; opened, its words in their place.
+function sourceCard() {
+  const summary = element("summary");
+  const words = element("span", { className: "words" });
+  const passage = element("p", { className: "passage" });
+  const body = element("div", { className: "body" });
+  const details = element("details", { className: "source", children: [summary, body] });
+  let source, chosen, whole = false;
+
+  const draw = () => {
+    const rest = (text) => (text ? [element("span", { className: "rest", text })] : []);
+    words.replaceChildren(...passageText(source.text, source.spans, chosen, source.lead?.span));
+    passage.replaceChildren(...(whole ? [...rest(source.before), words, ...rest(source.after)] : [words]));
+  };
+  const wholeButton = () => {
+    const button = element("button", { className: "whole", type: "button" });
+    const label = () => {
+      button.setAttribute("aria-expanded", String(whole));
+      button.textContent = whole ? "Show the passage alone" : "Show it in the whole answer";
     };
-    whole.push(button);
-  }
-  const origin = element("p", { className: "origin" });
-  if (source.source) origin.append(source.source);
-  if (source.url) {
-    if (source.source) origin.append(" · ");
-    origin.append(element("a", { text: source.url, href: source.url, target: "_blank", rel: "noopener noreferrer" }));
-  }
-  const summary = element("summary", {
-    children: [
+    button.onclick = () => {
+      whole = !whole;
+      label();
+      draw();
+    };
+    label();
+    return button;
+  };
+  const origin = () => {
+    const line = element("p", { className: "origin" });
+    if (source.source) line.append(source.source);
+    if (source.url) {
+      if (source.source) line.append(" · ");
+      line.append(element("a", { text: source.url, href: source.url, target: "_blank", rel: "noopener noreferrer" }));
+    }
+    return line;
+  };
+
+  details.show = (shown) => {
+    source = shown;
+    details.dataset.n = source.n;
+    fill(summary, [source.question, source.score, source.tag, source.lead], () => [
       element("span", { className: "n", text: `[${source.n}]` }),
       element("span", { className: "title", text: source.question }),
+      ...(source.tag ? [element("span", { className: "tag", text: source.tag })] : []),
       element("span", { className: "score", text: source.score, title: "1 is first in every stage of the search" }),
-    ],
-  });
-  const details = element("details", {
-    className: "source",
-    children: [summary, element("div", { className: "body", children: [passage, ...whole, place, origin] })],
-  });
-  details.dataset.n = source.n;
-  details.choose = (span) => words.replaceChildren(...passageText(source.text, source.spans, span));
+      ...(source.lead ? [element("span", {
+        className: source.lead.span ? "lead within" : "lead",
+        children: [element("mark", { text: source.lead.text })],
+      })] : []),
+    ]);
+    fill(body, source, () => {
+      draw();
+      const place = source.gone ? `${source.place} of an earlier index` : source.place;
+      const button = source.before || source.after ? [wholeButton()] : [];
+      return [passage, ...button, element("p", { className: "origin", text: place }), origin()];
+    });
+  };
+  details.choose = (span) => {
+    chosen = span;
+    draw();
+  };
   return details;
 }
 
@@ -88,14 +123,20 @@ function chip(citation, cards) {
   return button;
 }
 
-function answerText(data, cards) {
-  const paragraph = element("p", { className: "text" });
-  for (const piece of data.pieces) {
+// Adds what is new to the text and leaves what stands: a chip that was pressed stays pressed while the answer grows.
+function grow(paragraph, pieces, cards) {
+  const drawn = (paragraph.drawn ??= []);
+  const states = pieces.map((piece) => JSON.stringify(piece));
+  let same = 0;
+  while (same < drawn.length && drawn[same].state === states[same]) same += 1;
+  for (const gone of drawn.splice(same)) gone.nodes.forEach((node) => node.remove());
+  for (const [place, piece] of [...pieces.entries()].slice(same)) {
     const known = piece.verdict && piece.verdict !== "supported" ? piece.verdict : "";
-    paragraph.append(element("span", { text: piece.text, className: known, title: MEANING[known] ?? "" }));
-    for (const citation of piece.citations ?? []) paragraph.append(chip(citation, cards));
+    const said = element("span", { text: piece.text, className: known, title: MEANING[known] ?? "" });
+    const nodes = [said, ...(piece.citations ?? []).map((citation) => chip(citation, cards))];
+    paragraph.append(...nodes);
+    drawn.push({ state: states[place], nodes });
   }
-  return paragraph;
 }
 
 function drawer(title, children) {
@@ -165,34 +206,85 @@ function factsTable(data) {
   return children;
 }
 
+const STOPPED = "This answer is incomplete: it was stopped before its end.";
+
+// After the stop button Streamlit sends nothing more. That nothing more will come is seen from the page alone.
+function whenStopped(root, then) {
+  const app = document.querySelector("[data-testid=stApp]");
+  if (!app || root.watched) return;
+  root.watched = new MutationObserver(() => {
+    if (app.getAttribute("data-test-script-state") === "notRunning") then();
+  });
+  root.watched.observe(app, { attributes: true, attributeFilter: ["data-test-script-state"] });
+}
+
+function notWatched(root) {
+  root.watched?.disconnect();
+  root.watched = undefined;
+}
+
+// The parts in the order in which they stand. The evidence comes before the text: it is there first, and stays where it
+// is while the text grows below it.
+function parts(root) {
+  if (root.parts) return root.parts;
+  const part = (tag, className) => root.appendChild(element(tag, { className }));
+  root.cards = new Map();
+  root.parts = {
+    notice: part("div", "part"), notes: part("div", "part"), title: part("div", "part"), sources: part("div", "sources"),
+    status: part("p", "status"), text: part("p", "text"), legend: part("div", "part"), closest: part("div", "part"),
+    end: part("div", "part"), made: part("div", "part"),
+  };
+  root.parts.status.setAttribute("role", "status");
+  return root.parts;
+}
+
+function showSources(node, sources, cards) {
+  for (const [n, card] of cards) {
+    if (sources.some((source) => source.n === n)) continue;
+    card.remove();
+    cards.delete(n);
+  }
+  for (const source of sources) {
+    if (!cards.has(source.n)) cards.set(source.n, node.appendChild(sourceCard()));
+    cards.get(source.n).show(source);
+  }
+}
+
 export default function (component) {
   const { parentElement, data } = component;
+  if (!data?.pieces) return;
   const root = parentElement.querySelector(".answer");
-  const cards = new Map([...data.cited, ...data.others].map((source) => [source.n, sourceCard(source)]));
-  const pick = (sources) => sources.map((source) => cards.get(source.n));
-  const verdicts = new Set(data.pieces.map((piece) => piece.verdict));
+  const at = parts(root);
+  const note = (text) => element("p", { className: "note", text });
 
-  const notes = data.notes.map((text) => element("p", { className: "note", text: `(${text})` }));
-  if (data.notice) {
+  fill(at.notice, data.notice, () => {
+    if (!data.notice) return [];
     const notice = element("p", { className: `notice ${data.notice.kind}`, text: data.notice.text });
     notice.setAttribute("role", "alert");
-    notes.unshift(notice);
-  }
-  root.replaceChildren(...notes, answerText(data, cards));
-  for (const verdict of ["weak", "unsupported"]) {
-    if (!verdicts.has(verdict)) continue;
+    return [notice];
+  });
+  fill(at.notes, data.notes, () => data.notes.map((text) => note(`(${text})`)));
+  fill(at.title, data.title, () => (data.title ? [element("div", { className: "group", text: data.title })] : []));
+  showSources(at.sources, data.sources, root.cards);
+  at.status.textContent = data.status;
+  grow(at.text, data.pieces, root.cards);
+
+  const verdicts = ["weak", "unsupported"].filter((verdict) => data.pieces.some((piece) => piece.verdict === verdict));
+  fill(at.legend, verdicts, () => verdicts.map((verdict) => {
     const sample = element("span", { text: "Underlined like this", className: verdict });
-    root.append(element("p", { className: "note", children: [sample, `: ${MEANING[verdict]}`] }));
-  }
-  if (data.closest.length) {
-    root.append(element("div", { className: "group", text: "Questions that the file does answer" }));
-    root.append(element("ul", { className: "closest", children: data.closest.map((text) => element("li", { text })) }));
-  }
-  if (data.stopped) root.append(element("p", { className: "note", text: "This answer is incomplete: it was stopped before its end." }));
-  if (data.cited.length) root.append(element("div", { className: "group", text: "Sources" }), ...pick(data.cited));
-  if (data.others.length) {
-    const title = data.abstained ? "Nearest passages in the file" : "Read, but not cited";
-    root.append(element("div", { className: "group", text: title }), ...pick(data.others));
-  }
-  root.append(drawer("How this answer was made", factsTable(data)));
+    return element("p", { className: "note", children: [sample, `: ${MEANING[verdict]}`] });
+  }));
+  fill(at.closest, data.closest, () => (data.closest.length ? [
+    element("div", { className: "group", text: "Questions that the file does answer" }),
+    element("ul", { className: "closest", children: data.closest.map((text) => element("li", { text })) }),
+  ] : []));
+  fill(at.end, data.stopped, () => (data.stopped ? [note(STOPPED)] : []));
+  fill(at.made, data.made, () => (data.made ? [drawer("How this answer was made", factsTable(data.made))] : []));
+
+  if (!data.growing) return notWatched(root);
+  whenStopped(root, () => {
+    notWatched(root);
+    at.status.textContent = "";
+    fill(at.end, true, () => [note(STOPPED)]);
+  });
 }

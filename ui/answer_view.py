@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from index.corpus import Record
 from rag.answer import Answer, Dropped, Evidence
@@ -20,32 +21,89 @@ _render = st.components.v2.component(
     js=(_HERE / "answer.js").read_text(encoding="utf-8"),
 )
 
-
+APART = ("sha256", "processor")
+"""What has a line of its own among the facts of a model."""
 STAGES = {"headed": "passages", "question": "questions", "lexical": "words", "reranked": "reranked"}
 """Stages of the search, and what they compare with the question."""
 
 
+class Place:
+    """Where an answer stands on the page: drawn once, or again and again as it grows."""
+
+    def __init__(self, key: str, records: Mapping[str, Record]) -> None:
+        self._slot, self._key, self._records = st.empty(), key, records
+
+    def show(self, answer: Answer, *, growing: bool = False) -> None:
+        """Show an answer as it is now; `records` are those of the index as it is now."""
+        _let_draw_again(self._key)
+        with self._slot:
+            _render(key=self._key, data=view(answer, self._records, growing=growing))
+
+
+def prepare() -> None:
+    """Draw nothing, so that the browser has loaded what draws answers before there is the first one."""
+    _render(key="prepared", data={})
+
+
 def show_answer(answer: Answer, key: str, records: Mapping[str, Record]) -> None:
-    """Show a finished answer, or one that was stopped; `records` are those of the index as it is now."""
-    _render(key=key, data=view(answer, records))
+    """Show a finished answer, or one that was stopped."""
+    Place(key, records).show(answer)
 
 
-def view(answer: Answer, records: Mapping[str, Record]) -> dict[str, Any]:
-    """What answer.js draws."""
+def _let_draw_again(key: str) -> None:
+    """Let the component of this key be drawn again in the same run of the script.
+
+    Streamlit takes a second one of a key for a mistake, and yet sends its data to the one that stands, which is what an
+    answer that grows in its place needs: under another key it would be taken away and drawn anew, to the eye as well.
+    """
+    context = get_script_run_ctx()
+    if context is None:
+        return
+    for drawn in (context.shared.widget_user_keys_this_run, context.shared.widget_ids_this_run):
+        others = [each for each in drawn.snapshot() if each != key and not each.endswith(f"-{key}")]
+        drawn.clear()
+        for each in others:
+            drawn.check_and_add(each)
+
+
+def view(answer: Answer, records: Mapping[str, Record], *, growing: bool = False) -> dict[str, Any]:
+    """What answer.js draws; of an answer that still grows only what is known of it."""
     cited = {item.n for item in answer.cited}
+    growing = growing and not answer.finished
     return {
+        "growing": growing,
         "pieces": _pieces(answer),
         "notice": vars(answer.notice) if answer.notice else None,
-        "abstained": answer.abstained,
         "notes": list(answer.notes),
         "closest": list(answer.closest),
-        "stopped": not answer.finished,
-        "cited": [_source(item, answer, records) for item in answer.evidence if item.n in cited],
-        "others": [_source(item, answer, records) for item in answer.evidence if item.n not in cited],
-        "funnel": _funnel(answer, cited),
-        "prompt": answer.prompt,
-        "facts": _facts(answer),
+        "status": _status(answer) if growing else "",
+        "stopped": not answer.finished and not growing,
+        "title": _title(answer),
+        "sources": [_source(item, answer, records) for item in answer.evidence],
+        "made": None
+        if growing
+        else {"funnel": _funnel(answer, cited), "prompt": answer.prompt, "facts": _facts(answer)},
     }
+
+
+def _title(answer: Answer) -> str:
+    """What stands above the evidence."""
+    if not answer.evidence:
+        return ""
+    return "Nearest passages in the file" if answer.abstained else "Evidence"
+
+
+def _status(answer: Answer) -> str:
+    """What is being done; nothing once there are words to read."""
+    if answer.text:
+        return ""
+    if not answer.evidence:
+        return "Searching the file …"
+    found = "1 passage found" if len(answer.evidence) == 1 else f"{len(answer.evidence)} passages found"
+    if not answer.ahead:
+        return f"{found}; the model is reading {'it' if len(answer.evidence) == 1 else 'them'} …"
+    others = "one question is" if answer.ahead == 1 else f"{answer.ahead} questions are"
+    return f"{found}; {others} being answered before yours …"
 
 
 def _pieces(answer: Answer) -> list[dict[str, Any]]:
@@ -72,6 +130,7 @@ def _source(item: Evidence, answer: Answer, records: Mapping[str, Record]) -> di
     record = records.get(item.record_id)
     end = item.start + len(item.text)
     stands = record is not None and record.answer[item.start : end] == item.text
+    spans = answer.spans(item.n)
     return {
         "n": item.n,
         "question": item.question,
@@ -79,13 +138,26 @@ def _source(item: Evidence, answer: Answer, records: Mapping[str, Record]) -> di
         "source": item.source,
         "url": item.url if item.url.startswith(("https://", "http://")) else "",
         "score": f"{item.score:.2f}",
-        "spans": answer.spans(item.n),
+        "spans": spans,
+        "lead": _lead(item, answer),
+        "tag": "read, but not cited" if answer.cited and answer.finished and not spans else "",
         "place": f"record {item.record_id}, characters {item.start:,} to {end:,}",
         # The rest of the record's answer; none where the index holds the record no longer.
         "before": record.answer[: item.start] if record and stands else "",
         "after": record.answer[end:] if record and stands else "",
         "gone": not stands,
     }
+
+
+def _lead(item: Evidence, answer: Answer) -> dict[str, Any] | None:
+    """The sentence to read first, and where it stands in what the model is shown; no place if that was trimmed off."""
+    lead = next((each for each in answer.leads if each.passage_id == item.passage_id), None)
+    if lead is None:
+        return None
+    start = lead.start - item.start
+    span = [start, start + len(lead.text)]
+    within = start >= 0 and item.text[slice(*span)] == lead.text
+    return {"text": lead.text, "span": span if within else None}
 
 
 def _funnel(answer: Answer, cited: set[int]) -> dict[str, Any]:
@@ -124,7 +196,8 @@ def _facts(answer: Answer) -> list[list[str]]:
         ["Asked", answer.question],
         ["Searched for", answer.search_query],
         ["In the file", f"with probability {answer.answerable:.0%}"],
-        ["Model", ", ".join(value for name, value in answer.model.items() if value and name != "sha256")],
+        ["Model", ", ".join(value for name, value in answer.model.items() if value and name not in APART)],
+        ["Processor", answer.model.get("processor", "")],
         ["Weights", answer.model.get("sha256", "")],
         ["Index", f"{index.get('csv', '')}, build {index.get('build', '')}, embedder {index.get('embedder', '')}"],
         ["Search", f"{timings.search_s * 1000:.0f} ms"],

@@ -12,13 +12,13 @@ import streamlit as st
 from core.errors import CiteWellError
 from core.settings import Settings, load
 from rag.answer import Answer
-from rag.chain import Asked, answer_again, answer_chain
+from rag.chain import Asked, answer_again, answer_chain, made_by
 from rag.feedback import REASONS, give
 from rag.history import History, Kept
 from rag.receipt import receipt, to_html
 from rag.retriever import IndexRetriever
 from ui import shared
-from ui.answer_view import show_answer
+from ui.answer_view import Place, prepare, show_answer
 
 NOTICE = (
     "CiteWell repeats what its file says. It is information, no medical advice: ask a doctor about your own health."
@@ -27,6 +27,8 @@ UNFINISHED = "This answer is incomplete: it was not written to its end. Ask agai
 EXAMPLES = 4
 LISTED = 20
 """Conversations in the side bar."""
+REDRAWN_S = 0.05
+"""Seconds between two drawings of a growing text: it grows by up to a hundred pieces a second."""
 
 
 @dataclass
@@ -107,9 +109,9 @@ def _sidebar(retriever: IndexRetriever, history: History, settings: Settings) ->
             f"{manifest.rows:,} rows, {manifest.kept:,} answers, {manifest.passages:,} passages  \nindexed {built}"
         )
         st.subheader("The model")
-        identity = shared.llm().engine.identity
+        identity = made_by(shared.llm())
         st.text(identity["model"])
-        details = [identity["engine"], identity.get("quant", ""), identity.get("device", "")]
+        details = [identity["engine"], identity.get("quant", ""), identity.get("device", ""), identity["processor"]]
         if identity.get("adapter"):
             details.append(f"adapter {identity['adapter']}")
         st.caption(", ".join(detail for detail in details if detail))
@@ -164,7 +166,7 @@ def _show(turn: Turn, key: str, retriever: IndexRetriever, settings: Settings) -
                 with column:
                     st.caption(title)
                     show_answer(answer, f"{key} {name}", records)
-        elif turn.answer is not None and (turn.answer.text or not turn.error):
+        elif turn.answer is not None and (turn.answer.evidence or turn.answer.text or not turn.error):
             show_answer(turn.answer, key, records)
         if turn.error:
             st.error(turn.error)
@@ -223,43 +225,49 @@ def _offer_comparison(turn: Turn, answer: Answer, key: str) -> None:
 def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: History) -> None:
     turn = Turn(question)
     turns: list[Turn] = st.session_state.turns
+    number = len(turns)
     turns.append(turn)
-    _keep(turn, len(turns) - 1, history)
-    if st.session_state.get("keep"):  # before the answer: a reload in the middle of it finds the conversation again
-        st.query_params["c"] = st.session_state.conversation
+    # Read before: whoever stops an answer stops every further use of Streamlit, and what was written is to be saved.
+    keep = st.session_state.conversation if st.session_state.get("keep") else ""
     with st.chat_message("user", avatar=":material/person:"):
         st.text(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
-        area = st.empty()
-        with area.container():
-            st.caption("Searching the file and reading what it says …")
+        place = Place(f"turn {number}", retriever.index.records)
+        place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
         checks = shared.checks(retriever)
         chain = answer_chain(retriever, shared.llm(), settings.generator.context_tokens, checks)
+        drawn = 0.0
+        _begun(turn, number, history, keep)
         try:
             asked = Asked(question, _searched(turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
                 for turn.answer in snapshots:
-                    if turn.answer.ahead:
-                        area.caption(_place(turn.answer.ahead))
-                    elif turn.answer.notice or turn.answer.text:
-                        with area.container():
-                            if turn.answer.notice:
-                                st.error(turn.answer.notice.text, icon=":material/emergency_home:")
-                            st.text(turn.answer.text)
+                    now = time.monotonic()
+                    if not turn.answer.text or turn.answer.finished or now - drawn >= REDRAWN_S:
+                        place.show(turn.answer, growing=True)
+                        drawn = now
         except CiteWellError as error:
             turn.error = shared.sentence(error)
         except Exception:
             shared.log.exception("answering failed")
             turn.error = "Something went wrong while answering. The terminal that runs CiteWell shows what; ask again."
         finally:  # whatever was written stays, also when the page is left or the answer stopped
-            _keep(turn, len(turns) - 1, history)
+            _keep(turn, number, history, keep)
     st.rerun()
 
 
-def _keep(turn: Turn, number: int, history: History) -> None:
-    if st.session_state.get("keep"):
+def _begun(turn: Turn, number: int, history: History, conversation: str) -> None:
+    """Keep a question before it is answered: a reload in the middle of it finds the conversation again."""
+    _keep(turn, number, history, conversation)
+    if conversation:
+        st.query_params["c"] = conversation
+
+
+def _keep(turn: Turn, number: int, history: History, conversation: str) -> None:
+    """Keep a turn in a conversation; nothing where it has no name, as it is not to be kept."""
+    if conversation:
         with _told():
-            history.save(st.session_state.conversation, number, Kept(turn.question, turn.answer, turn.error))
+            history.save(conversation, number, Kept(turn.question, turn.answer, turn.error))
 
 
 def _too_many(limit: int) -> bool:
@@ -275,13 +283,9 @@ def _searched(turns: list[Turn]) -> tuple[str, ...]:
     return tuple(turn.answer.search_query for turn in turns if turn.answer is not None and turn.answer.evidence)
 
 
-def _place(ahead: int) -> str:
-    others = "One question is" if ahead == 1 else f"{ahead} questions are"
-    return f"{others} being answered before yours …"
-
-
 def _welcome(retriever: IndexRetriever) -> str | None:
     """The empty state: what this is, and some questions of the file to begin with; returns the one clicked."""
+    prepare()
     st.title("Ask, and see the evidence")
     st.write("Every answer is written from passages of one file, and every sentence shows the words that it rests on.")
     records = list(retriever.index.records.values())

@@ -13,6 +13,8 @@ from ui import shared
 
 ROOT = Path(__file__).parent.parent
 FRESH = Path("artifacts/evaluation")
+MOST = 300
+"""Rows of a table; a file may list every question that was asked, and whoever wants those takes the file."""
 
 
 def draw() -> None:
@@ -30,13 +32,11 @@ def draw() -> None:
     for path in sorted(FRESH.glob("*.json")):
         st.subheader(f"Measured here: {path.stem}")
         _picture(path.with_suffix(".png"), f"{path.stem}, drawn")
-        with st.expander("Figures"):
-            st.json(_read(path) or {})
+        _figures(path)
     st.subheader("Speed")
     st.caption("bench/results.json, written by: make bench")
     _picture(ROOT / "bench/chart.png", "Speed of building, embedding, searching and answering")
-    with st.expander("Figures"):
-        st.json(_read(ROOT / "bench/results.json") or {})
+    _figures(ROOT / "bench/results.json")
 
 
 def _feedback() -> None:
@@ -70,6 +70,53 @@ def _figure(value: Any) -> str:
     if not isinstance(value, dict) or "mean" not in value:
         return ""
     return f"{value['mean']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+
+
+def _figures(path: Path) -> None:
+    """All figures of a file as a table, and the file itself to download.
+
+    Streamlit's own viewer of JSON has too little contrast, and cannot be read with a keyboard.
+    """
+    with st.expander("Figures"):
+        rows = flat(_read(path))
+        if not rows:
+            st.write("Nothing has been measured yet.")
+            return
+        shared.table(rows[:MOST])
+        if len(rows) > MOST:
+            st.caption(f"The first {MOST:,} of {len(rows):,} figures; the file has them all.")
+        _download(path)
+
+
+def _download(path: Path) -> None:
+    st.download_button(
+        shared.plain(f"Download {path.name}"),
+        path.read_bytes(),
+        path.name,
+        "application/json",
+        key=f"download {path}",
+        icon=":material/download:",
+    )
+
+
+def flat(figures: Any, *above: str) -> list[dict[str, str]]:
+    """Nested figures as rows, each with the names that lead to it; things of a list are counted from 1."""
+    if isinstance(figures, dict):
+        return [row for name, value in figures.items() for row in flat(value, *above, _words(name))]
+    if isinstance(figures, list) and any(isinstance(each, dict | list) for each in figures):
+        return [row for number, each in enumerate(figures, start=1) for row in flat(each, *above, str(number))]
+    if figures is None:
+        return []
+    value = ", ".join(_value(each) for each in figures) if isinstance(figures, list) else _value(figures)
+    return [{"Figure": " › ".join(above), "Value": value}]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _value(figure: Any) -> str:
+    return f"{figure:,}" if isinstance(figure, int) and not isinstance(figure, bool) else str(figure)
 
 
 def _picture(path: Path, meaning: str) -> None:

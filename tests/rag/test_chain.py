@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import EngineError, QuestionError
+from core.processor import processor
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, REST, messages
 from rag.answer import Answer
@@ -37,6 +38,7 @@ def test_an_answer_carries_all_it_rests_on(retriever: IndexRetriever) -> None:
     assert answer.generated == GOOD
     assert answer.prompt.endswith(f"Question: {QUESTION}")
     assert answer.model["engine"] == "queue"
+    assert answer.model["processor"] == processor().label
     assert answer.index["csv"] == "small.csv"
     assert answer.timings.total_s >= answer.timings.first_token_s >= answer.timings.search_s > 0
     assert answer.timings.answer_tokens == len(GOOD.split())
@@ -177,7 +179,7 @@ def test_an_answer_at_its_limit_is_cut_back_to_whole_sentences(retriever: IndexR
 def test_whoever_waits_is_told_the_place_in_the_queue(retriever: IndexRetriever) -> None:
     llm = QwenChat(engine=QueueEngine(GOOD, ahead=(2, 1)), max_tokens=200)
     snapshots = list(answer_chain(retriever, llm).stream(QUESTION))
-    assert [snapshot.ahead for snapshot in snapshots][:4] == [0, 2, 1, 0]
+    assert [snapshot.ahead for snapshot in snapshots][:4] == [0, 0, 2, 1]
     assert snapshots[-1].ahead == 0
     assert snapshots[-1].text
 

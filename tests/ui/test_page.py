@@ -13,27 +13,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from bench.page import WATCH
+from core.processor import processor
 from core.settings import Settings
 from tests.conftest import ROOT
 from tests.servers import free_port
 
 pytestmark = [pytest.mark.weights, pytest.mark.browser]
 ANSWER_MS = 120_000
-WATCH = """() => {
-  window.states = [];
-  new MutationObserver(() => window.states.push({
-    text: [...document.querySelectorAll('[data-testid=stChatMessage]')].at(-1)?.innerText ?? '',
-    chips: document.querySelectorAll('.chip').length,
-    stoppable: !!document.querySelector('[data-testid=stChatInputStopButton]'),
-  })).observe(document.body, {childList: true, subtree: true, characterData: true});
-}"""
-"""Keeps every state of the page: who looks now and then misses an answer that a fast machine writes in a second."""
-STOP_AT = """words => new MutationObserver((_, observer) => {
-  const text = [...document.querySelectorAll('[data-testid=stChatMessage]')].slice(1).at(-1)?.innerText ?? '';
-  const stop = document.querySelector('[data-testid=stChatInputStopButton]');
-  if (stop && new RegExp(words, 'i').test(text)) { observer.disconnect(); stop.click(); }
-}).observe(document.body, {childList: true, subtree: true, characterData: true})"""
-"""Presses the stop button as soon as the answer has such words."""
 
 
 @contextlib.contextmanager
@@ -98,7 +85,8 @@ def test_ask_stream_click_a_citation_and_see_the_highlighted_words(page: Page) -
     ask(page, "can you catch shingles from your mom")
     chips = page.locator(".chip")
     expect(chips.first).to_be_visible(timeout=ANSWER_MS)
-    unfinished = [state for state in page.evaluate("window.states") if not state["chips"] and state["stoppable"]]
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+    unfinished = [state for state in page.evaluate("window.states") if state["stoppable"]]
     grown = {state["text"] for state in unfinished if "shingles" in state["text"].lower()}
     assert len(grown) >= 3
 
@@ -110,7 +98,7 @@ def test_ask_stream_click_a_citation_and_see_the_highlighted_words(page: Page) -
     expect(card.locator(".title")).to_contain_text("shingles")
     expect(card.locator(".score")).to_have_text(re.compile(r"0\.\d\d"))
     assert chosen.inner_text() in card.locator(".passage").inner_text()
-    expect(page.get_by_text("Read, but not cited")).to_be_visible()
+    expect(page.get_by_text("read, but not cited").first).to_be_visible()
     page.get_by_text("How this answer was made").click()
     expect(page.locator("pre")).to_contain_text("<|im_start|>assistant")
 
@@ -122,11 +110,57 @@ def test_ask_stream_click_a_citation_and_see_the_highlighted_words(page: Page) -
     expect(page.locator(".chip").first).to_be_visible()  # the history stays
 
 
-def test_stop_keeps_what_was_written_and_frees_the_page(page: Page) -> None:
-    page.evaluate(STOP_AT, "salt|blood pressure")
-    ask(page, "how can i lower my blood pressure")
-    expect(page.get_by_text(re.compile("salt|blood pressure", re.I)).nth(1)).to_be_visible(timeout=ANSWER_MS)
+def test_evidence_stands_before_the_first_word_and_stays(page: Page) -> None:
+    page.evaluate(WATCH)
+    ask(page, "can you catch shingles from your mom")
+    expect(page.locator(".chip").first).to_be_visible(timeout=ANSWER_MS)
     expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+    states = page.evaluate("window.states")
+    first = next(number for number, state in enumerate(states) if state["text"])
+    found = states[-1]["cards"]
+    read = [number for number, state in enumerate(states) if state["cards"] and state["marked"] == found]
+    assert read
+    assert read[0] < first
+    assert states[read[0]]["status"] == f"{found} passages found; the model is reading them …"
+    growing = [state for state in states[read[0] :] if state["stoppable"]]
+    assert {(state["cards"], state["marked"], state["top"], state["leads"]) for state in growing} == {
+        (found, found, growing[0]["top"], growing[0]["leads"])
+    }
+    assert not any(state["status"] for state in states if state["text"])
+    assert states[-1]["leads"] == growing[0]["leads"]
+    words = [state["text"] for state in growing if state["text"]]
+    assert words == sorted(words, key=len)  # it only grows
+
+
+def test_the_notice_of_an_emergency_stands_first(page: Page) -> None:
+    page.evaluate(WATCH)
+    ask(page, "my father has crushing chest pain and his left arm is numb")
+    expect(page.locator(".chip").first).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+    states = page.evaluate("window.states")
+    assert all(state["notice"] for state in states if state["cards"] or state["text"])
+    assert page.locator(".answer > :first-child .notice.emergency").count() == 1
+
+
+@pytest.mark.parametrize(
+    "moment", ["state.cards && !state.text", "/salt|blood pressure/i.test(state.text)"], ids=["reading", "writing"]
+)
+def test_stop_keeps_what_was_written_with_its_evidence_and_frees_the_page(page: Page, moment: str) -> None:
+    page.evaluate(WATCH)
+    page.evaluate(f"() => {{ window.stopAt = (state) => {moment}; }}")
+    ask(page, "how can i lower my blood pressure")
+    expect(page.get_by_text("This answer is incomplete")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+    expect(page.locator(".source mark").first).to_be_visible()
+    found = page.locator(".source").count()
+    assert page.locator(".status").inner_text() == ""
+    text = page.locator(".answer .text").inner_text()
+    assert bool(text) == ("text)" in moment)
+
+    page.reload()
+    expect(page.get_by_text("This answer is incomplete")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator(".source")).to_have_count(found)
+    assert page.locator(".answer .text").inner_text().startswith(text)
     ask(page, "does the train to Basel run on Sunday?")
     expect(page.get_by_text("The file holds no answer to this question.")).to_be_visible(timeout=ANSWER_MS)
     expect(page.get_by_text("This answer is incomplete")).to_be_visible()
@@ -139,6 +173,7 @@ def test_the_side_bar_tells_the_state_of_index_and_model(browser: Browser, url: 
     expect(sidebar.get_by_text("health_qa.csv")).to_be_visible(timeout=ANSWER_MS)
     expect(sidebar.get_by_text("228 rows, 228 answers")).to_be_visible()
     expect(sidebar.get_by_text("Qwen2.5-Coder-0.5B-Instruct")).to_be_visible()
+    expect(sidebar.get_by_text(processor().label)).to_be_visible()
     page.close()
 
 

@@ -17,7 +17,7 @@ from rag.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
 from tests.fakes import QueueEngine
 from tests.rag.test_chain import GOOD, QUESTION
-from ui.answer_view import view
+from ui.answer_view import Place, view
 
 APP = str(ROOT / "ui/app.py")
 
@@ -86,16 +86,27 @@ def test_what_was_written_before_the_engine_failed_stays_marked_incomplete(
     assert (kept.answer.text, kept.error) == (turn.answer.text, turn.error)
 
 
-def test_whoever_waits_sees_the_place_in_the_queue(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    import streamlit as st
+def test_whoever_waits_reads_the_evidence_and_sees_the_place_in_the_queue(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, int]] = []
 
-    seen: list[str] = []
+    def shown(self: Place, answer: Answer, *, growing: bool = False) -> None:
+        drawn = view(answer, {}, growing=growing)
+        seen.append((drawn["status"], len([each for each in drawn["sources"] if each["lead"]])))
+
     llm = QwenChat(engine=QueueEngine(GOOD, ahead=(2, 1)))
     monkeypatch.setattr(chain, "open_llm", lambda settings, say: llm)
-    monkeypatch.setattr(st.delta_generator.DeltaGenerator, "caption", lambda self, text: seen.append(text))
+    monkeypatch.setattr(Place, "show", shown)
     app.run()
     app.chat_input[0].set_value(QUESTION).run()
-    assert seen == ["2 questions are being answered before yours …", "One question is being answered before yours …"]
+    assert list(dict.fromkeys(seen)) == [
+        ("Searching the file …", 0),
+        ("2 passages found; the model is reading them …", 2),
+        ("2 passages found; 2 questions are being answered before yours …", 2),
+        ("2 passages found; one question is being answered before yours …", 2),
+        ("", 2),
+    ]
     assert app.session_state.turns[0].answer.finished
 
 
@@ -151,16 +162,40 @@ def test_the_view_puts_chips_where_the_markers_stand(retriever: IndexRetriever) 
         "Measles comes from cold feet.",
     ]
     assert [piece.get("verdict") for piece in seen["pieces"]] == ["supported", None, "supported", None, "unsupported"]
-    source = seen["cited"][0]
+    source, other = seen["sources"]
     assert [source["text"][start:end] for start, end in source["spans"]] == [
         "Measles is a very contagious disease.",
         "A vaccine prevents it in 97 percent of people.",
     ]
-    assert [item["n"] for item in seen["others"]] == [2]
+    assert (source["n"], source["tag"]) == (1, "")
+    assert (other["n"], other["tag"]) == (2, "read, but not cited")
+    assert seen["title"] == "Evidence"
+
+
+def test_while_an_answer_grows_its_evidence_stands_with_the_sentence_to_read_first(retriever: IndexRetriever) -> None:
+    drawn = [
+        view(snapshot, retriever.index.records, growing=True)
+        for snapshot in chain.answer_chain(retriever, queue_llm(GOOD)).stream(QUESTION)
+    ]
+    assert [each["growing"] for each in drawn] == [True] * (len(drawn) - 1) + [False]
+    assert drawn[0]["made"] is None  # nothing has been made yet
+    assert drawn[-1]["made"]["prompt"]
+    leads = [[source["lead"] for source in each["sources"]] for each in drawn]
+    assert all(each == leads[0] for each in leads)
+    for source, lead in zip(drawn[0]["sources"], leads[0], strict=True):
+        assert source["text"][slice(*lead["span"])] == lead["text"]
+
+
+def test_a_lead_that_was_trimmed_off_has_no_place_in_what_the_model_is_shown(retriever: IndexRetriever) -> None:
+    answer = finished(retriever, GOOD)
+    lead = answer.leads[0]
+    short = dataclasses.replace(answer.evidence[0], start=lead.start + 5, text=lead.text[5:])
+    drawn = view(dataclasses.replace(answer, evidence=(short, *answer.evidence[1:])), {})
+    assert drawn["sources"][0]["lead"] == {"text": lead.text, "span": None}
 
 
 def test_only_web_links_become_links(retriever: IndexRetriever) -> None:
     answer = finished(retriever, GOOD)
     for url, shown in [("javascript:alert(1)", ""), ("https://example.org/a", "https://example.org/a")]:
         evidence = tuple(dataclasses.replace(item, url=url) for item in answer.evidence)
-        assert view(dataclasses.replace(answer, evidence=evidence), {})["cited"][0]["url"] == shown
+        assert view(dataclasses.replace(answer, evidence=evidence), {})["sources"][0]["url"] == shown

@@ -21,6 +21,8 @@ from tests.fakes import write_csv
 from tests.ui.test_page import ANSWER_MS, ask, page_server
 
 pytestmark = [pytest.mark.weights, pytest.mark.browser]
+PHONE = 768
+"""Pixels below which the menu lies over the page."""
 PAGES = ("Evidence", "Data", "Quality", "Chat")
 QUESTION = "can you catch shingles from your mom"
 
@@ -47,20 +49,37 @@ def opened(browser: Browser, url: str) -> Page:
     return page
 
 
+def _folded(page: Page) -> bool:
+    return page.get_by_test_id("stSidebar").get_attribute("data-collapsed") == "true"
+
+
 def go(page: Page, name: str) -> None:
     """Open a page by the menu, which a phone keeps folded."""
     link = page.get_by_role("link", name=name)
-    if page.get_by_test_id("stSidebar").get_attribute("data-collapsed") == "true":
+    if _folded(page):
         page.get_by_test_id("stExpandSidebarButton").click()
     link.click()
+    if page.viewport_size and page.viewport_size["width"] < PHONE and not _folded(page):
+        page.get_by_test_id("stSidebarCollapseButton").locator("button").click()  # it would hide the page from axe
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=ANSWER_MS)
+
+
+def open_all(page: Page, name: str) -> None:
+    """Open every expander of that name and wait for what it holds: axe sees nothing of one that is closed."""
+    summaries = page.get_by_test_id("stExpander").locator("summary").filter(has_text=name)
+    expect(summaries.first).to_be_visible(timeout=ANSWER_MS)
+    for summary in summaries.all():
+        summary.click()
+        held = summary.locator("xpath=..").get_by_test_id("stExpanderDetails")
+        expect(held).to_be_visible(timeout=ANSWER_MS)
+        expect(held).not_to_be_empty(timeout=ANSWER_MS)
 
 
 def serious(page: Page) -> list[str]:
     """What axe-core finds serious or critical."""
     found = Axe().run(page)["violations"]
     return [
-        f"{each['id']}: {node['html'][:200]}"
+        f"{each['id']}: {node['html'][:200]} {node['failureSummary']}"
         for each in found
         if each["impact"] in ("serious", "critical")
         for node in each["nodes"]
@@ -76,6 +95,7 @@ def test_a_whole_walk(browser: Browser, url: str, own: tuple[Settings, Path], tm
     # Evidence: the words, their place in the whole answer, and the funnel.
     chips = page.locator(".chip")
     expect(chips.first).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
     texts = page.locator(".answer .text").inner_text()
     chips.first.click()
     expect(page.locator("mark.chosen")).to_be_visible()
@@ -150,7 +170,13 @@ def test_every_page_is_usable_by_everybody(browser: Browser, url: str, width: in
         if name == "Evidence":
             page.get_by_label("Question").fill("what helps against gout")
             page.get_by_label("Question").press("Enter")
-            expect(page.get_by_text("Presented to the model")).to_be_visible(timeout=ANSWER_MS)
+            expect(page.get_by_role("heading", name="Presented to the model")).to_be_visible(timeout=ANSWER_MS)
+        if name == "Quality":
+            open_all(page, "Figures")
+            expect(page.get_by_role("button", name="Download results.json")).to_be_visible(timeout=ANSWER_MS)
+            expect(page.get_by_role("row", name="machine › cores")).to_be_visible()
+        if name == "Evidence":
+            open_all(page, "[1]")
         assert serious(page) == [], name
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
@@ -173,11 +199,10 @@ def test_a_reload_in_mid_answer_finds_the_conversation_and_goes_on(
     page = opened(browser, url)
     ask(page, "how can i lower my blood pressure")
     page.wait_for_url("**/?c=*", timeout=ANSWER_MS)
-    expect(page.locator(".answer")).to_have_count(0)  # still being written
+    expect(page.locator(".answer .text .chip")).to_have_count(0)  # still being written
     page.reload()
-    expect(page.get_by_test_id("stChatMessage").get_by_text("how can i lower my blood pressure")).to_be_visible(
-        timeout=ANSWER_MS
-    )
+    asked = page.get_by_test_id("stChatMessage").first.get_by_text("how can i lower my blood pressure")
+    expect(asked).to_be_visible(timeout=ANSWER_MS)
     ask(page, QUESTION)
     expect(page.locator(".chip").last).to_be_visible(timeout=ANSWER_MS)
     expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
