@@ -10,19 +10,20 @@ from typing import Any
 from core.errors import CiteWellError
 
 
-def run(module: str, *arguments: str, **settings: object) -> dict[str, Any]:
+def run(module: str, *arguments: str, environment: dict[str, str] | None = None, **settings: object) -> dict[str, Any]:
     """Run `python -m bench.MODULE ARGUMENTS` and return the JSON object of its last line.
 
     Args:
+        environment: further variables of the process.
         settings: `group_key=value`, given to the process through its environment.
 
     Raises:
         CiteWellError: the process failed; what it said is on standard error.
     """
-    environment = {f"CITEWELL_{name.upper()}": str(value) for name, value in settings.items()}
+    named = {f"CITEWELL_{name.upper()}": str(value) for name, value in settings.items()}
     ended = subprocess.run(
         [sys.executable, "-m", f"bench.{module}", *arguments],
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {}), **named},
         stdout=subprocess.PIPE,
         text=True,
         check=False,

@@ -18,7 +18,7 @@ TRAINERS = {
     "trl as it comes, NF4": ("train.share_prefixes=false", "train.gradient_checkpointing=on"),
     "trl, no checkpointing, NF4": ("train.share_prefixes=false", "train.gradient_checkpointing=off"),
     "rows joined, NF4": (),
-    "rows joined, bf16": ("base.quantization=none",),
+    "rows joined, 16 bits": ("base.quantization=none",),
 }
 """Ways to train: completions alone are scored in each, and the rows, their tokens and the adapter are the same."""
 

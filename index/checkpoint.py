@@ -57,6 +57,9 @@ class Checkpoint:
         with contextlib.closing(self._database), _writing(self.file):
             self._database.commit()
 
+    def __len__(self) -> int:
+        return int(self._database.execute("SELECT count(*) FROM vectors").fetchone()[0])
+
     def known(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
         """Of the texts, those that were embedded before, each with its vector of shape (dimension,), float16."""
         found = {}

@@ -56,10 +56,9 @@ def checks(over: IndexRetriever) -> chain.Checks:
 @st.fragment(run_every=3)
 def embedding_status() -> None:
     """Say how far the vectors of the published index are, for as long as they are being made."""
-    if retriever().index.embedded:
-        return
     if is_complete(load()):
-        st.rerun()  # the next question finds the new build
+        retriever()  # opened now, and not while the next question waits
+        return
     status = embedding(load())
     if status is None:
         st.info(f"{_BY_WORDS} Its vectors are about to be made.", icon=":material/hourglass_top:")
