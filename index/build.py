@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import dataclasses
 import hashlib
-import json
 import shutil
 import time
 from pathlib import Path
@@ -24,19 +23,18 @@ import numpy as np
 
 from core.background import become_helper
 from core.errors import CiteWellError, IndexFolderError, run_command
-from core.files import sha256_file, write_atomic
-from core.progress import Say, bar, silent
+from core.files import sha256_file
+from core.progress import Say, silent
 from core.settings import IndexSettings, load
 from index.checkpoint import Checkpoint
-from index.corpus import Corpus, read_corpus
 from index.embedded import Made, Superseded, Wanted, embed, wanted
 from index.embedding import Embedder, adapter_identity, load_embedder
 from index.opened import Index, Manifest
-from index.passages import Passage, split_record
 from index.published import EMBEDDING, build_lock, previous_build, published_build
 from index.ranking import find_ranking
 from index.status import clear_status
-from index.store import Recipe, add_vectors, check_build, open_build, publish, read_manifest, rollback, write_words
+from index.store import Recipe, add_vectors, check_build, open_build, publish, read_manifest, rollback
+from index.words import build_words
 
 INPUTS = ("question_column", "answer_column", "passage_tokens")
 """The settings that, with the CSV, the embedder, its adapter and the ranking, decide what a build holds."""
@@ -44,8 +42,6 @@ FEW = 300
 """Texts that are embedded before anything is published: some seconds on any processor."""
 LITTLE = 0.1
 """Share of new texts up to which an index that serves already is not replaced by one of words alone."""
-SPLIT_TOGETHER = 256
-"""Answers whose tokens are counted at once: the tokenizer works on all cores."""
 
 
 def build(
@@ -84,7 +80,7 @@ def build(
             Checkpoint.remove(folder)
         old = None if force else _reusable(folder, embedder)
         unfinished = alike and report is None
-        words = published_build(folder) if unfinished else _write_words(settings, recipe, old, embedder, report, say)
+        words = published_build(folder) if unfinished else build_words(settings, recipe, old, embedder, report, say)
         todo = wanted(folder, open_build(words), old, embedder, say)
         servable = serving is not None and serving.complete and serving.embedder == recipe.embedder
         if not unfinished and (len(todo.new) <= FEW or (servable and len(todo.new) <= LITTLE * len(todo.texts))):
@@ -99,6 +95,9 @@ def build(
         return True
     waiting = f"another process embeds for {folder}; waiting for it to end"
     with build_lock(folder, lambda: say(waiting), name=EMBEDDING):
+        if published_build(folder) != words:
+            say(f"{folder} holds another build by now; this one ends")
+            return False
         todo = wanted(folder, open_build(words), old, embedder, say)  # again: another process may have made some
         return _complete(todo, embedder, words, started, say, published=words)
 
@@ -129,18 +128,6 @@ def _made_alike(serving: Manifest | None, csv_path: Path, recipe: Recipe) -> boo
     ranked_alike = serving.files["ranking.json"]["sha256"] == hashlib.sha256(recipe.ranking).hexdigest()
     same_file = csv_path.is_file() and serving.csv_sha256 == sha256_file(csv_path)
     return models and serving.settings == recipe.settings and ranked_alike and same_file
-
-
-def _write_words(
-    settings: IndexSettings, recipe: Recipe, old: Index | None, embedder: Embedder, report: Path | None, say: Say
-) -> Path:
-    """Read the CSV, cut its answers, and write a build that can be searched by words."""
-    csv_path = Path(settings.csv)
-    say(f"reading {csv_path}")
-    corpus = read_corpus(csv_path, settings.question_column, settings.answer_column)
-    _report_refusals(corpus, report, say)
-    passages = _split(corpus, embedder, settings.passage_tokens, old)
-    return write_words(Path(settings.dir), corpus, csv_path, passages, recipe)
 
 
 def _complete(
@@ -177,16 +164,6 @@ def _complete(
     return True
 
 
-def _report_refusals(corpus: Corpus, report: Path | None, say: Say) -> None:
-    for refusal in corpus.refused[:10]:
-        say(f"  line {refusal.line} left out: {refusal.reason}")
-    if len(corpus.refused) > 10:
-        say(f"  … and {len(corpus.refused) - 10} more rows; --report FILE lists them all")
-    if report is not None:
-        lines = [json.dumps(dataclasses.asdict(refusal)) + "\n" for refusal in corpus.refused]
-        write_atomic(report, "".join(lines))
-
-
 def _reusable(folder: Path, embedder: Embedder) -> Index | None:
     """The last complete build, if it is whole and was made with this embedder: what did not change is taken from it."""
     for find in (lambda: published_build(folder), lambda: folder / "builds" / previous_build(folder)):
@@ -196,25 +173,6 @@ def _reusable(folder: Path, embedder: Embedder) -> Index | None:
             if manifest.complete and manifest.embedder == embedder.identity:
                 return open_build(build)
     return None
-
-
-def _split(corpus: Corpus, embedder: Embedder, max_tokens: int, old: Index | None) -> list[Passage]:
-    """Passages of all records; those of an answer that was cut in the same way before are taken over."""
-    known: dict[str, list[Passage]] = {}
-    if old is not None and old.manifest.settings["passage_tokens"] == max_tokens:
-        for passage in old.passages:
-            known.setdefault(passage.record_id, []).append(passage)
-    passages = []
-    with bar("cutting passages", len(corpus.records), " records") as progress:
-        for begin in range(0, len(corpus.records), SPLIT_TOGETHER):
-            records = corpus.records[begin : begin + SPLIT_TOGETHER]
-            fresh = [record for record in records if record.id not in known]
-            tokens = embedder.token_spans([record.answer for record in fresh])
-            spans = {record.id: found for record, found in zip(fresh, tokens, strict=True)}
-            for record in records:
-                passages.extend(known.get(record.id) or split_record(record, spans[record.id], max_tokens))
-            progress.update(len(records))
-    return passages
 
 
 def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:

@@ -3,6 +3,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -154,7 +156,7 @@ def test_a_build_of_words_is_completed_by_the_next_one_without_reading_the_file_
     words = open_index(Path(large.dir))
     assert not words.embedded
     assert words.search(word_embedder.embed(["illness"]), k=3) == [[]]
-    monkeypatch.setattr("index.build.read_corpus", lambda *_: pytest.fail("the file was read again"))
+    monkeypatch.setattr("index.words.read_corpus", lambda *_: pytest.fail("the file was read again"))
     assert build(large)
     complete = open_index(Path(large.dir))
     assert complete.embedded
@@ -226,6 +228,29 @@ def test_a_build_ends_when_another_file_is_published_meanwhile(
     assert not build(large, say=said.append)
     assert said[-1] == f"{large.dir} holds another build by now; this one ends"
     assert open_index(Path(large.dir)).manifest.csv == csv_file.name
+
+
+def test_two_builds_of_one_file_embed_it_once(
+    large: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed, other, said = word_embedder.embed, [], []
+
+    def slow(texts: list[str], done: Done | None = None) -> np.ndarray:
+        if not other:
+            other.append(threading.Thread(target=build, args=(large,), kwargs={"say": said.append}))
+            other[0].start()
+            while not said:
+                time.sleep(0.01)
+        return embed(texts, done)
+
+    monkeypatch.setattr(word_embedder, "embed", slow)
+    assert build(large)
+    other[0].join(timeout=60)
+    assert said[-2:] == [
+        f"another process embeds for {large.dir}; waiting for it to end",
+        f"{large.dir} holds another build by now; this one ends",
+    ]
+    assert open_index(Path(large.dir)).embedded
 
 
 KILLED = """

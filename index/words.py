@@ -1,0 +1,67 @@
+"""CSV -> a build that is searched by words: read, cut, indexed lexically, in seconds for 16,000 rows."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from core.files import write_atomic
+from core.progress import Say, bar
+from core.settings import IndexSettings
+from index.corpus import Corpus, read_corpus
+from index.embedding import Embedder
+from index.opened import Index
+from index.passages import Passage, split_record
+from index.store import Recipe, write_words
+
+SPLIT_TOGETHER = 256
+"""Answers whose tokens are counted at once."""
+
+
+def build_words(
+    settings: IndexSettings, recipe: Recipe, old: Index | None, embedder: Embedder, report: Path | None, say: Say
+) -> Path:
+    """Read the CSV, cut its answers, write a build that can be searched by words, and return its folder.
+
+    Args:
+        old: an earlier build, whose passages are taken over for answers that were cut in the same way.
+        report: a file to write every refused row to, one JSON object a line.
+
+    Raises:
+        DataError: the CSV cannot be used.
+        OSError: the disk is full or a folder cannot be written.
+    """
+    csv_path = Path(settings.csv)
+    say(f"reading {csv_path}")
+    corpus = read_corpus(csv_path, settings.question_column, settings.answer_column)
+    _report_refusals(corpus, report, say)
+    passages = _split(corpus, embedder, settings.passage_tokens, old)
+    return write_words(Path(settings.dir), corpus, csv_path, passages, recipe)
+
+
+def _report_refusals(corpus: Corpus, report: Path | None, say: Say) -> None:
+    for refusal in corpus.refused[:10]:
+        say(f"  line {refusal.line} left out: {refusal.reason}")
+    if len(corpus.refused) > 10:
+        say(f"  … and {len(corpus.refused) - 10} more rows; --report FILE lists them all")
+    if report is not None:
+        lines = [json.dumps(dataclasses.asdict(refusal)) + "\n" for refusal in corpus.refused]
+        write_atomic(report, "".join(lines))
+
+
+def _split(corpus: Corpus, embedder: Embedder, max_tokens: int, old: Index | None) -> list[Passage]:
+    """Passages of all records; those of an answer that was cut in the same way before are taken over."""
+    known: dict[str, list[Passage]] = {}
+    if old is not None and old.manifest.settings["passage_tokens"] == max_tokens:
+        for passage in old.passages:
+            known.setdefault(passage.record_id, []).append(passage)
+    passages = []
+    with bar("cutting passages", len(corpus.records), " records") as progress:
+        for begin in range(0, len(corpus.records), SPLIT_TOGETHER):
+            records = corpus.records[begin : begin + SPLIT_TOGETHER]
+            fresh = [record for record in records if record.id not in known]
+            tokens = embedder.token_spans([record.answer for record in fresh])
+            spans = {record.id: found for record, found in zip(fresh, tokens, strict=True)}
+            for record in records:
+                passages.extend(known.get(record.id) or split_record(record, spans[record.id], max_tokens))
+            progress.update(len(records))
+    return passages
