@@ -23,6 +23,8 @@ from core.settings import load
 
 PACKAGES = ("openvino", "openvino_genai", "openvino_tokenizers")
 LIMITS = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+QUIET = {"PYTEST_ADDOPTS": "-pno:faulthandler"}
+"""pytest takes every trap for a crash, unless it is told not to look."""
 CPUID, TRAP = b"\x0f\xa2", b"\x0f\x0b"
 _LEAD = 64
 """Bytes before an address from which it is disassembled, so that the disassembler falls into step."""
@@ -43,7 +45,7 @@ def imitation(folder: Path) -> dict[str, str]:
             source = Path(__file__).with_name("mask_cpuid.c")
             _run("gcc", "-O2", "-shared", "-fPIC", "-o", made / "mask_cpuid.so", source)
     path = os.pathsep.join(filter(None, [str(packages.absolute()), os.environ.get("PYTHONPATH", "")]))
-    return {**LIMITS, "LD_PRELOAD": str(library.absolute()), "PYTHONPATH": path}
+    return {**LIMITS, **QUIET, "LD_PRELOAD": str(library.absolute()), "PYTHONPATH": path}
 
 
 def _trapping_copy(package: str, target: Path) -> None:
