@@ -40,7 +40,6 @@ WRITERS: dict[str, tuple[str, dict[str, object]]] = {
     "transformers": ("transformers", {}),
     "llama.cpp Q4_K_M": ("llama.cpp", {}),
     "OpenVINO Q8_0": ("openvino", {"generator_quant": "q8_0"}),
-    "OpenVINO Q8_0, no lookup": ("openvino", {"generator_quant": "q8_0", "generator_lookup_tokens": 0}),
     "OpenVINO Q4_0": ("openvino", {"generator_quant": "q4_0"}),
 }
 REFERENCE = "transformers"

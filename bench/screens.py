@@ -45,7 +45,7 @@ def _emergency(page: Page) -> None:
 
 def _evidence(page: Page) -> None:
     page.goto(f"{page.url}evidence")
-    box = page.get_by_label("Question")
+    box = page.get_by_label("Question", exact=True)
     expect(box).to_be_visible(timeout=ANSWER_MS)
     box.fill("what helps against gout")
     box.press("Enter")
