@@ -86,6 +86,15 @@ def processor() -> Processor:
     return Processor(name, kind, _cores(), _memory_mib(), vnni, imitated=kind != has)
 
 
+def openvino_threads() -> dict[str, int]:
+    """OpenVINO's option of threads where a container's share is less than the cores that it sees; else none.
+
+    It counts cores, and not what a container may use of them: more threads than that wait for each other.
+    """
+    cores = processor().cores
+    return {"INFERENCE_NUM_THREADS": cores} if cores < (os.cpu_count() or 1) else {}
+
+
 def free_memory_mib() -> int:
     """Memory that the process could take now without pushing others out, in MiB."""
     import psutil

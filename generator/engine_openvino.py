@@ -17,6 +17,7 @@ import openvino_genai
 from core.errors import EngineError, SettingsError
 from core.memory import drop_mapped
 from core.precision import openvino_precision
+from core.processor import openvino_threads
 from core.progress import Say, silent
 from core.sealed import made_once
 from core.settings import GeneratorSettings
@@ -207,7 +208,7 @@ def _options(settings: GeneratorSettings) -> dict[str, str | int | bool]:
         # A thread that is tied to a core waits for whoever else keeps it busy, and all others wait for the thread.
         "ENABLE_CPU_PINNING": False,
     }
-    return {**options, "INFERENCE_NUM_THREADS": settings.threads} if settings.threads else options
+    return options | ({"INFERENCE_NUM_THREADS": settings.threads} if settings.threads else openvino_threads())
 
 
 def _stop_tokens(folder: Path) -> set[int]:

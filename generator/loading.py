@@ -7,9 +7,11 @@ from core.errors import EngineError
 from core.libraries import quieten
 from core.memory import keep_freed_memory
 from core.precision import stored_dtype, torch_dtype
+from core.processor import processor
 
 quieten()
 
+import torch  # noqa: E402
 from safetensors import SafetensorError  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig  # noqa: E402
 
@@ -45,6 +47,7 @@ def load_model(
     )
     if device == "cpu":
         keep_freed_memory()
+        torch.set_num_threads(min(torch.get_num_threads(), processor().cores))  # of a container, its share
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder,

@@ -1,7 +1,6 @@
 """How surprised a model is by what it should write: negative log-likelihood of completions, prompts not counted."""
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +37,6 @@ class Likelihood:
 
 def likelihood(model: Any, tokenizer: Any, rows: Sequence[Row]) -> Likelihood:
     """Score completions with a causal language model of transformers, rows joined by what they share."""
-    torch.set_num_threads(len(os.sched_getaffinity(0)))  # searching, with FAISS, has set it to one for the process
     tokens = tokenise(rows, tokenizer)
     nats: dict[Tokens, float] = {}
     with bar("scoring", len(rows), " rows") as progress:

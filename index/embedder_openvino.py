@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 from core.files import sha256_file
 from core.precision import openvino_precision
-from core.processor import processor
+from core.processor import openvino_threads, processor
 from core.progress import Say, silent
 from core.sealed import Facts, made_once
 from core.sentences import Span
@@ -51,7 +51,11 @@ class OpenVinoEmbedder:
         self._model = core.compile_model(
             folder / MODEL,
             "CPU",
-            {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": openvino_precision()},
+            {
+                "PERFORMANCE_HINT": "THROUGHPUT",
+                "INFERENCE_PRECISION_HINT": openvino_precision(),
+                **openvino_threads(),
+            },
         )
         streams = self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._requests = [self._model.create_infer_request() for _ in range(streams)]

@@ -86,6 +86,14 @@ def test_a_container_with_half_a_core_has_one_and_its_own_memory(monkeypatch: py
     assert found.label.endswith(", 1 core")
 
 
+def test_openvino_is_told_of_a_share_that_it_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.processor.os.cpu_count", lambda: 8)
+    monkeypatch.setattr(processor, "processor", lambda: Processor("some", "avx2", 1, 2000))
+    assert processor.openvino_threads() == {"INFERENCE_NUM_THREADS": 1}
+    monkeypatch.setattr(processor, "processor", lambda: Processor("some", "avx2", 8, 2000))
+    assert processor.openvino_threads() == {}
+
+
 @pytest.mark.parametrize(
     ("kind", "listed", "chosen"),
     [
