@@ -181,10 +181,11 @@ def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         thumb = st.feedback("thumbs", key=f"thumbs {key}")
         with st.popover("Receipt", icon=":material/receipt_long:"):
-            made = receipt(answer)
             st.caption("The answer with all that it rests on. Check it: python -m rag.receipt verify FILE")
-            st.download_button("Download as JSON", made.to_json(), "answer.json", key=f"json {key}")
-            st.download_button("Download as a page", to_html(made), "answer.html", "text/html", key=f"html {key}")
+            # Made when they are asked for: a conversation of fifty answers is drawn anew with each question.
+            as_json, as_page = (lambda: receipt(answer).to_json()), (lambda: to_html(receipt(answer)))
+            st.download_button("Download as JSON", as_json, "answer.json", "application/json", key=f"json {key}")
+            st.download_button("Download as a page", as_page, "answer.html", "text/html", key=f"html {key}")
     file = Path(settings.history.file)
     if thumb == 1:
         _give(file, answer, key, good=True)
