@@ -21,10 +21,11 @@ ZEN5 = "fpu avx avx2 fma avx512f avx512bw avx512vl avx512_vnni avx512_bf16"
 def _asked_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY"):
         monkeypatch.delenv(name, raising=False)
-    for function in (processor.processor, precision.openvino_precision, precision._torch_has_bf16):
+    kept = (processor.processor, precision.openvino_precision, precision._torch_has_bf16)
+    for function in kept:
         function.cache_clear()
     yield
-    for function in (processor.processor, precision.openvino_precision, precision._torch_has_bf16):
+    for function in kept:
         function.cache_clear()
 
 
