@@ -20,6 +20,8 @@ def become_helper() -> None:
         os.nice(19)
     with contextlib.suppress(AttributeError, OSError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    # What a shell starts in the background, with & or nohup, inherits that it ignores Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with, args=(os.getppid(),), name="end with parent", daemon=True).start()
 
 

@@ -16,7 +16,8 @@ from tests.conftest import ROOT
 from tests.fakes import WordEmbedder, write_csv
 
 ENDS_WITH_PARENT = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in what a shell starts in the background
 helper = "from core.background import *; import time; become_helper(); print(1, flush=True); time.sleep(60)"
 child = subprocess.Popen([sys.executable, "-c", helper], stdout=subprocess.PIPE, text=True)
 child.stdout.readline()
