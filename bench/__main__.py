@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
 
     classes = [_class_of({})]
     if arguments.imitate:
-        classes.append(_class_of(imitation(Path(load().generator.cache).parent / "avx2")))
+        classes.append(_class_of(imitation()))
     file = arguments.to / "results.json"
     results = _earlier(file, {"versions": _versions(), "csv": Path(csv).name})
     with tempfile.TemporaryDirectory() as scratch:

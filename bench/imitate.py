@@ -30,13 +30,17 @@ _LEAD = 64
 """Bytes before an address from which it is disassembled, so that the disassembler falls into step."""
 
 
-def imitation(folder: Path) -> dict[str, str]:
-    """The variables of a process that imitates the processor; what they name is made once, in `folder`.
+def imitation(folder: Path | None = None) -> dict[str, str]:
+    """The variables of a process that imitates the processor; what they name is made once.
+
+    Args:
+        folder: where; by default `avx2` beside the prepared checkpoints.
 
     Raises:
         CiteWellError: no x86-64 Linux, a tool (gcc, objdump) is missing, or OpenVINO is not installed.
         OSError: the disk is full or the folder cannot be written.
     """
+    folder = folder or Path(load().generator.cache).parent / "avx2"
     library, packages = folder / "mask_cpuid.so", folder / "packages"
     if not library.is_file():
         with new_folder(folder, "mask_cpuid.so") as made:
@@ -96,8 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--to", metavar="DIR", type=Path, help="where to prepare it (default: artifacts/avx2)")
     arguments = parser.parse_args(argv)
-    folder = arguments.to or Path(load().generator.cache).parent / "avx2"
-    print(" ".join(f"{name}={value}" for name, value in imitation(folder).items()))
+    print(" ".join(f"{name}={value}" for name, value in imitation(arguments.to).items()))
     return 0
 
 

@@ -150,7 +150,7 @@ def publish(folder: Path, build: Path) -> None:
 def _is_complete(build: Path) -> bool:
     """Whether a build that no longer is the published one is worth keeping: one of words alone never is."""
     try:
-        return "vectors.faiss" in read_manifest(build).files
+        return read_manifest(build).complete
     except IndexFolderError:
         return True
 
@@ -207,7 +207,7 @@ def open_build(build: Path) -> Index:
         _ranking(contents["ranking.json"], build),
     )
     expected_of = ((vectors, len(index.headed)), (question_vectors, len(index.questions)))
-    for found, expected in expected_of if set(manifest.files) == set(FILES) else ():
+    for found, expected in expected_of if manifest.complete else ():
         if found.ntotal != expected or found.d != manifest.dimension:
             raise IndexFolderError(
                 f"{build} holds {found.ntotal} vectors of {found.d} where {expected} of {manifest.dimension} are due; "
