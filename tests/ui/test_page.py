@@ -74,9 +74,13 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 
 
 def ask(page: Page, question: str) -> None:
+    """Ask it, and wait until the page shows it: an earlier answer's signs of an end are then not taken for this one's."""
     box = page.get_by_placeholder("Ask a health question")
+    shown = page.get_by_test_id("stChatMessage").get_by_text(question, exact=True)
+    before = shown.count()
     box.fill(question)
     box.press("Enter")
+    expect(shown.nth(before)).to_be_visible(timeout=ANSWER_MS)
 
 
 def test_ask_stream_click_a_citation_and_see_the_highlighted_words(page: Page) -> None:
