@@ -140,7 +140,9 @@ def _conversations(history: History, settings: Settings) -> None:
                     history.rename(current.id, title)
                     st.rerun()
                 exported = history.export(current.id)
-                st.download_button("Export as JSON", exported, f"{current.id}.json", icon=":material/download:")
+                st.download_button(
+                    "Export as JSON", exported, f"{current.id}.json", icon=":material/download:", on_click="ignore"
+                )
                 st.button("Delete", icon=":material/delete:", on_click=_delete, args=(history, current.id))
 
 
@@ -184,8 +186,13 @@ def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
             st.caption("The answer with all that it rests on. Check it: python -m rag.receipt verify FILE")
             # Made when they are asked for: a conversation of fifty answers is drawn anew with each question.
             as_json, as_page = (lambda: receipt(answer).to_json()), (lambda: to_html(receipt(answer)))
-            st.download_button("Download as JSON", as_json, "answer.json", "application/json", key=f"json {key}")
-            st.download_button("Download as a page", as_page, "answer.html", "text/html", key=f"html {key}")
+            # No rerun on a click: it would revoke the very callable that the browser is about to ask for.
+            st.download_button(
+                "Download as JSON", as_json, "answer.json", "application/json", key=f"json {key}", on_click="ignore"
+            )
+            st.download_button(
+                "Download as a page", as_page, "answer.html", "text/html", key=f"html {key}", on_click="ignore"
+            )
     file = Path(settings.history.file)
     if thumb == 1:
         _give(file, answer, key, good=True)

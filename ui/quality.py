@@ -96,6 +96,7 @@ def _download(path: Path) -> None:
         "application/json",
         key=f"download {path}",
         icon=":material/download:",
+        on_click="ignore",
     )
 
 
