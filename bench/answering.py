@@ -22,8 +22,8 @@ from core.errors import DataError, run_command
 from core.settings import load
 from generator.prompt import Source, messages
 from rag.answer import Answer
-from rag.chain import Asked, answer_chain, open_checks, open_llm, open_retriever
-from rag.retriever import IndexRetriever
+from rag.answerer import Asked, answer_chain, open_checks, open_llm, open_retriever
+from rag.search.retriever import IndexRetriever
 
 SEARCHES = 200
 

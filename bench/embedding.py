@@ -13,8 +13,10 @@ import numpy as np
 
 from core.errors import run_command
 from core.settings import load
-from index.embedder_torch import TorchEmbedder
-from index.embedding import Embedder, find_weights, load_embedder
+from index.embedders import load_embedder
+from index.embedders.base import Embedder
+from index.embedders.torch import TorchEmbedder
+from index.embedders.weights import find_weights
 from index.passages import headed_text
 from index.store import open_index
 

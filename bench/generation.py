@@ -17,11 +17,12 @@ from bench.llama_cpp import LlamaCppEngine
 from bench.process import memory_mib
 from core.errors import CiteWellError, run_command
 from core.settings import GeneratorSettings, load
-from generator.engines import Chat, Chunk, load_engine
+from generator.engines import load_engine
+from generator.engines.base import Chat, Chunk
 
 
 class Writer(Protocol):
-    """The part of `generator.engines.Engine` that is measured."""
+    """The part of `generator.engines.base.Engine` that is measured."""
 
     def warm(self, chat: Chat) -> None: ...
 

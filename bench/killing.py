@@ -16,9 +16,9 @@ from core.errors import CiteWellError, IndexFolderError, run_command
 from core.progress import silent
 from core.settings import load
 from index.checkpoint import Checkpoint
-from index.embedding import load_embedder
+from index.embedders import load_embedder
 from index.store import open_index
-from rag.chain import open_retriever
+from rag.answerer import open_retriever
 
 SECONDS = (1.0, 16.0)
 """After so many a build is killed: before, while and after its words are published."""

@@ -11,9 +11,9 @@ import xllamacpp
 
 from core.progress import silent
 from core.settings import GeneratorSettings
-from generator.engines import Chat, Chunk
+from generator.engines.base import Chat, Chunk
 from generator.export import export
-from generator.models import default_gguf, prepare_weights
+from generator.weights import default_gguf, prepare_weights
 
 
 class LlamaCppEngine:

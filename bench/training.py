@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.process import memory_mib
 from core.errors import run_command
 from core.settings import load
-from generator.recipe import read_recipe
+from generator.tuning.recipe import read_recipe
 
 RECORDS = 5
 TRAINERS = {
@@ -33,8 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--index", metavar="DIR")
     arguments = parser.parse_args(argv)
     settings = load({"index.csv": arguments.csv, "index.dir": arguments.index})
-    from generator.making import Plan, make
-    from generator.training import train
+    from dataset.build_rows import Plan, make
+    from generator.tuning.training import train
 
     with tempfile.TemporaryDirectory() as scratch:
         rows = Path(scratch) / "rows"

@@ -36,7 +36,8 @@ class IndexSettings:
     """Low-rank adapter that questions are embedded with: the name of one in index/adapters, or a folder that
     `python -m index.tune` wrote; empty for none."""
     ranking: str = "default"
-    """Weights of the search's stages and the bar for abstaining: `default`, or a file that `rag.evaluate fit` wrote."""
+    """Weights of the search's stages and the bar for abstaining: `default`, or a file that `evaluation.search fit`
+    wrote."""
     passage_tokens: int = 200
     """Most tokens of the embedder's tokenizer in a passage; its heading comes on top."""
     batch_size: int = 0

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.cached_folder import made_once, sealed_hash
 from core.errors import WeightsError
 from core.files import sha256_file
 from core.progress import Say, silent
-from core.sealed import made_once, sealed_hash
 from core.settings import GeneratorSettings
-from generator.models import Weights, prepare_weights
-from generator.recipe import RUN
+from generator.tuning.recipe import RUN
+from generator.weights import Weights, prepare_weights
 
 ADAPTERS = Path(__file__).with_name("adapters")
 """Adapters that are shipped, each in a folder of its name."""

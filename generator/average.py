@@ -16,7 +16,7 @@ from pathlib import Path
 from core.errors import WeightsError, run_command
 from core.files import new_folder
 from generator.adapters import CONFIG, TENSORS, Adapter, named_adapter, read_facts
-from generator.recipe import RUN
+from generator.tuning.recipe import RUN
 
 SHAPE = ("r", "lora_alpha", "use_rslora", "use_dora", "target_modules")
 """What adapters must have in common in their peft configuration."""

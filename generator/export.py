@@ -24,7 +24,7 @@ from core.errors import WeightsError, run_command
 from core.files import new_file
 from core.progress import Say, bar, silent
 from core.settings import load
-from generator.models import Weights, prepare_weights
+from generator.weights import Weights, prepare_weights
 
 if TYPE_CHECKING:
     from safetensors import safe_open

@@ -13,7 +13,8 @@ from pydantic import Field, SkipValidation
 
 from core.progress import Say, silent
 from core.settings import GeneratorSettings
-from generator.engines import Chat, Chunk, Engine, load_engine
+from generator.engines import load_engine
+from generator.engines.base import Chat, Chunk, Engine
 from generator.prompt import messages
 
 

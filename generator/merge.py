@@ -18,9 +18,9 @@ from core.files import new_folder
 from core.progress import Say
 from core.settings import load
 from generator.adapters import Adapter, merge, read_adapter
-from generator.models import Weights, prepare_weights
-from generator.recipe import RUN
-from generator.rows import Row, read_rows
+from generator.tuning.recipe import RUN
+from generator.tuning.rows import Row, read_rows
+from generator.weights import Weights, prepare_weights
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -67,7 +67,7 @@ def _rows(adapter: Adapter, folder: Path | None, limit: int, say: Say) -> list[R
 def compare(weights: Weights, adapter: Adapter, merged: Path, rows: list[Row]) -> dict[str, float]:
     """Perplexity of the rows' completions under the adapter over NF4, over 16 bits, and merged."""
     from generator.loading import load_model, load_tokenizer
-    from generator.perplexity import likelihood
+    from generator.tuning.perplexity import likelihood
 
     tokenizer = load_tokenizer(weights.folder)
     models = {

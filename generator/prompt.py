@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from core.sentences import sentence_spans
+from core.text.sentences import sentence_spans
 
 REFUSAL = "The passages do not answer this question."
 """The one sentence that the model writes when the passages do not hold the answer."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import DataError, run_command
-from generator.recipe import RUN, read_run
+from generator.tuning.recipe import RUN, read_run
 
 RESULTS = ("rows", "steps", "seconds", "row_tokens_per_second", "train_loss", "development_perplexity")
 ALWAYS = ("lora.r", "lora.alpha", "lora.modules", "train.learning_rate", "train.epochs")

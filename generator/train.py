@@ -2,7 +2,7 @@
 
 python -m generator.train --smoke                                   # a minute: does it all work here?
 python -m generator.train --to artifacts/runs/first --set lora.r=8 --set train.epochs=2
-python -m generator.train --config generator/recipes/cpu.toml --to artifacts/runs/cpu
+python -m generator.train --config generator/tuning/recipes/cpu.toml --to artifacts/runs/cpu
 python -m generator.train --to artifacts/runs/first --resume        # after Ctrl-C
 accelerate launch --num_processes 4 -m generator.train --to artifacts/runs/gpus          # several GPUs
 torchrun --nproc-per-node 2 -m generator.train --to artifacts/runs/two                   # or several processes
@@ -19,7 +19,7 @@ from pathlib import Path
 from core.errors import SettingsError, run_command
 from core.files import new_folder
 from core.progress import Say
-from generator.recipe import SMOKE, read_recipe, read_run
+from generator.tuning.recipe import SMOKE, read_recipe, read_run
 
 REPORTERS = ("none", "tensorboard", "wandb")
 
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--set", metavar="K=V", action="append", default=[], help="change one entry of the recipe")
     parser.add_argument("--to", metavar="DIR", type=Path, help="the run folder (default: artifacts/runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --to from its last checkpoint")
-    parser.add_argument("--smoke", action="store_true", help="four steps on a few rows of the settings' CSV")
+    parser.add_argument("--smoke", action="store_true", help="four steps on a few rows of the example CSV")
     parser.add_argument("--report-to", choices=REPORTERS, default="none", help="where metrics go beside metrics.csv")
     arguments = parser.parse_args(argv)
     main_process = os.environ.get("RANK", "0") == "0"
@@ -44,13 +44,11 @@ def main(argv: list[str] | None = None) -> int:
     recipe = read_recipe(arguments.config, arguments.set, given)
     target = arguments.to or Path("artifacts/runs") / ("smoke" if arguments.smoke else _name(recipe.lora.r))
     _reporter(arguments.report_to, target, say)
-    if arguments.smoke:
-        _smoke_rows(Path(recipe.data.dir), say)
-        if not arguments.to and not arguments.resume:  # nothing in it is worth keeping
-            with new_folder(target):
-                pass
+    if arguments.smoke and not arguments.to and not arguments.resume:  # nothing in it is worth keeping
+        with new_folder(target):
+            pass
 
-    from generator.training import train
+    from generator.tuning.training import train
 
     record = train(recipe, target, resume=arguments.resume, report_to=arguments.report_to, say=say)
     if not main_process:
@@ -94,19 +92,6 @@ def _reporter(name: str, target: Path, say: Say) -> None:
         say(
             "notice: no WANDB_API_KEY, so the run is logged offline; send it later: wandb sync " + str(target / "wandb")
         )
-
-
-def _smoke_rows(folder: Path, say: Say) -> None:
-    """A few rows of the settings' CSV and index, made once."""
-    from generator.rows import MANIFEST
-
-    if (folder / MANIFEST).is_file():
-        return
-    from core.settings import load
-    from generator.making import Plan, make
-
-    say("making a few rows")
-    make(load(), Plan(records=12, test_records=6), None, folder, say)
 
 
 if __name__ == "__main__":

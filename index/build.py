@@ -28,10 +28,11 @@ from core.progress import Say, silent
 from core.settings import IndexSettings, load
 from index.checkpoint import Checkpoint
 from index.embedded import Made, Superseded, Wanted, embed, wanted
-from index.embedding import Embedder, adapter_identity, load_embedder
-from index.opened import Index, Manifest
+from index.embedders import adapter_identity, load_embedder
+from index.embedders.base import Embedder
 from index.published import EMBEDDING, build_lock, previous_build, published_build
 from index.ranking import find_ranking
+from index.reader import Index, Manifest
 from index.status import clear_status
 from index.store import Recipe, add_vectors, check_build, open_build, publish, read_manifest, rollback
 from index.words import build_words

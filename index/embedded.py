@@ -12,10 +12,10 @@ import numpy as np
 
 from core.progress import Say, bar
 from index.checkpoint import Checkpoint
-from index.embedding import Embedder
-from index.opened import Index
+from index.embedders.base import Embedder
 from index.passages import headed_text
 from index.published import published_build
+from index.reader import Index
 from index.status import write_status
 
 TOGETHER = 512

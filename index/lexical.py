@@ -1,37 +1,18 @@
 """BM25 over questions and answers: words as a search of a library's catalogue sees them, and bm25s under it."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import bm25s
 import numpy as np
-import Stemmer
+
+from core.text.words import terms, words
 
 FILES = ("data.csc.index.npy", "indices.csc.index.npy", "indptr.csc.index.npy", "params.index.json", "vocab.index.json")
 """What bm25s writes."""
 K1, B = 1.2, 0.75
 """BM25's saturation of repeated terms and its share of length normalisation (Robertson and Zaragoza 2009)."""
-STOP_WORDS = frozenset(
-    """
-    a about am an and any are as at be been being but by can could did do does for from had has have he her him his how
-    i if in into is it its me my no not of on or our she should so some that the their them there these they this those
-    to us was we were what when where which who whom whose why will with would you your
-    """.split()
-)
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
-_stem = Stemmer.Stemmer("english").stemWords
-
-
-def words(text: str) -> list[str]:
-    """The words of a text in lower case, without a possessive 's."""
-    return [word.replace("’", "'").removesuffix("'s") for word in _WORD.findall(text.casefold())]
-
-
-def terms(text: str) -> list[str]:
-    """The stems (Porter 2, English) of a text's words that are no stop words."""
-    return _stem([word for word in words(text) if word not in STOP_WORDS])
 
 
 class LexicalIndex:

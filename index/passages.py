@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.sentences import Span, sentence_spans
+from core.text.sentences import Span, sentence_spans
 from index.corpus import Record
 
 

@@ -35,10 +35,10 @@ from core.files import new_folder, sha256_file, write_atomic
 from index import lexical
 from index.corpus import Corpus
 from index.lexical import LexicalIndex
-from index.opened import Index, Manifest, question_rows
 from index.passages import Passage
 from index.published import CURRENT, PREVIOUS, how_to_build, pointed, published_build
 from index.ranking import Ranking, read_ranking
+from index.reader import Index, Manifest, question_rows
 from index.tables import passages_table, read_passages, read_records, records_table
 from index.vectors import no_vectors, pack_vectors, unpack_vectors
 

@@ -22,9 +22,10 @@ from core.files import new_folder, read_jsonl, write_atomic
 from core.progress import Say, silent
 from core.settings import IndexSettings, load
 from index.build import build
-from index.embedding import ADAPTER_FACTS, ADAPTER_WEIGHTS, find_weights, load_embedder
-from index.lay import LayQuestion
+from index.embedders import load_embedder
+from index.embedders.weights import ADAPTER_FACTS, ADAPTER_WEIGHTS, find_weights
 from index.store import open_index
+from index.tuning.question_forms import LayQuestion
 
 LEAST_QUESTIONS = 200
 """Fewer to train on teach nothing that holds beyond them."""
@@ -48,8 +49,8 @@ def tune(
     Raises:
         DataError: too few questions; a file of questions that cannot be read; another run's checkpoints.
     """
-    from index.embedder_torch import TorchEmbedder
-    from index.tuning import Corpus, Recipe, held_out_records, split_questions, train
+    from index.embedders.torch import TorchEmbedder
+    from index.tuning.training import Corpus, Recipe, held_out_records, split_questions, train
 
     build(settings, say=say)
     index = open_index(Path(settings.dir))
@@ -137,7 +138,7 @@ def _scale(path: Path, share: float) -> None:
 
 
 def _draw(log: list[dict[str, Any]], path: Path) -> None:
-    from index.tuning import DEVELOPMENT
+    from index.tuning.training import DEVELOPMENT
 
     curves = (("loss", "Loss"), (DEVELOPMENT, "Mean reciprocal rank, other topics"))
     with chart(path, len(curves), (8, 3)) as (_, panels):

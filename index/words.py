@@ -8,9 +8,9 @@ from core.files import write_atomic
 from core.progress import Say, bar
 from core.settings import IndexSettings
 from index.corpus import Corpus, read_corpus
-from index.embedding import Embedder
-from index.opened import Index
+from index.embedders.base import Embedder
 from index.passages import Passage, split_record
+from index.reader import Index
 from index.store import Recipe, write_words
 
 SPLIT_TOGETHER = 256

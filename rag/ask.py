@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     if not questions:
         parser.error("no question; give one in quotes, or --file F")
 
-    from rag.chain import Asked, answer_again, answer_chain, open_checks, open_llm, open_retriever, open_untuned_llm
+    from rag.answerer import Asked, answer_again, answer_chain, open_checks, open_llm, open_retriever, open_untuned_llm
 
     say = partial(print, file=sys.stderr, flush=True)
     llm = open_llm(settings, say)

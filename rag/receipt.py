@@ -25,7 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 from core.errors import DataError, run_command
 from core.files import write_atomic
 from core.settings import load
-from index.opened import Index
+from index.reader import Index
 from rag.answer import Answer, Evidence
 
 SCHEMA = "citewell.receipt/1"

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 from langchain_core.messages import AIMessageChunk
 
-from core.sentences import ends_whole
+from core.text.sentences import ends_whole
+from core.text.words import key
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, Source, messages
-from rag.citations import Draft, is_aside, key, read_markers
-from rag.subject import Subject
+from rag.checks.citations import Draft, is_aside, read_markers
+from rag.checks.subject import Subject
 
 RULES = "2"
 """Raise it when `write` ends answers otherwise: answers that an evaluation kept are then written again."""

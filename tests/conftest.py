@@ -13,11 +13,11 @@ from core.files import sha256_file
 from core.settings import GeneratorSettings, IndexSettings, RagSettings, Settings
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, Source
-from generator.rows import Row, write_folder
+from generator.tuning.rows import Row, write_folder
 from index.build import build
-from index.opened import Index
+from index.reader import Index
 from index.store import open_index
-from rag.retriever import IndexRetriever
+from rag.search.retriever import IndexRetriever
 from tests.fakes import ROWS, QueueEngine, WordEmbedder, write_csv
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +45,7 @@ def embed_words(monkeypatch: pytest.MonkeyPatch) -> WordEmbedder:
     embedder = WordEmbedder()
     monkeypatch.setattr("index.ranking.DEFAULT", ROOT / "tests/data/ranking.json")
     monkeypatch.setattr("index.build.load_embedder", lambda *_: embedder)
-    monkeypatch.setattr("rag.chain.load_embedder", lambda *_: embedder)
+    monkeypatch.setattr("rag.answerer.load_embedder", lambda *_: embedder)
     return embedder
 
 
@@ -153,7 +153,7 @@ def tiny_adapter(tiny_qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from generator.training import save_adapter
+    from generator.tuning.training import save_adapter
 
     model = get_peft_model(
         AutoModelForCausalLM.from_pretrained(tiny_qwen),
@@ -172,7 +172,7 @@ def tiny_adapter(tiny_qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def rows_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rows as `generator.examples` writes them: ten sets of evidence to train on, four to develop, six to test."""
+    """Rows as `dataset.__main__` writes them: ten sets of evidence to train on, four to develop, six to test."""
     folder = tmp_path_factory.mktemp("rows") / "examples"
     splits = {"train": range(10), "development": range(10, 14), "test": range(14, 20)}
     rows = {split: [row for number in numbers for row in written_rows(number)] for split, numbers in splits.items()}

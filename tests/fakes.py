@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.sentences import Span
-from generator.engines import Chat, Chunk
-from index.embedding import Done
+from core.text.sentences import Span
+from generator.engines.base import Chat, Chunk
+from index.embedders.base import Done
 
 WORD = re.compile(r"\w+|[^\w\s]")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.errors import IndexFolderError, SettingsError, run_command
 from core.settings import load
-from rag.data import UPLOAD_MIB, embed_in_background
+from rag.admin import UPLOAD_MIB, embed_in_background
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -12,11 +12,11 @@ import streamlit as st
 from core.errors import CiteWellError
 from core.settings import Settings, load
 from rag.answer import Answer
-from rag.chain import Asked, answer_again, answer_chain, made_by
+from rag.answerer import Asked, answer_again, answer_chain, made_by
 from rag.feedback import REASONS, give
 from rag.history import History, Kept
 from rag.receipt import receipt, to_html
-from rag.retriever import IndexRetriever
+from rag.search.retriever import IndexRetriever
 from ui import shared
 from ui.answer_view import Place, prepare, show_answer
 

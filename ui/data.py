@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import CiteWellError
 from core.settings import load
-from rag.data import UPLOAD_MIB, is_complete, overview, rebuild, refused_rows, roll_back
+from rag.admin import UPLOAD_MIB, is_complete, overview, rebuild, refused_rows, roll_back
 from ui import shared
 
 

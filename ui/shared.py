@@ -8,9 +8,9 @@ import streamlit as st
 
 from core.errors import CiteWellError
 from core.settings import load
-from rag import chain
-from rag.data import EmbeddingStatus, embedding, is_complete
-from rag.retriever import IndexRetriever
+from rag import answerer as chain
+from rag.admin import EmbeddingStatus, embedding, is_complete
+from rag.search.retriever import IndexRetriever
 
 log = logging.getLogger("citewell.ui")
 

@@ -10,7 +10,7 @@ from bench.chart import draw
 from bench.generation import measure
 from bench.process import memory_mib, run
 from core.errors import CiteWellError
-from generator.engines import Chat, Chunk
+from generator.engines.base import Chat, Chunk
 from tests.conftest import ROOT
 from tests.fakes import QueueEngine
 

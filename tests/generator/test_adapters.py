@@ -13,10 +13,10 @@ from generator import adapters, merge
 from generator.adapters import find_adapter, prepare_tuned, read_adapter
 from generator.engines import load_engine
 from generator.loading import load_model, load_tokenizer
-from generator.models import prepare_weights
-from generator.perplexity import likelihood
-from generator.recipe import RUN
-from generator.rows import read_rows, tokenise
+from generator.tuning.perplexity import likelihood
+from generator.tuning.recipe import RUN
+from generator.tuning.rows import read_rows, tokenise
+from generator.weights import prepare_weights
 
 
 @pytest.fixture

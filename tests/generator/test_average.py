@@ -13,7 +13,7 @@ from core.errors import WeightsError
 from core.settings import GeneratorSettings
 from generator import average
 from generator.adapters import CONFIG, TENSORS, prepare_tuned, read_adapter
-from generator.recipe import RUN
+from generator.tuning.recipe import RUN
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ import pytest
 
 from core.errors import EngineError, SettingsError
 from core.settings import GeneratorSettings
-from generator import engine_openvino
-from generator.engine_openai import OpenAIEngine
-from generator.engine_transformers import TransformersEngine
-from generator.engines import Chat, Engine, engine_name, load_engine
+from generator.engines import engine_name, load_engine
+from generator.engines import openvino as engine_openvino
+from generator.engines.base import Chat, Engine
+from generator.engines.openai import OpenAIEngine
+from generator.engines.transformers import TransformersEngine
 from tests.servers import serve
 
 CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello?"}]

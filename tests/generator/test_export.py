@@ -11,7 +11,7 @@ import pytest
 from core.errors import WeightsError
 from core.settings import GeneratorSettings, Settings
 from generator.export import QUANTS, export, main
-from generator.models import Weights, prepare_weights
+from generator.weights import Weights, prepare_weights
 from tests.conftest import ROOT
 
 PROMPTS = [
@@ -92,7 +92,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from generator import export as module
-from generator.models import Weights
+from generator.weights import Weights
 def slow(*_):
     print("writing", flush=True)
     time.sleep(60)
@@ -173,7 +173,7 @@ def test_openvino_and_llama_cpp_write_what_transformers_writes(
 
 
 def test_a_damaged_conversion_is_made_again(tiny_qwen: Path, tmp_path: Path) -> None:
-    from generator.engine_openvino import OpenVinoEngine
+    from generator.engines.openvino import OpenVinoEngine
 
     settings = GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path))
     said: list[str] = []

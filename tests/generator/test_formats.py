@@ -10,9 +10,9 @@ from core.settings import GeneratorSettings
 from generator import train
 from generator.adapters import merge, read_adapter
 from generator.loading import load_model, load_tokenizer
-from generator.models import Weights
-from generator.perplexity import likelihood
-from generator.rows import read_rows
+from generator.tuning.perplexity import likelihood
+from generator.tuning.rows import read_rows
+from generator.weights import Weights
 from tests.products import ATTENTION, Products
 
 
@@ -69,7 +69,7 @@ def test_merging_and_perplexity(rows_folder: Path, tiny_qwen: Path, tiny_adapter
 
 @pytest.mark.usefixtures("_emulated")
 def test_answering_with_transformers(tiny_qwen: Path, tmp_path: Path) -> None:
-    from generator.engine_transformers import TransformersEngine
+    from generator.engines.transformers import TransformersEngine
 
     settings = GeneratorSettings(model=str(tiny_qwen), adapter="", cache=str(tmp_path), engine="transformers")
     engine = TransformersEngine(settings)

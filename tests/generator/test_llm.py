@@ -7,7 +7,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from generator.engines import Chunk
+from generator.engines.base import Chunk
 from generator.llm import QwenChat, _until
 from tests.conftest import queue_llm
 from tests.fakes import QueueEngine

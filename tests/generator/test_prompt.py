@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage
 
-from core.sentences import sentence_spans
+from core.text.sentences import sentence_spans
 from generator.prompt import REFUSAL, Source, fit, messages
 
 SOURCES = [

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.rows import Tokens
-from generator.shared_prefix import IGNORED, collate, join, joined_length, plan_packs
+from generator.tuning.rows import Tokens
+from generator.tuning.shared_prefix import IGNORED, collate, join, joined_length, plan_packs
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ import pytest
 from core.errors import DataError, EngineError, SettingsError, WeightsError
 from core.files import sha256_file
 from generator import runs, train
-from generator.recipe import RUN, Recipe, read_recipe
-from generator.rows import read_rows, tokenise
+from generator.tuning.recipe import RUN, Recipe, read_recipe
+from generator.tuning.rows import read_rows, tokenise
 from tests.conftest import ROOT
 
 FAST = {
@@ -163,8 +163,8 @@ def test_four_bit_weights_are_evaluated_and_then_trained_on(tiny_qwen: Path, row
     from peft import LoraConfig, get_peft_model
 
     from generator.loading import load_model, load_tokenizer
-    from generator.perplexity import likelihood
-    from generator.shared_prefix import join
+    from generator.tuning.perplexity import likelihood
+    from generator.tuning.shared_prefix import join
 
     rows = read_rows(rows_folder, "train")[:2]
     tokenizer = load_tokenizer(tiny_qwen)
@@ -306,7 +306,7 @@ def test_recipes_are_layered_and_alpha_follows_the_rank(tmp_path: Path) -> None:
     assert read_recipe(None, ["lora.modules=q_proj, v_proj"], {}).target_modules == ["q_proj", "v_proj"]
     with pytest.raises(SettingsError, match=r"no recipe at .*none\.toml; expected TOML"):
         read_recipe(tmp_path / "none.toml", [], {})
-    assert read_recipe(ROOT / "generator/recipes/cpu.toml", [], {}).base.quantization == "nf4"
+    assert read_recipe(ROOT / "generator/tuning/recipes/cpu.toml", [], {}).base.quantization == "nf4"
 
 
 def test_runs_are_tabulated_by_what_differs(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from filelock import FileLock
 from core.errors import DataError, IndexFolderError
 from core.settings import IndexSettings
 from index.build import build, main
-from index.embedding import Done
+from index.embedders.base import Done
 from index.passages import headed_text
 from index.published import published_build
 from index.store import open_index

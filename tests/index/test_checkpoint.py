@@ -16,7 +16,7 @@ from index import build as building
 from index import checkpoint, embedded
 from index.build import build
 from index.checkpoint import NAME, Checkpoint
-from index.embedding import Done
+from index.embedders.base import Done
 from index.published import PREVIOUS, pointed, published_build
 from index.status import EmbeddingStatus, clear_status, read_status, write_status
 from index.store import open_index, rollback

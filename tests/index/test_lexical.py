@@ -2,7 +2,8 @@ from pathlib import Path
 
 import numpy as np
 
-from index.lexical import FILES, LexicalIndex, terms, vocabulary, words
+from core.text.words import terms, words
+from index.lexical import FILES, LexicalIndex, vocabulary
 
 DOCUMENTS = ["Treating gout with rest", "Gout hurts; gout is treated", "A cold is a virus", ""]
 

@@ -3,7 +3,7 @@ import itertools
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.sentences import Span, sentence_spans
+from core.text.sentences import Span, sentence_spans
 from index.corpus import Record
 from index.passages import Passage, headed_text, split_record
 from tests.fakes import WordEmbedder

@@ -9,7 +9,7 @@ from core.settings import IndexSettings
 from index.build import build
 from index.ranking import DEFAULT, find_ranking, read_ranking
 from index.store import open_index
-from rag.answerable import SIGNALS
+from rag.search.answerable import SIGNALS
 from tests.fakes import WordEmbedder
 
 

@@ -8,14 +8,16 @@ import pytest
 from core import precision
 from core.errors import DataError, WeightsError
 from core.settings import IndexSettings
+from core.text.aspects import aspect, topic
 from index.build import build
 from index.corpus import Record, read_corpus
-from index.embedding import adapted_weights, adapter_identity, load_embedder, load_question_embedder
-from index.lay import lay_questions, misspelt, topic_names
+from index.embedders import adapter_identity, load_embedder, load_question_embedder
+from index.embedders.weights import adapted_weights
 from index.store import open_index
-from index.topics import aspect, record_topic, topic
+from index.topics import record_topic
 from index.tune import _begin, tune
-from index.tuning import Corpus, Recipe, held_out_records, split_questions
+from index.tuning.question_forms import lay_questions, misspelt, topic_names
+from index.tuning.training import Corpus, Recipe, held_out_records, split_questions
 from tests.conftest import index_rows
 from tests.fakes import WordEmbedder, write_csv
 from tests.products import Products

@@ -10,10 +10,11 @@ import pytest
 from core.errors import DataError, SettingsError
 from core.settings import IndexSettings
 from generator.prompt import REFUSAL
-from rag import ask, chain
-from rag.retriever import IndexRetriever
+from rag import answerer as chain
+from rag import ask
+from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
-from tests.rag.test_chain import GOOD, QUESTION
+from tests.rag.test_answerer import GOOD, QUESTION
 
 
 @pytest.fixture

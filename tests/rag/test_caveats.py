@@ -1,8 +1,8 @@
 import pytest
 
 from rag.answer import Evidence
-from rag.caveats import with_caveats
-from rag.citations import Draft
+from rag.checks.caveats import with_caveats
+from rag.checks.citations import Draft
 
 TEXT = "Shingles is a rash. Shingles cannot be caught. However, the virus can be passed on. Yet this is rare. It hurts."
 EVIDENCE = [

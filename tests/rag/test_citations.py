@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.text.words import content_words
 from rag.answer import Evidence, Sentence
-from rag.citations import SUPPORTED, WEAK, Verifier, content_words, read_markers
+from rag.checks.citations import SUPPORTED, WEAK, Verifier, read_markers
 
 
 def evidence(*texts: str, heading: str = "Heading") -> list[Evidence]:

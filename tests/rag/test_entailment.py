@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import WeightsError
-from rag.entailment import StrictJudge, read_entailment
+from rag.checks.entailment import StrictJudge, read_entailment
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def test_the_stricter_one_decides(judge: float, entailed: float, expected: float
 def test_a_folder_is_loaded_and_its_labels_are_read(tmp_path: Path) -> None:
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-    from index.embedding import find_weights
+    from index.embedders.weights import find_weights
 
     folder = find_weights().folder
     for name, labels in {"nli": ["contradiction", "Entailment", "neutral"], "stars": ["one", "two", "three"]}.items():

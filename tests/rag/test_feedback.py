@@ -10,11 +10,11 @@ from datasets import load_dataset
 from core.errors import DataError
 from rag import feedback
 from rag.answer import Answer
-from rag.chain import answer_chain
+from rag.answerer import answer_chain
 from rag.feedback import by_day, give, given, pairs
-from rag.retriever import IndexRetriever
+from rag.search.retriever import IndexRetriever
 from tests.conftest import queue_llm
-from tests.rag.test_chain import GOOD, QUESTION
+from tests.rag.test_answerer import GOOD, QUESTION
 
 BAD = "Measles comes from cold feet [1]."
 

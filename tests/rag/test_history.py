@@ -9,12 +9,12 @@ import pytest
 from core.errors import DataError, HistoryError
 from rag import database as module
 from rag.answer import Answer
-from rag.chain import answer_chain
+from rag.answerer import answer_chain
 from rag.database import database
 from rag.history import History, Kept
-from rag.retriever import IndexRetriever
+from rag.search.retriever import IndexRetriever
 from tests.conftest import queue_llm
-from tests.rag.test_chain import GOOD, QUESTION
+from tests.rag.test_answerer import GOOD, QUESTION
 
 
 @pytest.fixture

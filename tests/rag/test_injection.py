@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from core.files import read_jsonl
-from core.sentences import sentence_spans
 from core.settings import Settings
+from core.text.sentences import sentence_spans
 from generator.llm import QwenChat
 from generator.prompt import Source, messages
 from rag.answer import Answer
-from rag.chain import answer_chain, open_llm
+from rag.answerer import answer_chain, open_llm
 from rag.receipt import read_receipt, receipt, to_html
-from rag.retriever import IndexRetriever
+from rag.search.retriever import IndexRetriever
 from rag.writing import write
 from tests.conftest import ROOT, embed_words, index_rows, queue_llm
 from tests.fakes import WordEmbedder

@@ -5,12 +5,12 @@ import dataclasses
 import pytest
 
 from rag.answer import Hit, Lead
-from rag.chain import answer_chain
-from rag.citations import may_be_aside
-from rag.leads import leads
-from rag.retriever import IndexRetriever
+from rag.answerer import answer_chain
+from rag.checks.citations import may_be_aside
+from rag.search.leads import leads
+from rag.search.retriever import IndexRetriever
 from tests.conftest import queue_llm
-from tests.rag.test_chain import GOOD, QUESTION
+from tests.rag.test_answerer import GOOD, QUESTION
 
 TEXT = "Vaccine\nMeasles is a very contagious disease of children. A vaccine prevents it in 97 percent of people."
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from index.opened import Index
-from rag.query import LONG, lay_words, nearest_word, understand
+from index.reader import Index
+from rag.search.query import LONG, lay_words, nearest_word, understand
 from tests.conftest import index_rows
 from tests.fakes import WordEmbedder
 

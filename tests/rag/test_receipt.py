@@ -15,12 +15,12 @@ from index.build import build
 from index.store import open_index
 from rag import receipt as module
 from rag.answer import Answer, Notice
-from rag.chain import answer_chain
+from rag.answerer import answer_chain
 from rag.receipt import check, read_receipt, receipt, to_html
-from rag.retriever import IndexRetriever
+from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
 from tests.fakes import ROWS, write_csv
-from tests.rag.test_chain import GOOD, QUESTION
+from tests.rag.test_answerer import GOOD, QUESTION
 
 
 @pytest.fixture

@@ -7,16 +7,16 @@ import pytest
 from core.errors import IndexFolderError, QuestionError, WeightsError
 from core.settings import IndexSettings, RagSettings
 from index.build import build
-from index.opened import Index
 from index.ranking import NEVER_FITTED, Answerability
+from index.reader import Index
 from index.store import open_index
 from rag.answer import Hit
-from rag.answerable import SIGNALS, probability
-from rag.chain import BY_WORDS, answer_chain
-from rag.query import understand
-from rag.rerank import Reranker
-from rag.retriever import IndexRetriever
-from rag.search import duplicate_of, fuse, run_stages, shingles
+from rag.answerer import BY_WORDS, answer_chain
+from rag.search.answerable import SIGNALS, probability
+from rag.search.query import understand
+from rag.search.rerank import Reranker
+from rag.search.retriever import IndexRetriever
+from rag.search.stages import duplicate_of, fuse, run_stages, shingles
 from tests.conftest import index_rows, queue_llm
 from tests.fakes import ROWS, WordEmbedder, write_csv
 
@@ -144,7 +144,7 @@ def test_the_probability_is_the_logistic_function_of_the_scaled_signals() -> Non
 
 
 def test_below_the_threshold_the_chain_abstains_and_offers_the_closest_questions(retriever: IndexRetriever) -> None:
-    from rag.chain import NOT_FOUND, answer_chain
+    from rag.answerer import NOT_FOUND, answer_chain
 
     strict = judging(retriever, fitted("coverage", 8.0, 0.9))
     llm = queue_llm()
@@ -185,7 +185,7 @@ def test_rows_of_vectors_know_their_passage_and_question(small_index: IndexSetti
 def test_a_cross_encoder_folder_is_loaded_and_scores(tmp_path: Path) -> None:
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-    from index.embedding import find_weights
+    from index.embedders.weights import find_weights
 
     folder = find_weights().folder
     config = AutoConfig.from_pretrained(folder, num_labels=1)

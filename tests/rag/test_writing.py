@@ -4,7 +4,7 @@ import pytest
 
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, REST, Source
-from rag.citations import read_markers
+from rag.checks.citations import read_markers
 from rag.writing import Written, write
 from tests.fakes import QueueEngine
 

@@ -74,7 +74,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 
 
 def ask(page: Page, question: str) -> None:
-    """Ask it, and wait until the page shows it: an earlier answer's signs of an end are then not taken for this one's."""
+    """Ask, and wait until the page shows the question: an earlier answer's end is then not taken for this one's."""
     box = page.get_by_placeholder("Ask a health question")
     shown = page.get_by_test_id("stChatMessage").get_by_text(question, exact=True)
     before = shown.count()

@@ -9,14 +9,14 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import EngineError
 from core.settings import IndexSettings
-from generator.engines import Chat, Chunk
+from generator.engines.base import Chat, Chunk
 from generator.llm import QwenChat
-from rag import chain
+from rag import answerer as chain
 from rag.answer import Answer
-from rag.retriever import IndexRetriever
+from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
 from tests.fakes import QueueEngine
-from tests.rag.test_chain import GOOD, QUESTION
+from tests.rag.test_answerer import GOOD, QUESTION
 from ui.answer_view import Place, view
 
 APP = str(ROOT / "ui/app.py")

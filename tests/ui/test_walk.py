@@ -11,10 +11,10 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from core.sentences import sentence_spans
 from core.settings import Settings
+from core.text.sentences import sentence_spans
 from rag import feedback, receipt
-from rag.chain import Checks, answer_chain, open_checks, open_retriever
+from rag.answerer import Checks, answer_chain, open_checks, open_retriever
 from rag.history import History, Kept
 from tests.conftest import queue_llm
 from tests.fakes import write_csv

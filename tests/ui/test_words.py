@@ -13,7 +13,7 @@ from index.build import build
 from index.published import EMBEDDING
 from index.status import write_status
 from index.store import open_index
-from rag.chain import BY_WORDS
+from rag.answerer import BY_WORDS
 from tests.ui.test_page import ANSWER_MS, ask, page_server
 
 pytestmark = [pytest.mark.weights, pytest.mark.browser]

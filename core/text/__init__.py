@@ -1,0 +1,1 @@
+"""The language of questions and passages: sentences, words, claims, aspects. Knows nothing of indexes and models."""

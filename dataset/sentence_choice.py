@@ -1,0 +1,52 @@
+"""Of the sources of a set of evidence, the sentences that answer a question over it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from core.text.answer_cues import tells
+from core.text.extract import Chosen, choose, holding
+from dataset.evidence_sets import About, EvidenceSet
+from rag.search.retriever import IndexRetriever
+
+
+class Chooser:
+    """Chooses by an index's own measure of relevance, and counts the sentences that it leaves out."""
+
+    def __init__(self, retriever: IndexRetriever) -> None:
+        self._retriever = retriever
+        self.left_out: Counter[str] = Counter()
+
+    def answering(self, shown: EvidenceSet, question: str, wanted: About) -> dict[int, Chosen]:
+        """Of the first two sources that are about what is asked, by their numbers from 1, the sentences that answer it.
+
+        There are none of a source whose sentences do not tell it.
+        """
+        found = {}
+        for place in [n for n, about in enumerate(shown.about) if about == wanted][:2]:
+            text = shown.sources[place].text
+            chosen = choose(text, wanted[1], self._retriever.sentence_relevance(question, text), self.left_out)
+            sentences = " ".join(text[start:end] for start, end in chosen.spans)
+            told = not chosen.spans or tells(question, wanted[0], wanted[1], sentences)
+            found[place + 1] = chosen if told else Chosen((), reason="the passage does not tell what is asked")
+        return found
+
+    def holding(
+        self,
+        shown: EvidenceSet,
+        places: Iterable[int],
+        question: str,
+        says_it: Callable[[str], bool],
+        least: float = 0.0,
+    ) -> dict[int, Chosen]:
+        """Of the sources at some places from 0, by their numbers from 1, the sentences that say one thing.
+
+        Args:
+            least: cosine similarity to the question that a sentence must have.
+        """
+        found = {}
+        for place in places:
+            text = shown.sources[place].text
+            found[place + 1] = holding(
+                text, says_it, self._retriever.sentence_relevance(question, text), self.left_out, least
+            )
+        return found

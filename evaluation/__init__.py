@@ -1,0 +1,1 @@
+"""How good the search, the answers and the checks are, on judged questions. Above `rag`."""

@@ -1,0 +1,192 @@
+"""How good written answers are, measured by rule against their evidence and a reference.
+
+Every measure is a ratio of sums over questions (a mean over those that it applies to), so that one bootstrap serves
+them all, paired differences included. It stands above `rag`: support is checked by the verifier that answering uses.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.text.sentences import ends_whole
+from evaluation.stats import Figure, Measured, Ratio, figure
+from generator.tuning.perplexity import Likelihood
+from generator.tuning.rows import Row
+from rag.answer import Evidence
+from rag.checks.citations import SUPPORTED, Verifier, is_aside, is_refusal, read_markers
+
+_NUMBER = re.compile(r"(\d+(?:[.,]\d+)*)\s*(%|°|[^\W\d_]+)?")
+_UNITS = re.compile(
+    r"%|percent|°|mg|mcg|g|kg|ml|l|iu|units?|mm|cm|m|inch(?:es)?|feet|pounds?|minutes?|hours?|days?|weeks?|months?|"
+    r"years?|times|people|cases|births|children|adults|men|women",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One answer, judged against its evidence."""
+
+    refused: bool
+    whole: bool
+    text: str
+    """Without its markers."""
+    sentences: int
+    supported: int
+    """Sentences that some evidence supports."""
+    cited_rightly: int
+    """Sentences that evidence they cite supports."""
+    citations: int
+    right_citations: int
+    invented: bool
+    """It holds a number, or a number with its unit, that no evidence holds."""
+
+
+def judge(row: Row, written: str) -> Judged:
+    """Judge one answer as it was written, before anything is mended.
+
+    Citations in the manner of ALCE (Gao et al. 2023, arXiv 2305.14627), support decided by `rag.checks.citations`.
+    Recall is the share of sentences that a passage they cite supports, precision the share of citations whose passage
+    supports their sentence. A missing marker, and one that points outside the evidence, count 0.
+    """
+    evidence = [
+        Evidence(str(number), "", source.heading, source.text, "", "", 0.0, n=number)
+        for number, source in enumerate(row.sources, start=1)
+    ]
+    verifier = Verifier(evidence)
+    drafts = read_markers(written)
+    refused = not drafts or is_refusal(drafts[0].text)
+    said = [draft for draft in drafts if not is_aside(draft.text)]
+    supported = rightly = citations = right = 0
+    for draft in said:
+        support = {match.citation.n: match.support for match in verifier.best(draft.text)}
+        good = [number for number in draft.marked if support.get(number, 0.0) >= SUPPORTED]
+        supported += max(support.values(), default=0.0) >= SUPPORTED
+        rightly += bool(good)
+        citations += len(draft.marked)
+        right += len(good)
+    text = " ".join(draft.text for draft in said)
+    held = " ".join([row.question, *(f"{source.heading} {source.text}" for source in row.sources)])
+    return Judged(
+        refused,
+        ends_whole(written.strip()),
+        text,
+        len(said),
+        supported,
+        rightly,
+        citations,
+        right,
+        _invents(text, held),
+    )
+
+
+def _invents(text: str, held: str) -> bool:
+    return not (_numbers(text) <= _numbers(held))
+
+
+def _numbers(text: str) -> set[tuple[str, str]]:
+    """Every number, and beside it every number with its unit."""
+    found: set[tuple[str, str]] = set()
+    for number, unit in _NUMBER.findall(text):
+        bare = number.replace(",", "").rstrip(".")
+        found.add((bare, ""))
+        if unit and _UNITS.fullmatch(unit):
+            found.add((bare, unit.casefold().rstrip("s")))
+    return found
+
+
+def measure(rows: Sequence[Row], written: Sequence[str]) -> Measured:
+    """The measures of answers against their evidence."""
+    judged = [judge(row, text) for row, text in zip(rows, written, strict=True)]
+    answerable = np.array([row.answerable for row in rows])
+    refused = np.array([answer.refused for answer in judged])
+
+    def mean(value: Callable[[Judged], float], over: np.ndarray) -> Ratio:
+        return Ratio(np.array([value(answer) for answer in judged]) * over, over.astype(float))
+
+    everything = np.ones(len(rows), dtype=bool)
+    said = np.array([answer.sentences > 0 and not answer.refused for answer in judged])
+    return {
+        "citation_recall": mean(lambda answer: answer.cited_rightly / max(answer.sentences, 1), said),
+        "citation_precision": mean(lambda answer: answer.right_citations / max(answer.citations, 1), said),
+        "groundedness": mean(lambda answer: answer.supported / max(answer.sentences, 1), said),
+        "invented_numbers": mean(lambda answer: answer.invented, said),
+        "refusal_precision": Ratio((refused & ~answerable).astype(float), refused.astype(float)),
+        "refusal_recall": Ratio((refused & ~answerable).astype(float), (~answerable).astype(float)),
+        "false_refusals": Ratio((refused & answerable).astype(float), answerable.astype(float)),
+        "whole_endings": mean(lambda answer: answer.whole, everything),
+        "sentences": mean(lambda answer: answer.sentences, said),
+        "words": mean(lambda answer: len(answer.text.split()), said),
+    }
+
+
+def measure_against_references(rows: Sequence[Row], written: Sequence[str], encoder: str) -> Measured:
+    """Likeness to the references, over answerable rows (an answer that refuses is like none).
+
+    ROUGE F1 with stemming (Lin 2004, rouge-score), sentence BLEU and chrF on 0 to 1 (sacrebleu), BERTScore F1 (Zhang et
+    al. 2020, arXiv 1904.09675, bert-score) with the index's encoder, last layer, no idf weights and no rescaling.
+
+    Args:
+        encoder: folder of the encoder that BERTScore compares with.
+    """
+    from bert_score import BERTScorer
+    from rouge_score.rouge_scorer import RougeScorer
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+    from transformers import AutoConfig
+
+    over = np.array([row.answerable for row in rows], dtype=float)
+    texts = [judge(row, text).text for row, text in zip(rows, written, strict=True)]
+    references = [judge(row, row.completion).text for row in rows]
+    pairs = list(zip(references, texts, strict=True))
+    rouge = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True)
+    scored = [rouge.score(reference, text) for reference, text in pairs]
+    bleu, chrf = BLEU(effective_order=True), CHRF()
+    layers = AutoConfig.from_pretrained(encoder, local_files_only=True).num_hidden_layers
+    _, _, likeness = BERTScorer(encoder, num_layers=layers, device="cpu").score(
+        [text or "." for text in texts], [reference or "." for reference in references]
+    )
+    values = {
+        "rouge_1": [score["rouge1"].fmeasure for score in scored],
+        "rouge_2": [score["rouge2"].fmeasure for score in scored],
+        "rouge_l": [score["rougeL"].fmeasure for score in scored],
+        "bleu": [bleu.sentence_score(text, [reference]).score / 100 for reference, text in pairs],
+        "chrf": [chrf.sentence_score(text, [reference]).score / 100 for reference, text in pairs],
+        "bertscore": [float(value) if text else 0.0 for value, text in zip(likeness, texts, strict=True)],
+    }
+    return {name: Ratio(np.array(each) * over, over) for name, each in values.items()}
+
+
+def signatures() -> dict[str, str]:
+    """How BLEU and chrF were computed, in sacrebleu's own words."""
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+
+    shown = {}
+    for name, metric in {"bleu": BLEU(effective_order=True), "chrf": CHRF()}.items():
+        metric.sentence_score("a", ["a"])
+        shown[name] = str(metric.get_signature())
+    return shown
+
+
+def measure_likelihood(scored: Likelihood) -> Measured:
+    """Perplexity of the references, and bits per byte of their text."""
+    return {
+        "perplexity": Ratio(scored.nats, scored.tokens.astype(float), exponential=True),
+        "bits_per_byte": Ratio(scored.nats / np.log(2), scored.text_bytes.astype(float)),
+    }
+
+
+Table = dict[str, dict[str, Figure]]
+"""Model -> measure -> figure."""
+
+
+def table(measured: Mapping[str, Measured]) -> Table:
+    """Figures of each model, and under "difference" those of the second model less the first."""
+    figures = {name: {key: figure(ratio) for key, ratio in each.items()} for name, each in measured.items()}
+    if len(measured) > 1:
+        first, second = list(measured.values())[:2]
+        figures["difference"] = {key: figure(second[key], first[key]) for key in first}
+    return figures

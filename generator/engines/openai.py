@@ -1,0 +1,77 @@
+"""The engine that asks a server over OpenAI's chat completions protocol."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import cast
+
+import openai
+from openai.types.chat import ChatCompletionMessageParam
+
+from core.errors import EngineError, SettingsError
+from core.settings import GeneratorSettings
+from generator.engines.base import Chat, Chunk
+
+
+class OpenAIEngine:
+    """Any server that speaks OpenAI's chat completions: vLLM, llama-server, Ollama, Azure OpenAI.
+
+    Raises:
+        SettingsError: no base URL or no model name.
+    """
+
+    def __init__(self, settings: GeneratorSettings) -> None:
+        if not settings.base_url or not settings.remote_model:
+            raise SettingsError(
+                "engine openai needs generator.base_url and generator.remote_model, "
+                "such as http://127.0.0.1:8000/v1 and Qwen/Qwen2-0.5B-Instruct"
+            )
+        key = os.environ.get("OPENAI_API_KEY", "none")  # local servers ask for none, the client insists on one
+        self._client: openai.OpenAI
+        if settings.api_version:
+            self._client = openai.AzureOpenAI(
+                azure_endpoint=settings.base_url, api_version=settings.api_version, api_key=key
+            )
+        else:
+            self._client = openai.OpenAI(base_url=settings.base_url, api_key=key)
+        self._model = settings.remote_model
+        self._url = settings.base_url
+        self.identity = {"engine": "openai", "model": self._model, "base_url": self._url}
+
+    def render(self, chat: Chat) -> str:
+        return json.dumps(chat, ensure_ascii=False)
+
+    def count_tokens(self, chat: Chat) -> int:
+        """An upper estimate, as the server's tokenizer is not at hand: three bytes of UTF-8 a token."""
+        return sum(len(message["content"].encode()) // 3 + 8 for message in chat)
+
+    def warm(self, chat: Chat) -> None:
+        """Nothing to do: a server keeps its own prefixes."""
+
+    def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
+        prompt_tokens = answer_tokens = 0
+        try:
+            with self._client.chat.completions.create(
+                model=self._model,
+                messages=cast(list[ChatCompletionMessageParam], chat),
+                max_tokens=max_new_tokens,
+                temperature=temperature,
+                stream=True,
+                stream_options={"include_usage": True},
+            ) as events:
+                for event in events:
+                    if event.usage is not None:
+                        prompt_tokens, answer_tokens = event.usage.prompt_tokens, event.usage.completion_tokens
+                    if event.choices and event.choices[0].delta.content:
+                        yield Chunk(event.choices[0].delta.content, prompt_tokens, answer_tokens)
+        except openai.APIConnectionError as error:
+            raise EngineError(
+                f"no answer from {self._url}; start the server, or unset generator.base_url to use the local weights"
+            ) from error
+        except openai.APIStatusError as error:
+            raise EngineError(
+                f"{self._url} answered {error.status_code} for {self._model!r}: {error.message}"
+            ) from error
+        except openai.OpenAIError as error:
+            raise EngineError(f"{self._url}: {error}") from error
+        yield Chunk("", prompt_tokens, answer_tokens)

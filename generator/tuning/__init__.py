@@ -1,0 +1,1 @@
+"""Fine-tuning of the generator: rows, recipe, training, and what a run leaves."""

@@ -1,0 +1,65 @@
+"""How surprised a model is by what it should write: negative log-likelihood of completions, prompts not counted."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.progress import bar
+from generator.tuning.rows import Row, Tokens, tokenise
+from generator.tuning.shared_prefix import IGNORED, join, plan_packs
+
+PACK_TOKENS = 1000
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Of each row: negative log-likelihood of its completion in nats, its tokens (the stop token is one of them), and
+    its bytes in UTF-8; each of shape (rows,)."""
+
+    nats: np.ndarray
+    tokens: np.ndarray
+    text_bytes: np.ndarray
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the mean over all tokens."""
+        return math.exp(self.nats.sum() / self.tokens.sum())
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Comparable between models of different tokenizers (Gao et al. 2020, arXiv 2101.00027)."""
+        return float(self.nats.sum() / math.log(2) / self.text_bytes.sum())
+
+
+def likelihood(model: Any, tokenizer: Any, rows: Sequence[Row]) -> Likelihood:
+    """Score completions with a causal language model of transformers, rows joined by what they share."""
+    tokens = tokenise(rows, tokenizer)
+    nats: dict[Tokens, float] = {}
+    with bar("scoring", len(rows), " rows") as progress:
+        for pack in plan_packs(tokens, [row.group for row in rows], PACK_TOKENS, seed=0):
+            nats.update(zip(pack, _pack_nats(model, pack), strict=True))
+            progress.update(len(pack))
+    return Likelihood(
+        np.array([nats[row] for row in tokens]),
+        np.array([len(row.ids) - row.prompt for row in tokens]),
+        np.array([len(row.completion.encode()) for row in rows]),
+    )
+
+
+@torch.no_grad()
+def _pack_nats(model: Any, pack: Sequence[Tokens]) -> list[float]:
+    joined = {name: value.to(model.device) for name, value in join(pack).items()}
+    labels = joined.pop("shift_labels")[0]
+    del joined["labels"]
+    places = torch.nonzero(labels != IGNORED).flatten()
+    logits = model(**joined, logits_to_keep=places, use_cache=False).logits[0].float()
+    each = torch.nn.functional.cross_entropy(logits, labels[places], reduction="none")
+    # Trained positions stand one row after the other, in the order in which rows are joined.
+    ordered = sorted(pack, key=lambda row: row.ids)
+    parts = each.split([len(row.ids) - row.prompt for row in ordered])
+    total = {row: float(part.sum()) for row, part in zip(ordered, parts, strict=True)}
+    return [total[row] for row in pack]

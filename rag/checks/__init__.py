@@ -1,0 +1,1 @@
+"""Text -> verdicts: citations, support, caveats, quotations, emergencies."""

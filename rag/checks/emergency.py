@@ -1,0 +1,120 @@
+"""What stands above an answer, decided before anything is written: a notice to seek help at once where a question reads
+like an emergency, and a plain limit where it asks for a diagnosis or a dose of one's own.
+
+An emergency is told by its nearness to phrasings that are known to be one, or not (rag/checks/emergencies.jsonl):
+kernel ridge regression over the embedder's vectors, solved in closed form when the index is opened. The same words
+always get the same notice, no model that writes has a say in it, and no passage can argue anybody out of it. Patterns
+of words were tried first: they knew every phrasing that they were written with, and a third of others.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from core.cached_folder import Facts, made_once
+from core.files import read_jsonl, sha256_file
+from core.progress import Say, silent
+from core.text.sentences import sentence_spans
+from index.embedders.base import Embedder
+from rag.answer import Notice, Urgency
+
+PHRASINGS = Path(__file__).with_name("emergencies.jsonl")
+"""Questions with their kind; an empty one for what only sounds alike."""
+WIDTH = 2.0
+"""gamma of the kernel exp(-gamma |a - b|²) between vectors of length 1."""
+RIDGE = 0.3
+MISSED = 0.04
+"""Share of the known emergencies, each judged by all the others, that may lie below the bar."""
+
+URGENT: tuple[Urgency, ...] = ("emergency", "poisoning", "suicide")
+TEXTS: dict[Urgency, str] = {
+    "emergency": "This may be an emergency. Call your emergency number now (112, 911 or 999 in many countries), or "
+    "have somebody call it. Do not wait for an answer from this page.",
+    "poisoning": "This may be a poisoning or an overdose. Call your emergency number now (112, 911 or 999 in many "
+    "countries) or poison control (1-800-222-1222 in the United States). Keep the package at hand.",
+    "suicide": "You are not alone, and there is help right now. Call your emergency number (112, 911 or 999 in many "
+    "countries) or a crisis line: 988 in the United States and Canada, 116 123 in the United Kingdom and Ireland; "
+    "findahelpline.com lists others. If it is about somebody else, stay with them.",
+    "limit": "This page does not know you: it cannot tell what you have or which dose is right for you. A doctor or a "
+    "pharmacist can. What follows is what the file says in general.",
+}
+
+_DOSE = re.compile(
+    r"\b(?:how (?:much|many|often)|what dose|which dose|what amount)\b.{0,50}\b(?:i|me|my|we)\b|"
+    r"\b(?:can|should|may|must) (?:i|we|my \w+) (?:take|stop|double|skip|mix|start|give|use|increase|lower)\b|"
+    r"\b(?:my|right) dos(?:e|age)\b|\bi (?:missed|forgot|took)\b",
+    re.I,
+)
+_DIAGNOSIS = re.compile(
+    r"\bdo i have\b(?! to)|\bwhat (?:do|could|might) i have\b|\bwrong with (?:me|my)\b|\bdiagnose\b.{0,10}\bme\b|"
+    r"\b(?:am i|are we) (?:sick|ill|depressed|diabetic|pregnant|dying|anemic)\b|"
+    r"\b(?:could|can|might|is) (?:it|this|that) (?:be|a sign)\b|\bis (?:it|this|that) (?:cancer|serious|dangerous)\b|"
+    r"\bdoes my \w+ have\b|\bwhat is (?:this|my) (?:rash|lump|spot|bump)\b",
+    re.I,
+)
+
+
+def known_phrasings(
+    embedder: Embedder, cache: Path, say: Say = silent, phrasings: Path = PHRASINGS
+) -> tuple[list[str], np.ndarray]:
+    """The kind of each known phrasing, and its vector, shape (phrasings, dimensions); embedded once and kept.
+
+    Raises:
+        DataError: the file of phrasings is damaged.
+        OSError: the disk is full or the cache cannot be written.
+    """
+    known = read_jsonl(phrasings, "question", "kind")
+    facts: Facts = {"embedder": embedder.identity, "phrasings": sha256_file(phrasings)}
+    folder = cache / f"emergencies-{str(facts['embedder']).rpartition('@')[2][:12]}-{str(facts['phrasings'])[:12]}"
+    with made_once(folder, facts, say) as empty:
+        if empty is not None:
+            np.save(empty / "vectors.npy", embedder.embed([_plain(row["question"]) for row in known]))
+    return [row["kind"] for row in known], np.load(folder / "vectors.npy", allow_pickle=False)
+
+
+class Watch:
+    """Reads questions for signs of an emergency.
+
+    Args:
+        kinds: of each known phrasing; empty for what only sounds like an emergency.
+        vectors: of each known phrasing, of length 1, shape (phrasings, dimensions).
+        embed: texts -> such vectors.
+    """
+
+    def __init__(self, kinds: Sequence[str], vectors: np.ndarray, embed: Callable[[list[str]], np.ndarray]) -> None:
+        self._embed = embed
+        self._kinds = np.array(kinds)
+        self._known = vectors.astype(np.float64)
+        urgent = self._kinds != ""
+        target = urgent.astype(np.float64)  # what is near to nothing comes to 0, as what is harmless does
+        inverse = np.linalg.inv(self._kernel(self._known) + RIDGE * np.eye(len(kinds)))
+        self._weights = inverse @ target
+        # Each as it is judged by all the others (Rasmussen and Williams 2006, Gaussian Processes, eq. 5.12).
+        left_out = target - self._weights / np.diag(inverse)
+        self.bar = float(np.quantile(left_out[urgent], MISSED))
+
+    def notice(self, question: str) -> Notice | None:
+        """The notice that a question gets; None for most. Help goes before the limit of what a file can tell."""
+        kind = self.emergency(question)
+        if not kind and (_DOSE.search(question) or _DIAGNOSIS.search(question)):
+            kind = "limit"
+        return Notice(kind, TEXTS[kind]) if kind else None
+
+    def emergency(self, question: str) -> Urgency | None:
+        """The kind of emergency that a question reads like, as a whole or in one of its sentences; None for none."""
+        texts = [question, *(question[start:end] for start, end in sentence_spans(question))]
+        near = self._kernel(self._embed([_plain(text) for text in dict.fromkeys(texts)]).astype(np.float64))
+        scores = near @ self._weights
+        if scores.max() <= self.bar:
+            return None
+        likest = near[scores.argmax()]
+        return max(URGENT, key=lambda kind: np.sort(likest[self._kinds == kind])[-3:].sum())
+
+    def _kernel(self, vectors: np.ndarray) -> np.ndarray:
+        return np.exp(-WIDTH * (2 - 2 * vectors @ self._known.T))
+
+
+def _plain(text: str) -> str:
+    return text.casefold().replace("’", "'")

@@ -1,0 +1,186 @@
+"""From what a person typed to what is searched: follow-ups completed, stories cut to their question, words corrected.
+
+Everything is done by rules, in well under ten milliseconds, and told to the user in `Query.notes`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from core.text.aspects import aspect, topic
+from core.text.sentences import sentence_spans
+from core.text.words import STOP_WORDS, terms, words
+from index.reader import Index
+
+LONG = 60
+"""Words beyond which a message is cut to the sentences that ask and those that tell most."""
+CHAT = {
+    "greeting": (
+        re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings)(?: there| all| everyone)?", re.I),
+        "Hello! Ask a health question, and the answer comes from the file, with its sources.",
+    ),
+    "thanks": (
+        re.compile(r"(?:many )?(?:thanks|thank you|thx|cheers)(?: (?:a lot|so much|very much|you|all))*", re.I),
+        "You are welcome. Ask whenever you like to know more.",
+    ),
+    "farewell": (re.compile(r"(?:good)?bye|see you|good night|take care", re.I), "Goodbye, and take care."),
+    "identity": (
+        re.compile(
+            r"(?:who|what) are you|how are you(?: today| doing)?|what can you do|what is your name|"
+            r"are you (?:a )?(?:bot|robot|human|real)",
+            re.I,
+        ),
+        "This is CiteWell: it answers health questions from one file and shows the passages that each answer rests on.",
+    ),
+}
+_FOLLOW_UP = re.compile(
+    r"^(?:and|what about|how about|but|also|or|so|then)\b|\b(?:it|its|that|this|they|them|these|those|the same)\b", re.I
+)
+_PRONOUNS = (re.compile(r"\b(?:it|its|that|this)\b", re.I), re.compile(r"\b(?:they|them|these|those)\b", re.I))
+_OPENING = re.compile(r"^(?:and|but|so|also|or|then|what about|how about)\s+", re.I)
+_ASKS = re.compile(r"\?|^(?:what|why|how|is|are|can|could|should|do|does|did|will|would|who|where|when|which)\b", re.I)
+_LEAST = 6
+"""Letters of the shortest word that is corrected; shorter ones are near too many others ("covid" to "cvid")."""
+_FREQUENT = 1e-5
+"""Share of the file's words that a word must have to be put where two letters are wrong."""
+_DOSE = re.compile(
+    r"\b(?:mg|milligrams?|mcg|micrograms?|units?|puffs?|drops?|tablets?|pills?|dose|dosage|strength|ml)\b"
+    r"|\b\d+(?:\.\d+)? ?(?:mg|ml|mcg|g)\b|\bhow (?:much|many|often)\b.*\b(?:take|give|inject|have|safe)\b"
+    r"|\b(?:double|mix|stop|skip|cut|split|missed?)\b.*\b(?:my|three|two|dose|pills?)\b",
+    re.I,
+)
+_PERSON = re.compile(r"\b(?:i|me|my|mine|he|she|his|her|we|toddler|kilo|kg|pounds?|year old)\b", re.I)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question as it was asked and as it is searched."""
+
+    asked: str
+    searched: str
+    terms: tuple[str, ...]
+    """Stems for the lexical search: those of `searched` and of the medical words for its lay ones."""
+    notes: tuple[str, ...] = ()
+    """What was changed and why, for the user."""
+    reply: str = ""
+    """Said at once, without a search, where the message is no question (a greeting, thanks)."""
+    aspect: str = "information"
+    """What is asked about the topic, in the words of `index.topics.aspect`."""
+    asks_dose: bool = False
+    """Asks how much of something a certain person should take."""
+
+
+def understand(question: str, index: Index, history: Sequence[str] = (), *, correct: bool = True) -> Query:
+    """Read a question, given the questions searched before it in the conversation, oldest first."""
+    asked = " ".join(question.split())
+    if reply := _chat(asked):
+        return Query(asked, asked, (), reply=reply)
+    notes: list[str] = []
+    searched = asked
+    if history and _depends(asked):
+        searched = _stand_alone(asked, history[-1])
+        notes.append(f"understood as: {searched}")
+    if len(searched.split()) > LONG:
+        searched = _condensed(searched, index)
+        notes.append("the message is long; searched were the sentences that ask and tell most")
+    if correct:
+        searched, changed = _corrected(searched, index)
+        notes.extend(f"searched for {right!r} in place of {wrong!r}" for wrong, right in changed)
+    medical = _medical_words(searched)
+    return Query(
+        asked,
+        searched,
+        tuple(dict.fromkeys([*terms(searched), *terms(" ".join(medical))])),
+        tuple(notes),
+        aspect=aspect(searched),
+        asks_dose=bool(_DOSE.search(asked) and _PERSON.search(asked)),
+    )
+
+
+def _chat(asked: str) -> str:
+    plain = re.sub(r"[^\w\s']", "", asked).strip()
+    return next((reply for pattern, reply in CHAT.values() if pattern.fullmatch(plain)), "")
+
+
+def _depends(asked: str) -> bool:
+    """Whether a question needs the one before it: short, and it opens like a follow-up or points back."""
+    return len(asked.split()) <= 12 and bool(_FOLLOW_UP.search(asked))
+
+
+def _stand_alone(asked: str, before: str) -> str:
+    """A follow-up completed with the topic of the question before it, and with its aspect if it has none itself."""
+    about = topic(before)
+    rest = _OPENING.sub("", asked).rstrip("?!. ")
+    if aspect(rest) == "information" and aspect(before) != "information":
+        return f"{before.rstrip('?!. ')} {rest}"
+    for pronoun in _PRONOUNS:
+        if pronoun.search(rest):
+            return pronoun.sub(lambda _: about, rest, count=1)
+    return f"{rest} {about}"
+
+
+def _condensed(text: str, index: Index) -> str:
+    """The sentences that ask, then those with the most telling words, in their order, up to `LONG` words."""
+    spans = [text[start:end] for start, end in sentence_spans(text)]
+
+    def worth(sentence: str) -> float:
+        held = [index.lexical.weight(term) for term in set(terms(sentence)) if index.lexical.knows(term)]
+        return (1000 if _ASKS.search(sentence) else 0) + sum(sorted(held)[-6:])
+
+    room = LONG
+    kept: set[int] = set()
+    for number in sorted(range(len(spans)), key=lambda number: -worth(spans[number])):
+        size = len(spans[number].split())
+        if size <= room or not kept:
+            kept.add(number)
+            room -= size
+    return " ".join(" ".join(spans[number] for number in sorted(kept)).split()[: 2 * LONG])
+
+
+def _corrected(text: str, index: Index) -> tuple[str, list[tuple[str, str]]]:
+    """The text with words that the file does not hold replaced by near ones that it does."""
+    changed: list[tuple[str, str]] = []
+    for word in dict.fromkeys(words(text)):
+        if len(word) < _LEAST or not word.isalpha() or word in index.words or word in STOP_WORDS:
+            continue
+        if any(index.lexical.knows(term) for term in terms(word)):
+            continue
+        if right := nearest_word(word, index):
+            text = re.sub(rf"\b{re.escape(word)}\b", right, text, flags=re.I)
+            changed.append((word, right))
+    return text, changed
+
+
+def nearest_word(word: str, index: Index) -> str:
+    """The file's word that `word` is most likely meant to be; empty if none is near.
+
+    One edit (optimal string alignment) or the same letters in another order; two edits from eight letters on, if the
+    word is a frequent one. The first letter is taken to be right. Of equally near words the most frequent one.
+    """
+    candidates = [other for other in index.words_by_letter.get(word[0], ()) if abs(len(other) - len(word)) <= 2]
+    near = process.extract(word, candidates, scorer=OSA.distance, score_cutoff=2, limit=50)
+    found = [
+        (distance, -index.words[other], other)
+        for other, distance, _ in near
+        if distance == 1
+        or sorted(other) == sorted(word)
+        or (len(word) > 7 and index.words[other] >= _FREQUENT * index.word_count)
+    ]
+    return str(min(found)[2]) if found else ""
+
+
+@cache
+def lay_words() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The table of lay words and the medical ones for them (rag/search/lay_words.tsv)."""
+    lines = Path(__file__).with_name("lay_words.tsv").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return tuple((re.compile(rf"\b(?:{lay})\b", re.I), medical) for lay, medical in pairs)
+
+
+def _medical_words(text: str) -> list[str]:
+    return [medical for pattern, medical in lay_words() if pattern.search(text)]

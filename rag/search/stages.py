@@ -1,0 +1,195 @@
+"""Search in stages: two dense ones and BM25, fused by rank, duplicates collapsed. Plain functions over an index."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+
+from index import lexical
+from index.ranking import STAGES, Ranking
+from index.reader import Index
+from index.vectors import one_thread
+from rag.search.query import Query
+
+DEPTH = 100
+"""Best of each stage that are fused."""
+VOTERS = 20
+"""Best questions that vote for their topics."""
+SAME = 0.8
+"""Share of three-word shingles that two passages have in common when one of them is a duplicate (Broder 1997)."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A passage under one of its record's questions, with its rank (from 1) and score in each stage that found it.
+
+    `vector_row` is its row of `index.vectors`. `fused` is between 0 and 1: 1 is first in every stage.
+    """
+
+    vector_row: int
+    passage_row: int
+    question_row: int
+    ranks: dict[str, int]
+    scores: dict[str, float]
+    fused: float
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What each stage found. `headed` ranks vector rows; `question` and `lexical` rank question rows; best first."""
+
+    headed: tuple[tuple[int, float], ...]
+    question: tuple[tuple[int, float], ...]
+    lexical: tuple[tuple[int, float], ...]
+
+
+def allowed_questions(index: Index, filters: Mapping[str, str]) -> np.ndarray | None:
+    """Rows of the questions whose records have these values in these columns; None if there is no filter."""
+    if not filters:
+        return None
+    return np.array(
+        [
+            row
+            for row, (record, _) in enumerate(index.questions)
+            if all(record.metadata.get(name, "").casefold() == value.casefold() for name, value in filters.items())
+        ],
+        dtype=np.int64,
+    )
+
+
+def run_stages(
+    index: Index, query: Query, vector: np.ndarray, allowed: np.ndarray | None = None, depth: int = DEPTH
+) -> Stages:
+    """Search all stages; words alone, in an index whose vectors are not made yet.
+
+    Args:
+        vector: the question's, shape (dimension,).
+        allowed: question rows to search among; all if None.
+    """
+    vector_rows = None if allowed is None else np.flatnonzero(np.isin(index.headed[:, 1], allowed))
+    by_words = index.lexical.scores(query.terms)
+    if allowed is not None:
+        by_words[np.setdiff1d(np.arange(len(by_words)), allowed)] = 0
+    if not index.embedded:
+        return Stages((), (), _top(by_words, depth))
+    return Stages(
+        _nearest(index.vectors, vector, depth, vector_rows),
+        _nearest(index.question_vectors, vector, depth, allowed),
+        _top(by_words, depth),
+    )
+
+
+def _nearest(
+    vectors: faiss.Index, vector: np.ndarray, depth: int, rows: np.ndarray | None
+) -> tuple[tuple[int, float], ...]:
+    parameters = None if rows is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(rows))  # type: ignore[call-arg]
+    with one_thread():
+        asked = vector[None, :].astype(np.float32)
+        scores, found = vectors.search(asked, min(depth, vectors.ntotal), params=parameters)
+    return tuple((int(row), float(score)) for row, score in zip(found[0], scores[0], strict=True) if row >= 0)
+
+
+def _top(scores: np.ndarray, depth: int) -> tuple[tuple[int, float], ...]:
+    rows = np.argpartition(-scores, min(depth, len(scores) - 1))[:depth]
+    ordered = sorted(rows, key=lambda row: (-scores[row], row))
+    return tuple((int(row), float(scores[row])) for row in ordered if scores[row] > 0)
+
+
+def fuse(index: Index, stages: Stages, vector: np.ndarray, ranking: Ranking, query: Query) -> list[Candidate]:
+    """Reciprocal rank fusion of the stages, best first.
+
+    Candidates are the passages of the headed stage and, of every question that only another stage found, the passage
+    that is nearest to the query: by its vector or, where there are none, by its words. Each stage adds weight /
+    (k + rank); then topic and aspect are looked at (`_agreed`).
+    """
+    ranks = {stage: {row: rank for rank, (row, _) in enumerate(getattr(stages, stage), start=1)} for stage in STAGES}
+    scores = {stage: dict(getattr(stages, stage)) for stage in STAGES}
+    if index.embedded:
+        cosines = {**scores["headed"], **_best_passages(index, ranks, scores["headed"], vector)}
+        rows = list(cosines)
+    else:
+        cosines, rows = {}, [_best_by_words(index, row, query.terms) for row in ranks["lexical"]]
+    most = sum(ranking.weights[stage] / (ranking.rrf_k + 1) for stage in (STAGES if index.embedded else ("lexical",)))
+    candidates = []
+    for row in rows:
+        passage_row, question_row = (int(value) for value in index.headed[row])
+        places = {"headed": row, "question": question_row, "lexical": question_row}
+        found = {stage: ranks[stage][place] for stage, place in places.items() if place in ranks[stage]}
+        fused = sum(ranking.weights[stage] / (ranking.rrf_k + rank) for stage, rank in found.items()) / most
+        of_stage = {stage: scores[stage][places[stage]] for stage in found}
+        cosine = {"headed": cosines[row]} if row in cosines else {}
+        candidates.append(Candidate(row, passage_row, question_row, found, {**of_stage, **cosine}, fused))
+    return _sorted(_agreed(index, _sorted(candidates), ranking, query.aspect))
+
+
+def _sorted(candidates: Sequence[Candidate]) -> list[Candidate]:
+    return sorted(candidates, key=lambda candidate: (-candidate.fused, -candidate.scores.get("headed", 0.0)))
+
+
+def _best_passages(
+    index: Index, ranks: Mapping[str, Mapping[int, int]], headed: Mapping[int, float], vector: np.ndarray
+) -> dict[int, float]:
+    """Of every question that the headed stage did not find: the vector row nearest to the query, with its cosine."""
+    seen = {int(index.headed[row, 1]) for row in headed}
+    rows = [index.vectors_of(row) for row in {**ranks["question"], **ranks["lexical"]} if row not in seen]
+    if not rows:
+        return {}
+    cosines = index.vectors.reconstruct_batch(np.concatenate(rows)) @ vector
+    best = {}
+    begin = 0
+    for of_question in rows:
+        values = cosines[begin : begin + len(of_question)]
+        begin += len(of_question)
+        best[int(of_question[values.argmax()])] = float(values.max())
+    return best
+
+
+def _best_by_words(index: Index, question_row: int, terms: Sequence[str]) -> int:
+    """Of a question's vector rows the one whose passage holds the most telling of the query's terms; the first of
+    equals.
+    """
+    rows = index.vectors_of(question_row)
+    held = [set(lexical.terms(index.passages[index.headed[row, 0]].text)) for row in rows]
+    worth = [sum(index.lexical.weight(term) for term in set(terms) & each) for each in held]
+    return int(rows[int(np.argmax(worth))])
+
+
+def _agreed(index: Index, candidates: Sequence[Candidate], ranking: Ranking, aspect: str) -> list[Candidate]:
+    """Candidates with what their topic and aspect add.
+
+    The best candidates vote for their topics with their scores; a candidate gains by its topic's share of the strongest
+    topic's votes: what several records of a file speak for is what was asked about. It gains again if its question asks
+    the same of its topic as the query does.
+    """
+    votes: dict[str, float] = {}
+    voted: set[int] = set()
+    for candidate in candidates:
+        if len(voted) < VOTERS and candidate.question_row not in voted:
+            voted.add(candidate.question_row)
+            topic = index.topics[candidate.question_row][0]
+            votes[topic] = votes.get(topic, 0.0) + candidate.fused
+    strongest = max(votes.values(), default=1.0)
+    most = (1 + ranking.topic_votes) * (1 + ranking.aspect_match)
+    agreed = []
+    for candidate in candidates:
+        topic, asked = index.topics[candidate.question_row]
+        gain = 1 + ranking.topic_votes * votes.get(topic, 0.0) / strongest
+        gain *= 1 + ranking.aspect_match * (asked == aspect)
+        agreed.append(dataclasses.replace(candidate, fused=candidate.fused * gain / most))
+    return agreed
+
+
+def shingles(text: str) -> frozenset[tuple[str, ...]]:
+    """Three-word shingles of a text in lower case; of a shorter text, the text."""
+    words = text.casefold().split()
+    return frozenset(tuple(words[at : at + 3]) for at in range(max(1, len(words) - 2)))
+
+
+def duplicate_of(text: frozenset[tuple[str, ...]], earlier: Sequence[frozenset[tuple[str, ...]]]) -> int | None:
+    """The position of the first earlier text that says the same; None if none does."""
+    for position, other in enumerate(earlier):
+        if len(text & other) >= SAME * len(text | other):
+            return position
+    return None

@@ -1,0 +1,78 @@
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from core.cached_folder import MARKER, damage, made_once, seal, sealed_hash
+from core.progress import silent
+
+FACTS = {"weights": "abc", "quant": "q8_0"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "model.bin").write_bytes(b"weights")
+    seal(folder, FACTS)
+    return folder
+
+
+def test_a_sealed_folder_is_whole_until_something_changes(folder: Path) -> None:
+    assert damage(folder, FACTS) == ""
+    assert damage(folder, {**FACTS, "quant": "q4_0"}) == "it was made from something else"
+    os.utime(folder / "model.bin")  # a copy has another time, and the same content
+    assert damage(folder, FACTS) == ""
+    (folder / "model.bin").write_bytes(b"weighty")
+    assert damage(folder, FACTS) == "model.bin has changed"
+    (folder / "model.bin").unlink()
+    assert damage(folder, FACTS) == "it has no model.bin"
+    (folder / MARKER).write_text("[]")
+    assert damage(folder, FACTS) == f"its {MARKER} cannot be read"
+    (folder / MARKER).unlink()
+    assert damage(folder, FACTS) == f"it has no {MARKER}"
+
+
+def test_the_hash_is_that_of_the_file(folder: Path) -> None:
+    assert sealed_hash(folder, "model.bin") == hashlib.sha256(b"weights").hexdigest()
+
+
+def test_what_fails_leaves_nothing_and_what_is_damaged_is_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "made"
+
+    def break_off() -> None:
+        with made_once(folder, FACTS, silent) as empty:
+            assert empty is not None
+            (empty / "half").write_text("x")
+            raise RuntimeError("broken off")
+
+    with pytest.raises(RuntimeError, match="broken off"):
+        break_off()
+    assert not folder.exists()
+    said: list[str] = []
+    for content in ("one", "two"):
+        with made_once(folder, FACTS, said.append) as empty:
+            assert empty is not None
+            (empty / "file").write_text(content)
+        assert damage(folder, FACTS) == ""
+        (folder / "file").write_text("damaged")
+    assert said == [f"{folder} cannot be used (file has changed); making it again"]
+
+
+def test_two_at_once_make_it_once(tmp_path: Path) -> None:
+    makers: list[int] = []
+
+    def make(number: int) -> None:
+        with made_once(tmp_path / "made", FACTS, silent) as empty:
+            if empty is not None:
+                makers.append(number)
+                (empty / "file").write_text("x")
+
+    threads = [threading.Thread(target=make, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(makers) == 1
