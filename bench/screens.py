@@ -1,4 +1,4 @@
-"""Take the pictures of the pages that the README shows, over the embedded file, in a real browser.
+"""Take the pictures of the pages that README and docs show, over the embedded file, in a real browser.
 
 python -m bench.screens              # to docs/: chat at two widths and in two schemes, and every other page
 python -m bench.screens --to DIR

@@ -81,7 +81,7 @@ def load_tokenizer(folder: Path) -> Any:
         raise EngineError(f"{folder} has no tokenizer that loads: {error}") from error
     if not tokenizer.chat_template:
         raise EngineError(
-            f"{folder} has no chat template; write one to {folder}/chat_template.jinja (the README has one), "
+            f"{folder} has no chat template; write one to {folder}/chat_template.jinja (docs/other-models.md has one), "
             "or take an instruction-tuned model"
         )
     return tokenizer

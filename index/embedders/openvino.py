@@ -73,8 +73,8 @@ class OpenVinoEmbedder:
         """
         folder = cache / f"{Path(weights.label).name}-{weights.sha256[:12]}"
         facts: Facts = {"model": weights.sha256, "openvino": openvino.__version__}
-        # What 8 bits cost the search was measured for the default weights alone (README, "Measured"). Vectors of 8
-        # bits and of more can be searched with each other: an index may move between processors, its identity stays.
+        # What 8 bits cost the search was measured for the default weights alone (docs/measured.md). Vectors of 8 bits
+        # and of more can be searched with each other: an index may move between processors, its identity stays.
         eight_bits = weights.sha256 == DEFAULT_SHA256 and processor().vnni
         if eight_bits:
             folder = folder.with_name(f"{folder.name}-8bit")

@@ -237,7 +237,7 @@ def test_a_tokenizer_without_a_template(tiny_qwen: Path, tmp_path: Path) -> None
     folder = shutil.copytree(tiny_qwen, tmp_path / "bare")
     (folder / "chat_template.jinja").unlink()
     with pytest.raises(
-        EngineError, match=r"has no chat template; write one to .*bare/chat_template\.jinja \(the README"
+        EngineError, match=r"has no chat template; write one to .*bare/chat_template\.jinja \(docs/other-models\.md"
     ):
         load_tokenizer(folder)
 
