@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.test_layers import ALLOWED
 
 COMMAND = ROOT / "citewell.py"
-LATER = () if COMMAND.is_file() else ("citewell.py", "docs/commands.md")
+LATER = () if COMMAND.is_file() else ("citewell.py", "docs/commands.md", "LICENSE", "NOTICE")
 """Paths that come with the command."""
 README = ROOT / "README.md"
 MOST_LINES = 150
