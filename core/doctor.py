@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from core.errors import run_command
+from core.paths import artifacts
 from core.precision import openvino_precision, products_per_second, torch_dtype
 from core.processor import free_memory_mib, processor
 
@@ -42,6 +43,7 @@ def examine() -> dict[str, Any]:
             "gflops_a_core": products,
         },
         "openvino": {"format": precision},
+        "artifacts": str(artifacts().absolute()),
         "expect": {
             "embedding_per_second": round(rate, 1),
             "minutes_for_16k_rows": round(LARGE / rate / 60, 1),
@@ -68,6 +70,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("to expect", f"some {expect['embedding_per_second']:.0f} passages embedded a second"),
         ("", f"16,000 rows in some {expect['minutes_for_16k_rows']:.0f} minutes, searched by words meanwhile"),
         ("", f"the first words of an answer after some {expect['first_words_s']:.1f} s"),
+        ("keeps its files in", found["artifacts"]),
         ("packages", ", ".join(f"{name} {number}" for name, number in found["versions"].items())),
     ]
 

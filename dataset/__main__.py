@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from core.errors import run_command
+from core.paths import artifacts, shipped
 from core.settings import load
 
 
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--csv", metavar="F", help="the file that the index was built from (default: the settings')")
     parser.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
-    parser.add_argument("--to", metavar="DIR", type=Path, default=Path("artifacts/examples"), help="where to write")
+    parser.add_argument("--to", metavar="DIR", type=Path, default=artifacts("examples"), help="where to write")
     parser.add_argument("--records", type=int, default=0, help="records to train on, one evidence set each (0: all)")
     parser.add_argument("--test-records", type=int, default=320, help="records of unseen topics to evaluate on")
     parser.add_argument(
@@ -39,14 +40,14 @@ def main(argv: list[str] | None = None) -> int:
         "--hold-out",
         metavar="F",
         type=Path,
-        default=Path("data/dev/medquad.jsonl"),
+        default=shipped("data/dev/medquad.jsonl"),
         help="judged questions whose topics are kept for the test (default: data/dev/medquad.jsonl)",
     )
     parser.add_argument(
         "--by-hand",
         metavar="F",
         type=Path,
-        default=Path("data/train/medquad.jsonl"),
+        default=shipped("data/train/medquad.jsonl"),
         help="questions written over the file's passages, to train on first (default: data/train/medquad.jsonl)",
     )
     parser.add_argument("--seed", type=int, default=0)

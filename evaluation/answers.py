@@ -23,11 +23,12 @@ from pathlib import Path
 from core.errors import CiteWellError, run_command
 from core.files import write_atomic
 from core.progress import Say
+from core.paths import artifacts, shipped
 from core.settings import Settings, load
 from generator.tuning.rows import Row, read_manifest, read_rows
 
-STRESS = Path("data/dev/stress.jsonl")
-LAY = (Path("data/dev/medquad.jsonl"), Path("data/dev/unanswerable.jsonl"))
+STRESS = shipped("data/dev/stress.jsonl")
+LAY = (shipped("data/dev/medquad.jsonl"), shipped("data/dev/unanswerable.jsonl"))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--models", default="base,tuned", help="base, tuned, folders or hub ids, parted by commas")
     parser.add_argument("--adapter", metavar="NAME", help="the adapter of `tuned` (default: the settings')")
-    parser.add_argument("--rows", metavar="DIR", type=Path, default=Path("artifacts/examples"), help="held-out rows")
+    parser.add_argument("--rows", metavar="DIR", type=Path, default=artifacts("examples"), help="held-out rows")
     parser.add_argument("--index", metavar="DIR", help="the index that the rows were made from, for lay questions")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="most rows (default: all)")
     parser.add_argument(
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         const=STRESS,
         help=f"ask a stress set, and stop (default: {STRESS})",
     )
-    parser.add_argument("--to", metavar="DIR", type=Path, default=Path("artifacts/evaluation"), help="where to write")
+    parser.add_argument("--to", metavar="DIR", type=Path, default=artifacts("evaluation"), help="where to write")
     arguments = parser.parse_args(argv)
     names = [name.strip() for name in arguments.models.split(",") if name.strip()]
     if not names:

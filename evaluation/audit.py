@@ -23,6 +23,7 @@ import numpy as np
 
 from core.errors import run_command
 from core.files import new_folder, write_atomic
+from core.paths import artifacts
 from core.progress import Say, bar
 from core.settings import load
 from evaluation.judged_questions import Question, read_questions
@@ -33,7 +34,7 @@ from rag.checks.caveats import CAVEAT
 from rag.checks.quoting import NEAREST, UNBORNE
 from rag.receipt import receipt
 
-FIGURES = Path("artifacts/evaluation/audit.json")
+FIGURES = artifacts("evaluation/audit.json")
 RECEIPTS = "[0-9][0-9][0-9].json"
 SECONDS = {"whole_answer_s": "total_s", "first_token_s": "first_token_s", "search_s": "search_s"}
 
@@ -83,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="ask N, drawn at random (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--to", metavar="DIR", type=Path, default=Path("artifacts/audit"), help="folder of receipts, made anew"
+        "--to", metavar="DIR", type=Path, default=artifacts("audit"), help="folder of receipts, made anew"
     )
     arguments = parser.parse_args(argv)
     settings = load({"index.dir": arguments.index})

@@ -16,12 +16,13 @@ import numpy as np
 
 from core.errors import run_command
 from core.files import read_jsonl, write_atomic
+from core.paths import shipped
 from core.settings import load
 from rag.checks.citations import verdict
 from rag.checks.judge import FEATURES, SUPPORTED, WEAK, WEIGHTS, Judge, rarity_of
 
 # PAIRS
-PAIRS = Path(__file__).parent.parent / "data/dev/verdicts.jsonl"
+PAIRS = shipped("data/dev/verdicts.jsonl")
 """Hand-written sentences over hand-written passages: verbatim, paraphrased, number, negated, other, absent."""
 TRUE = ("verbatim", "paraphrased")
 """Kinds of pairs whose sentence the passage supports."""

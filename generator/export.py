@@ -22,6 +22,7 @@ import numpy as np
 
 from core.errors import WeightsError, run_command
 from core.files import new_file
+from core.paths import artifacts
 from core.progress import Say, bar, silent
 from core.settings import load
 from generator.weights import Weights, prepare_weights
@@ -172,7 +173,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     settings = load({"generator.model": arguments.model}).generator
     weights = prepare_weights(settings, say=lambda line: print(line, file=sys.stderr, flush=True))
-    target = arguments.to or Path("artifacts") / f"{Path(weights.name).name}-{arguments.quant}.gguf"
+    target = arguments.to or artifacts(f"{Path(weights.name).name}-{arguments.quant}.gguf")
     export(weights, arguments.quant, target, say=lambda line: print(line, file=sys.stderr, flush=True))
     print(f"{target}: {target.stat().st_size:,} bytes")
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import DataError, run_command
+from core.paths import artifacts
 from generator.tuning.recipe import RUN, read_run
 
 RESULTS = ("rows", "steps", "seconds", "row_tokens_per_second", "train_loss", "development_perplexity")
@@ -24,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("folder", nargs="*", type=Path, help="runs, or folders of them (default: artifacts/runs)")
     arguments = parser.parse_args(argv)
-    folders = find_runs(arguments.folder or [Path("artifacts/runs")])
+    folders = find_runs(arguments.folder or [artifacts("runs")])
     if not folders:
         raise DataError("no runs there; make one: python -m generator.train --smoke")
     print("\n".join(runs_table({folder.name: read_run(folder) for folder in folders})))

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from core.errors import SettingsError, run_command
 from core.files import new_folder
+from core.paths import artifacts
 from core.progress import Say
 from generator.tuning.recipe import SMOKE, read_recipe, read_run
 
@@ -42,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.resume and arguments.to and not (arguments.config or arguments.set or arguments.smoke):
         given = read_run(arguments.to)["recipe"]
     recipe = read_recipe(arguments.config, arguments.set, given)
-    target = arguments.to or Path("artifacts/runs") / ("smoke" if arguments.smoke else _name(recipe.lora.r))
+    target = arguments.to or artifacts("runs") / ("smoke" if arguments.smoke else _name(recipe.lora.r))
     _reporter(arguments.report_to, target, say)
     if arguments.smoke and not arguments.to and not arguments.resume:  # nothing in it is worth keeping
         with new_folder(target):

@@ -19,6 +19,7 @@ from typing import Any
 from core.charts import chart
 from core.errors import DataError, run_command
 from core.files import new_folder, read_jsonl, write_atomic
+from core.paths import shipped
 from core.progress import Say, silent
 from core.settings import IndexSettings, load
 from index.build import build
@@ -162,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
         metavar="F",
         type=Path,
         nargs="*",
-        default=[Path("data/dev/medquad.jsonl"), Path("data/dev/health_qa.jsonl")],
+        default=[shipped("data/dev/medquad.jsonl"), shipped("data/dev/health_qa.jsonl")],
         help="questions whose topics must stay unseen (default: those of data/dev)",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
