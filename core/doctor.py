@@ -1,16 +1,16 @@
 """Say what this machine computes with, which formats and settings follow from that, and what speed to expect.
 
-python -m core.doctor
-python -m core.doctor --json
+citewell doctor
+citewell doctor --json
 """
 
-import argparse
 import dataclasses
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from core.command import command_parser
 from core.errors import run_command
 from core.paths import artifacts
 from core.precision import openvino_precision, products_per_second, torch_dtype
@@ -77,9 +77,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m core.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("core.doctor", __doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object, to attach to a report")
     arguments = parser.parse_args(argv)
     found = examine()

@@ -9,11 +9,10 @@ import contextlib
 import json
 import time
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.paths import artifacts
 from core.files import write_atomic
+from core.paths import artifacts
 from core.processor import processor
 
 if TYPE_CHECKING:

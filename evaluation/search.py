@@ -1,10 +1,10 @@
 """Measure the search, and whether it knows when there is no answer.
 
-python -m rag.evaluate retrieval --beir DIR
-python -m rag.evaluate retrieval --questions data/dev/medquad.jsonl --index artifacts/medquad --plain
-python -m rag.evaluate abstention --questions data/dev/*.jsonl --index artifacts/medquad
-python -m rag.evaluate fit --to index/ranking.json
-python -m rag.evaluate gate
+citewell evaluate search retrieval --beir DIR
+citewell evaluate search retrieval --questions data/dev/medquad.jsonl --index artifacts/medquad --plain
+citewell evaluate search abstention --questions data/dev/*.jsonl --index artifacts/medquad
+citewell evaluate search fit --to index/ranking.json
+citewell evaluate search gate
 
 Intervals are 95 % bootstrap intervals over questions; "against the first" is the mean paired difference.
 """
@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from core.charts import chart
+from core.command import Parser, command_parser
 from core.errors import DataError, run_command
 from core.files import read_jsonl, write_atomic
-from core.settings import Settings, load
 from core.paths import artifacts, shipped
+from core.settings import Settings, load
 from evaluation.abstention import Abstention, abstention, auroc
 from evaluation.fitting import MAX_REFUSED, Searched, fit_answerability, fit_fusion, out_of_fold
 from evaluation.judged_questions import Judged, read_beir, read_development
@@ -191,7 +192,9 @@ def _print_out_of_fold(probabilities: np.ndarray, truth: np.ndarray, files: np.n
 
 def _over(csv: Path, folder: Path, settings: Settings) -> IndexRetriever:
     """The retriever over the index of a file with columns `question` and `answer`, built if it does not stand."""
-    index = dataclasses.replace(settings.index, csv=csv, dir=folder, question_column="question", answer_column="answer")
+    index = dataclasses.replace(
+        settings.index, csv=str(csv), dir=str(folder), question_column="question", answer_column="answer"
+    )
     build(index, say=print)
     return open_retriever(dataclasses.replace(settings, index=index))
 
@@ -258,10 +261,8 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rag.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    shared = argparse.ArgumentParser(add_help=False)
+    parser = command_parser("evaluation.search", __doc__)
+    shared = Parser(add_help=False)
     shared.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
     shared.add_argument("--adapter", metavar="NAME", help="adapter of the question embedder; '' for none")
     shared.add_argument("--json", metavar="F", type=Path, help="where to write the figures")

@@ -110,6 +110,8 @@ SMOKE = {
 def read_recipe(config: Path | None, changes: Sequence[str], given: dict[str, Any]) -> Recipe:
     """Resolve a recipe: its defaults, then the file, then `given`, then each `group.key=value` of `changes`.
 
+    `config` is a file, or the name of a shipped recipe.
+
     Raises:
         SettingsError: no such file, an unknown key, or a value of the wrong type or out of range.
     """
