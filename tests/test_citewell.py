@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import citewell
+from bench.commands import FILE, page, parser_of
 from core.command import of_its_own
 from tests.conftest import ROOT
 
@@ -78,3 +79,13 @@ def test_the_overview_imports_no_library() -> None:
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "--version") == f"citewell {citewell.__version__}\n"
+
+
+def test_a_parser_is_found_before_its_command_does_anything() -> None:
+    assert set(parser_of(citewell.NAMES["receipt"]).subcommands()) == {"verify", "html", "schema"}
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="argparse words its usage otherwise in other versions")
+def test_the_page_of_commands_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert page() == FILE.read_text(encoding="utf-8"), "write it again: python -m bench.commands"
