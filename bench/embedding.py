@@ -3,7 +3,6 @@
 python -m bench.embedding --index artifacts/index
 """
 
-import argparse
 import json
 import random
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.command import command_parser
 from core.errors import run_command
 from core.settings import load
 from index.embedders import load_embedder
@@ -31,9 +31,7 @@ def _embed(embedder: Embedder, texts: list[str]) -> tuple[np.ndarray, float]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.embedding", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("bench.embedding", __doc__)
     parser.add_argument("--index", metavar="DIR", help="the index whose passages are embedded again")
     parser.add_argument(
         "--texts", type=int, default=1000, metavar="N", help="passages, drawn at random (default: 1000)"

@@ -4,7 +4,6 @@ python -m bench.generation openvino prompts.json
 python -m bench.generation llama.cpp prompts.json
 """
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 from bench.llama_cpp import LlamaCppEngine
 from bench.process import memory_mib
+from core.command import command_parser
 from core.errors import CiteWellError, run_command
 from core.settings import GeneratorSettings, load
 from generator.engines import load_engine
@@ -71,9 +71,7 @@ def _load(name: str, settings: GeneratorSettings, scratch: Path) -> Writer:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.generation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("bench.generation", __doc__)
     parser.add_argument("engine", choices=["openvino", "transformers", "llama.cpp"])
     parser.add_argument("prompts", type=Path, help="a JSON list of lists of {role, content}")
     arguments = parser.parse_args(argv)

@@ -9,7 +9,6 @@ instruction traps, and a small library that answers for it (mask_cpuid.c) is loa
 instructions, not speed: a processor of today multiplies float32 about twice as fast as one of 2020.
 """
 
-import argparse
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
+from core.command import command_parser
 from core.errors import CiteWellError, run_command
 from core.files import new_folder
 from core.settings import load
@@ -95,9 +95,7 @@ def _run(tool: str, *arguments: str | Path) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.imitate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("bench.imitate", __doc__)
     parser.add_argument("--to", metavar="DIR", type=Path, help="where to prepare it (default: artifacts/avx2)")
     arguments = parser.parse_args(argv)
     print(" ".join(f"{name}={value}" for name, value in imitation(arguments.to).items()))

@@ -3,7 +3,6 @@
 python -m bench.killing --csv artifacts/medquad.csv --kills 20
 """
 
-import argparse
 import json
 import random
 import subprocess
@@ -12,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from core.command import command_parser
 from core.errors import CiteWellError, IndexFolderError, run_command
 from core.progress import silent
 from core.settings import load
@@ -27,9 +27,7 @@ QUESTION = "how is gout treated"
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.killing", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("bench.killing", __doc__)
     parser.add_argument("--csv", metavar="F", help="the CSV (default: data/health_qa.csv)")
     parser.add_argument("--kills", type=int, metavar="N", default=20, help="how often (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")

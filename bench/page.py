@@ -4,7 +4,6 @@ memory the page's process takes.
 python -m bench.page --index artifacts/index
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from bench.process import memory_mib
+from core.command import command_parser
 from core.errors import CiteWellError, run_command
 from core.settings import load
 from index.store import open_index
@@ -160,9 +160,7 @@ def _watch(url: str, process: int, questions: list[str]) -> tuple[list[int], lis
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.page", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("bench.page", __doc__)
     parser.add_argument("--index", metavar="DIR", help="the index that the page searches")
     parser.add_argument(
         "--questions", type=int, default=QUESTIONS, metavar="N", help=f"questions to ask (default: {QUESTIONS})"

@@ -4,7 +4,6 @@ python -m bench.screens              # to docs/: chat at two widths and in two s
 python -m bench.screens --to DIR
 """
 
-import argparse
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Error, Page, expect
 
 from bench.page import ANSWER_MS, ask, chromium, served
+from core.command import command_parser
 from core.errors import CiteWellError, run_command
 from core.settings import IndexSettings
 from index.build import build
@@ -93,9 +93,7 @@ def _take(browser: Browser, url: str, target: Path) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.screens", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("bench.screens", __doc__)
     parser.add_argument("--to", metavar="DIR", type=Path, default=Path("docs"), help="where to write (default: docs)")
     parser.add_argument("--port", type=int, default=8598, help="the port that the page listens on (default: 8598)")
     arguments = parser.parse_args(argv)

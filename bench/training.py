@@ -3,12 +3,12 @@
 python -m bench.training "rows joined, NF4" --csv data/health_qa.csv --index artifacts/index
 """
 
-import argparse
 import json
 import tempfile
 from pathlib import Path
 
 from bench.process import memory_mib
+from core.command import command_parser
 from core.errors import run_command
 from core.settings import load
 from generator.tuning.recipe import read_recipe
@@ -25,9 +25,7 @@ TRAINERS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("bench.training", __doc__)
     parser.add_argument("way", choices=TRAINERS)
     parser.add_argument("--csv", metavar="F")
     parser.add_argument("--index", metavar="DIR")

@@ -1,17 +1,18 @@
 """Say what this machine computes with, which formats and settings follow from that, and what speed to expect.
 
-python -m core.doctor
-python -m core.doctor --json
+citewell doctor
+citewell doctor --json
 """
 
-import argparse
 import dataclasses
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from core.command import command_parser
 from core.errors import run_command
+from core.paths import artifacts
 from core.precision import openvino_precision, products_per_second, torch_dtype
 from core.processor import free_memory_mib, processor
 
@@ -42,6 +43,7 @@ def examine() -> dict[str, Any]:
             "gflops_a_core": products,
         },
         "openvino": {"format": precision},
+        "artifacts": str(artifacts().absolute()),
         "expect": {
             "embedding_per_second": round(rate, 1),
             "minutes_for_16k_rows": round(LARGE / rate / 60, 1),
@@ -68,15 +70,14 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("to expect", f"some {expect['embedding_per_second']:.0f} passages embedded a second"),
         ("", f"16,000 rows in some {expect['minutes_for_16k_rows']:.0f} minutes, searched by words meanwhile"),
         ("", f"the first words of an answer after some {expect['first_words_s']:.1f} s"),
+        ("keeps its files in", found["artifacts"]),
         ("packages", ", ".join(f"{name} {number}" for name, number in found["versions"].items())),
     ]
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m core.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("core.doctor", __doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object, to attach to a report")
     arguments = parser.parse_args(argv)
     found = examine()

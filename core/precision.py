@@ -9,16 +9,16 @@ import contextlib
 import json
 import time
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.files import write_atomic
+from core.paths import artifacts
 from core.processor import processor
 
 if TYPE_CHECKING:
     import torch
 
-MEASURED = Path("artifacts/processor.json")
+MEASURED = artifacts("processor.json")
 """What was measured on this machine, so that every process decides alike."""
 FASTER = 1.2
 """How many times as fast as float32 a product in bf16 must be before it is taken: it costs precision."""

@@ -1,7 +1,8 @@
 """All settings, in one strict place: defaults < citewell.toml < CITEWELL_* environment < command line.
 
 A key is written `group.key` on the command line, `[group]` then `key = …` in citewell.toml, and
-CITEWELL_GROUP_KEY in the environment. An unknown key is an error that names the nearest known one.
+CITEWELL_GROUP_KEY in the environment. An unknown key is an error that names the nearest known one. Where files are by
+default is decided in `core.paths`.
 """
 
 import dataclasses
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import SettingsError
+from core.paths import HOME, artifacts, shipped
 
 SETTINGS_FILE = Path("citewell.toml")
+"""Looked for in the working directory, to which the paths in it are relative."""
 PREFIX = "CITEWELL_"
 
 Groups = TypeVar("Groups")
@@ -24,9 +27,9 @@ Groups = TypeVar("Groups")
 
 @dataclass(frozen=True)
 class IndexSettings:
-    csv: str = "data/health_qa.csv"
+    csv: str = str(shipped("data/health_qa.csv"))
     """The file whose answers are indexed."""
-    dir: str = "artifacts/index"
+    dir: str = str(artifacts("index"))
     """Where the index folder is."""
     question_column: str = "question"
     answer_column: str = "answer"
@@ -42,7 +45,7 @@ class IndexSettings:
     """Most tokens of the embedder's tokenizer in a passage; its heading comes on top."""
     batch_size: int = 0
     """Texts that are embedded together; 0 leaves it to the engine."""
-    cache: str = "artifacts/embedders"
+    cache: str = str(artifacts("embedders"))
     """Where embedders converted for this machine are kept."""
 
 
@@ -50,7 +53,7 @@ class IndexSettings:
 class GeneratorSettings:
     model: str = "default"
     """`default` (the packaged Qwen2.5-Coder-0.5B-Instruct), a folder, or a hub id of a causal language model."""
-    cache: str = "artifacts/models"
+    cache: str = str(artifacts("models"))
     """Where prepared checkpoints are kept."""
     adapter: str = "default"
     """A LoRA adapter over `model`: the name of one in generator/adapters, or a folder that `python -m generator.train`
@@ -112,7 +115,7 @@ class RagSettings:
 class HistorySettings:
     keep: bool = True
     """Keep conversations from one visit to the next; feedback is kept whenever it is given."""
-    file: str = "artifacts/history.sqlite"
+    file: str = str(artifacts("history.sqlite"))
     """Where conversations and feedback are."""
     keep_days: int = 0
     """Days after which a conversation that nobody touched is deleted; 0 keeps it."""
@@ -217,7 +220,7 @@ def read_toml(file: Path) -> dict[str, Any]:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
     values = {}
     for name, value in environ.items():
-        if name.startswith(PREFIX):
+        if name.startswith(PREFIX) and name != HOME:
             group, _, key = name.removeprefix(PREFIX).lower().partition("_")
             values[f"{group}.{key}"] = value
     return values

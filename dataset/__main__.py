@@ -1,32 +1,31 @@
 """Make rows for training and evaluating the generator from a CSV and its index.
 
-python -m generator.examples --csv data/health_qa.csv --index artifacts/index --to artifacts/examples
-python -m generator.examples --csv medquad.csv --index artifacts/medquad --to artifacts/examples --records 800
-python -m generator.examples --show 5 --to artifacts/examples       # read some of them, trained tokens between « »
+citewell rows --csv data/health_qa.csv --index artifacts/index --to artifacts/examples
+citewell rows --csv medquad.csv --index artifacts/medquad --to artifacts/examples --records 800
+citewell rows --show 5 --to artifacts/examples       # read some of them, trained tokens between « »
 
 Every record gives one set of evidence, found by the search itself, and several questions over it in the words that
 people use: what the record answers, what another passage of the set answers, and what none of them does. So neither the
 passages nor their headings alone say whether to answer or to refuse; only reading them does.
 """
 
-import argparse
 import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
 
+from core.command import command_parser
 from core.errors import run_command
+from core.paths import artifacts, shipped
 from core.settings import load
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m generator.examples", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("dataset", __doc__)
     parser.add_argument("--csv", metavar="F", help="the file that the index was built from (default: the settings')")
     parser.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
-    parser.add_argument("--to", metavar="DIR", type=Path, default=Path("artifacts/examples"), help="where to write")
+    parser.add_argument("--to", metavar="DIR", type=Path, default=artifacts("examples"), help="where to write")
     parser.add_argument("--records", type=int, default=0, help="records to train on, one evidence set each (0: all)")
     parser.add_argument("--test-records", type=int, default=320, help="records of unseen topics to evaluate on")
     parser.add_argument(
@@ -39,14 +38,14 @@ def main(argv: list[str] | None = None) -> int:
         "--hold-out",
         metavar="F",
         type=Path,
-        default=Path("data/dev/medquad.jsonl"),
+        default=shipped("data/dev/medquad.jsonl"),
         help="judged questions whose topics are kept for the test (default: data/dev/medquad.jsonl)",
     )
     parser.add_argument(
         "--by-hand",
         metavar="F",
         type=Path,
-        default=Path("data/train/medquad.jsonl"),
+        default=shipped("data/train/medquad.jsonl"),
         help="questions written over the file's passages, to train on first (default: data/train/medquad.jsonl)",
     )
     parser.add_argument("--seed", type=int, default=0)

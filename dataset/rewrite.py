@@ -1,19 +1,19 @@
 """Ask a CSV's questions again in the words that people use, with the generator: material for `index.tune`.
 
-python -m rag.rewrite --csv my.csv --to artifacts/asked.jsonl
-python -m rag.rewrite --csv my.csv --to artifacts/asked.jsonl --limit 500
+citewell paraphrase --csv my.csv --to artifacts/asked.jsonl
+citewell paraphrase --csv my.csv --to artifacts/asked.jsonl --limit 500
 
 A small model strays often; `index.tune` keeps only questions that lead back to their record. Running the command again
 goes on where the last run ended.
 """
 
-import argparse
 import json
 import random
 from pathlib import Path
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from core.command import command_parser
 from core.errors import run_command
 from core.files import read_jsonl
 from core.progress import bar
@@ -61,9 +61,7 @@ def sample(records: tuple[Record, ...], limit: int, seed: int = 0) -> list[Recor
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rag.rewrite", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("dataset.rewrite", __doc__)
     parser.add_argument("--csv", metavar="F", help="the CSV to read (default: data/health_qa.csv)")
     parser.add_argument("--to", metavar="F", type=Path, required=True, help="the JSONL file to write or to go on with")
     parser.add_argument("--limit", metavar="N", type=int, default=4000, help="questions in all (default: 4000)")

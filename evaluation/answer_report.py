@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.charts import chart
+from core.paths import artifacts
 from core.progress import Say, bar
 from core.settings import GeneratorSettings, Settings
 from evaluation.judged_questions import read_questions
@@ -24,7 +25,7 @@ from rag.answerer import evidence_for
 from rag.search.retriever import IndexRetriever
 from rag.writing import RULES, write
 
-ANSWERS = Path("artifacts/evaluation/answers")
+ANSWERS = artifacts("evaluation/answers")
 """Answers that were written before, by model and prompt: an evaluation that is run again writes only what is new."""
 SHOWN = (
     "citation_recall",

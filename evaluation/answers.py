@@ -1,12 +1,12 @@
 """Evaluate the generator on questions of topics that it was not trained on, models side by side.
 
-python -m generator.evaluate --models base,tuned
-python -m generator.evaluate --models base,tuned --adapter artifacts/runs/first --limit 60
-python -m generator.evaluate --models base,tuned --examples 4 --seed 7     # print four questions, answered by each
-python -m generator.evaluate --models base,tuned,artifacts/other-model     # any other checkpoint beside them
-python -m generator.evaluate --models base,tuned --stress                  # the hand-written hard cases alone
+citewell evaluate answers --models base,tuned
+citewell evaluate answers --models base,tuned --adapter artifacts/runs/first --limit 60
+citewell evaluate answers --models base,tuned --examples 4 --seed 7     # print four questions, answered by each
+citewell evaluate answers --models base,tuned,artifacts/other-model     # any other checkpoint beside them
+citewell evaluate answers --models base,tuned --stress                  # the hand-written hard cases alone
 
-Rows come from `python -m generator.examples`: the same prompts go to each model, and what it writes is judged as it
+Rows come from `citewell rows`: the same prompts go to each model, and what it writes is judged as it
 stands. Lay questions (data/dev) are asked over the index that the rows were made from. Writes evaluation.json and
 evaluation.png; answers are kept in artifacts/evaluation/answers, so that a second run is quick.
 """
@@ -20,24 +20,24 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from core.command import command_parser
 from core.errors import CiteWellError, run_command
 from core.files import write_atomic
+from core.paths import artifacts, shipped
 from core.progress import Say
 from core.settings import Settings, load
 from generator.tuning.rows import Row, read_manifest, read_rows
 
-STRESS = Path("data/dev/stress.jsonl")
-LAY = (Path("data/dev/medquad.jsonl"), Path("data/dev/unanswerable.jsonl"))
+STRESS = shipped("data/dev/stress.jsonl")
+LAY = (shipped("data/dev/medquad.jsonl"), shipped("data/dev/unanswerable.jsonl"))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m generator.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("evaluation.answers", __doc__)
     parser.add_argument("--models", default="base,tuned", help="base, tuned, folders or hub ids, parted by commas")
     parser.add_argument("--adapter", metavar="NAME", help="the adapter of `tuned` (default: the settings')")
-    parser.add_argument("--rows", metavar="DIR", type=Path, default=Path("artifacts/examples"), help="held-out rows")
+    parser.add_argument("--rows", metavar="DIR", type=Path, default=artifacts("examples"), help="held-out rows")
     parser.add_argument("--index", metavar="DIR", help="the index that the rows were made from, for lay questions")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="most rows (default: all)")
     parser.add_argument(
@@ -51,9 +51,9 @@ def main(argv: list[str] | None = None) -> int:
         type=Path,
         nargs="?",
         const=STRESS,
-        help=f"ask a stress set, and stop (default: {STRESS})",
+        help="ask a stress set, and stop (default: data/dev/stress.jsonl)",
     )
-    parser.add_argument("--to", metavar="DIR", type=Path, default=Path("artifacts/evaluation"), help="where to write")
+    parser.add_argument("--to", metavar="DIR", type=Path, default=artifacts("evaluation"), help="where to write")
     arguments = parser.parse_args(argv)
     names = [name.strip() for name in arguments.models.split(",") if name.strip()]
     if not names:

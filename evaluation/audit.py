@@ -1,8 +1,8 @@
 """Ask many judged questions as a user would, through every check, and see what comes out.
 
-python -m rag.audit --questions data/dev/medquad.jsonl data/dev/unanswerable.jsonl --index artifacts/medquad
-python -m rag.audit --questions data/dev/medquad.jsonl --limit 50 --to artifacts/audit
-python -m rag.receipt verify artifacts/audit/*.json    # afterwards, in a process of its own: do all quotes stand?
+citewell evaluate audit --questions data/dev/medquad.jsonl data/dev/unanswerable.jsonl --index artifacts/medquad
+citewell evaluate audit --questions data/dev/medquad.jsonl --limit 50 --to artifacts/audit
+citewell receipt verify artifacts/audit/*.json    # afterwards, in a process of its own: do all quotes stand?
 
 `evaluation.search` judges the search and `evaluation.answers` the model; this judges the two with everything between
 and after them: the bar for abstaining, verdicts, and quoting where the model declines. Refusals are counted twice: by
@@ -10,7 +10,6 @@ what the file holds, and by what the search shows of it (`..._shown`). Writes a 
 artifacts/evaluation/audit.json, which the Quality page shows. Figures are means with 95 % intervals.
 """
 
-import argparse
 import json
 import random
 import sys
@@ -21,8 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from core.command import command_parser
 from core.errors import run_command
 from core.files import new_folder, write_atomic
+from core.paths import artifacts
 from core.progress import Say, bar
 from core.settings import load
 from evaluation.judged_questions import Question, read_questions
@@ -33,7 +34,7 @@ from rag.checks.caveats import CAVEAT
 from rag.checks.quoting import NEAREST, UNBORNE
 from rag.receipt import receipt
 
-FIGURES = Path("artifacts/evaluation/audit.json")
+FIGURES = artifacts("evaluation/audit.json")
 RECEIPTS = "[0-9][0-9][0-9].json"
 SECONDS = {"whole_answer_s": "total_s", "first_token_s": "first_token_s", "search_s": "search_s"}
 
@@ -74,16 +75,14 @@ def audit(questions: Sequence[Question], answers: Sequence[Answer], shown: Seque
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rag.audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("evaluation.audit", __doc__)
     parser.add_argument("--questions", metavar="F", type=Path, nargs="+", required=True, help="judged, as in data/dev")
     parser.add_argument("--index", metavar="DIR", help="the index to ask (default: artifacts/index)")
     parser.add_argument("--split", default="", help="only questions of this split (default: all)")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="ask N, drawn at random (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--to", metavar="DIR", type=Path, default=Path("artifacts/audit"), help="folder of receipts, made anew"
+        "--to", metavar="DIR", type=Path, default=artifacts("audit"), help="folder of receipts, made anew"
     )
     arguments = parser.parse_args(argv)
     settings = load({"index.dir": arguments.index})

@@ -1,10 +1,10 @@
 """Measure the search, and whether it knows when there is no answer.
 
-python -m rag.evaluate retrieval --beir DIR
-python -m rag.evaluate retrieval --questions data/dev/medquad.jsonl --index artifacts/medquad --plain
-python -m rag.evaluate abstention --questions data/dev/*.jsonl --index artifacts/medquad
-python -m rag.evaluate fit --to index/ranking.json
-python -m rag.evaluate gate
+citewell evaluate search retrieval --beir DIR
+citewell evaluate search retrieval --questions data/dev/medquad.jsonl --index artifacts/medquad --plain
+citewell evaluate search abstention --questions data/dev/*.jsonl --index artifacts/medquad
+citewell evaluate search fit --to index/ranking.json
+citewell evaluate search gate
 
 Intervals are 95 % bootstrap intervals over questions; "against the first" is the mean paired difference.
 """
@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 
 from core.charts import chart
+from core.command import Parser, command_parser
 from core.errors import DataError, run_command
 from core.files import read_jsonl, write_atomic
+from core.paths import artifacts, shipped
 from core.settings import Settings, load
 from evaluation.abstention import Abstention, abstention, auroc
 from evaluation.fitting import MAX_REFUSED, Searched, fit_answerability, fit_fusion, out_of_fold
@@ -33,9 +35,9 @@ from index.reader import Index
 from rag.answerer import open_retriever
 from rag.search.retriever import IndexRetriever
 
-DEVELOPMENT = Path("data/dev")
+DEVELOPMENT = shipped("data/dev")
 FIGURES = DEVELOPMENT / "figures.json"
-FILES = {"health_qa": "data/health_qa.csv", "medquad": "artifacts/medquad.csv"}
+FILES = {"health_qa": shipped("data/health_qa.csv"), "medquad": artifacts("medquad.csv")}
 """The files that the development questions are about."""
 
 
@@ -76,9 +78,9 @@ def _as_json(table: Table) -> dict[str, Any]:
 
 def _retrieval(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.beir:
-        csv_path = Path("artifacts/beir") / arguments.beir.name / "corpus.csv"
+        csv_path = artifacts("beir") / arguments.beir.name / "corpus.csv"
         judged, of_row = read_beir(arguments.beir, arguments.split, csv_path)
-        retriever = _over(str(csv_path), str(csv_path.parent / "index"), settings)
+        retriever = _over(csv_path, csv_path.parent / "index", settings)
         documents = [of_row.get((record.id, question), []) for record, question in retriever.index.questions]
     else:
         retriever = open_retriever(settings)
@@ -93,7 +95,7 @@ def _retrieval(arguments: argparse.Namespace, settings: Settings) -> int:
     print(f"  {(time.perf_counter() - started) / len(judged.grades) * 1000:.0f} ms a question, all stages measured")
     result = {"set": judged.name, "adapter": adapter, "stages": _as_json(table)}
     result["gains"] = {stage: dataclasses.asdict(value) for stage, value in gains.items()}
-    _write(arguments.json or Path("artifacts/evaluation") / f"retrieval-{judged.name.replace(' ', '-')}.json", result)
+    _write(arguments.json or artifacts("evaluation") / f"retrieval-{judged.name.replace(' ', '-')}.json", result)
     return 0
 
 
@@ -115,7 +117,7 @@ def _abstention(arguments: argparse.Namespace, settings: Settings) -> int:
     result = abstention(retriever, rows)
     print(f"\n{len(rows)} questions over {retriever.index.manifest.csv}")
     _print_abstention(result)
-    target = arguments.json or Path("artifacts/evaluation/abstention.json")
+    target = arguments.json or artifacts("evaluation/abstention.json")
     _write(target, dataclasses.asdict(result))
     _draw(result, target.with_suffix(".png"))
     print(f"  risk and coverage: {target.with_suffix('.png')}")
@@ -130,7 +132,7 @@ def _asked_of(rows: list[dict[str, Any]], retriever: IndexRetriever, part: str) 
 
 def _fit(arguments: argparse.Namespace, settings: Settings) -> int:
     """Fit the fusion to one half of the largest file's questions, the answerability model to all files' questions."""
-    retrievers = {name: _over(csv, f"artifacts/{name}", settings) for name, csv in FILES.items() if Path(csv).is_file()}
+    retrievers = {name: _over(csv, artifacts(name), settings) for name, csv in FILES.items() if csv.is_file()}
     name = list(retrievers)[-1]
     retriever = retrievers[name]
     judged = read_development(DEVELOPMENT / f"{name}.jsonl", "fit")
@@ -188,9 +190,11 @@ def _print_out_of_fold(probabilities: np.ndarray, truth: np.ndarray, files: np.n
         )
 
 
-def _over(csv: str, folder: str, settings: Settings) -> IndexRetriever:
+def _over(csv: Path, folder: Path, settings: Settings) -> IndexRetriever:
     """The retriever over the index of a file with columns `question` and `answer`, built if it does not stand."""
-    index = dataclasses.replace(settings.index, csv=csv, dir=folder, question_column="question", answer_column="answer")
+    index = dataclasses.replace(
+        settings.index, csv=str(csv), dir=str(folder), question_column="question", answer_column="answer"
+    )
     build(index, say=print)
     return open_retriever(dataclasses.replace(settings, index=index))
 
@@ -205,10 +209,10 @@ def _gate(arguments: argparse.Namespace, settings: Settings) -> int:
     """Measure the development sets anew and compare with the committed figures; 1 if one fell out of its interval."""
     figures: dict[str, Figure] = {}
     for name, csv in FILES.items():
-        if not Path(csv).is_file():
+        if not csv.is_file():
             print(f"{name}: left out, no {csv} here; fetch it: python -m index.fetch medquad --to {csv}")
             continue
-        retriever = _over(csv, f"artifacts/{name}", settings)
+        retriever = _over(csv, artifacts(name), settings)
         judged = read_development(DEVELOPMENT / f"{name}.jsonl")
         table, gains = retrieval_table(retriever, judged, [[record.id] for record, _ in retriever.index.questions])
         _print_table(name, table, gains)
@@ -257,10 +261,8 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rag.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    shared = argparse.ArgumentParser(add_help=False)
+    parser = command_parser("evaluation.search", __doc__)
+    shared = Parser(add_help=False)
     shared.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
     shared.add_argument("--adapter", metavar="NAME", help="adapter of the question embedder; '' for none")
     shared.add_argument("--json", metavar="F", type=Path, help="where to write the figures")

@@ -1,10 +1,9 @@
 """How well the judge tells true sentences from false ones, and the fit of its weights.
 
-python -m rag.verify                  # how well it tells them apart, on data/dev/verdicts.jsonl
-python -m rag.verify fit              # fit the weights to that set, and write rag/checks/verdicts.json
+citewell evaluate verdicts                  # how well it tells them apart, on data/dev/verdicts.jsonl
+citewell evaluate verdicts fit              # fit the weights to that set, and write rag/checks/verdicts.json
 """
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -14,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from core.command import command_parser
 from core.errors import run_command
 from core.files import read_jsonl, write_atomic
+from core.paths import shipped
 from core.settings import load
 from rag.checks.citations import verdict
 from rag.checks.judge import FEATURES, SUPPORTED, WEAK, WEIGHTS, Judge, rarity_of
 
 # PAIRS
-PAIRS = Path(__file__).parent.parent / "data/dev/verdicts.jsonl"
+PAIRS = shipped("data/dev/verdicts.jsonl")
 """Hand-written sentences over hand-written passages: verbatim, paraphrased, number, negated, other, absent."""
 TRUE = ("verbatim", "paraphrased")
 """Kinds of pairs whose sentence the passage supports."""
@@ -57,9 +58,7 @@ def _model() -> Any:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rag.verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("evaluation.verdicts", __doc__)
     parser.add_argument("command", nargs="?", choices=["measure", "fit"], default="measure")
     parser.add_argument(
         "--pairs", metavar="F", type=Path, default=PAIRS, help="JSONL of heading, evidence, sentence, kind"

@@ -1,18 +1,18 @@
 """Average adapters of which one was trained on from the other: a bold one and a careful one meet in between.
 
-python -m generator.average --adapters artifacts/runs/mine medquad --weights 3 1 --to artifacts/averaged
-python -m generator.evaluate --models base,tuned --adapter artifacts/averaged --rows artifacts/examples   # measure
+citewell average --adapters artifacts/runs/mine medquad --weights 3 1 --to artifacts/averaged
+citewell evaluate answers --models base,tuned --adapter artifacts/averaged --rows artifacts/examples   # measure
 
 What a model gains on new rows and what it was before often both stay when the two are averaged, and nothing is slower
 for it (WiSE-FT, Wortsman et al., arXiv 2109.01903; of several models, "soups", arXiv 2203.05482).
 """
 
-import argparse
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.command import command_parser
 from core.errors import WeightsError, run_command
 from core.files import new_folder
 from generator.adapters import CONFIG, TENSORS, Adapter, named_adapter, read_facts
@@ -87,9 +87,7 @@ def _check_alike(first: Adapter, other: Adapter) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m generator.average", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("generator.average", __doc__)
     parser.add_argument("--adapters", metavar="DIR", nargs="+", required=True, help="folders, or names of shipped ones")
     parser.add_argument("--weights", metavar="W", type=float, nargs="+", help="one an adapter (default: all alike)")
     parser.add_argument("--to", metavar="DIR", type=Path, required=True, help="where to write the averaged adapter")

@@ -1,14 +1,13 @@
 """Write a checkpoint as one GGUF file, which OpenVINO GenAI, llama.cpp and their like open directly.
 
-python -m generator.export                                   # the default weights, as Q8_0
-python -m generator.export --quant q4_0 --to qwen-q4.gguf
-python -m generator.export --model artifacts/merged --quant f16 --to merged.gguf
+citewell export                                   # the default weights, as Q8_0
+citewell export --quant q4_0 --to qwen-q4.gguf
+citewell export --model artifacts/merged --quant f16 --to merged.gguf
 
 The format is that of https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; names of tensors, quantisers and the
 writer are those of its own `gguf` package.
 """
 
-import argparse
 import json
 import logging
 import sys
@@ -20,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 import gguf
 import numpy as np
 
+from core.command import command_parser
 from core.errors import WeightsError, run_command
 from core.files import new_file
+from core.paths import artifacts
 from core.progress import Say, bar, silent
 from core.settings import load
 from generator.weights import Weights, prepare_weights
@@ -163,16 +164,14 @@ def _kind(target: str, shape: list[int], quant: gguf.GGMLQuantizationType) -> gg
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m generator.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("generator.export", __doc__)
     parser.add_argument("--model", help="`default`, a checkpoint folder, or a hub id")
     parser.add_argument("--quant", choices=QUANTS, default="q8_0", help="how weights are stored (default: q8_0)")
     parser.add_argument("--to", metavar="F", type=Path, help="the file to write (default: artifacts/NAME-QUANT.gguf)")
     arguments = parser.parse_args(argv)
     settings = load({"generator.model": arguments.model}).generator
     weights = prepare_weights(settings, say=lambda line: print(line, file=sys.stderr, flush=True))
-    target = arguments.to or Path("artifacts") / f"{Path(weights.name).name}-{arguments.quant}.gguf"
+    target = arguments.to or artifacts(f"{Path(weights.name).name}-{arguments.quant}.gguf")
     export(weights, arguments.quant, target, say=lambda line: print(line, file=sys.stderr, flush=True))
     print(f"{target}: {target.stat().st_size:,} bytes")
     return 0

@@ -1,18 +1,18 @@
 """Merge an adapter into its base's 16-bit weights.
 
-python -m generator.merge --adapter artifacts/runs/first/adapter --to artifacts/merged
-python -m generator.export --model artifacts/merged --to artifacts/merged.gguf                # then one file of it
+citewell merge --adapter artifacts/runs/first/adapter --to artifacts/merged
+citewell export --model artifacts/merged --to artifacts/merged.gguf                # then one file of it
 
 The folder is a normal checkpoint with its tokenizer and chat template. To see that nothing was lost, the perplexity of
 held-out completions is printed for the adapter over 4-bit weights, over 16-bit weights, and for the merged weights.
 """
 
-import argparse
 import json
 import sys
 from functools import partial
 from pathlib import Path
 
+from core.command import command_parser
 from core.errors import DataError, run_command
 from core.files import new_folder
 from core.progress import Say
@@ -25,9 +25,7 @@ from generator.weights import Weights, prepare_weights
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m generator.merge", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("generator.merge", __doc__)
     parser.add_argument("--adapter", metavar="DIR", type=Path, required=True, help="an adapter's or a run's folder")
     parser.add_argument("--to", metavar="DIR", type=Path, required=True, help="where to write the merged checkpoint")
     parser.add_argument("--model", help="the base: `default`, a folder, or a hub id (default: the settings')")

@@ -1,10 +1,9 @@
 """Prepare what answering needs: the base weights and the adapter, merged and converted for this machine.
 
-python -m generator.models            # the default weights
-python -m generator.models --model Qwen/Qwen2-0.5B-Instruct
+citewell prepare            # the default weights
+citewell prepare --model Qwen/Qwen2-0.5B-Instruct
 """
 
-import argparse
 import contextlib
 import dataclasses
 import json
@@ -12,6 +11,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from core.command import command_parser
 from core.errors import EngineError, WeightsError, run_command
 from core.settings import load
 from generator.adapters import prepare_tuned
@@ -21,9 +21,7 @@ from generator.engines import engine_name
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m generator.models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("generator.models", __doc__)
     parser.add_argument("--model", help="`default`, a checkpoint folder, or a hub id")
     arguments = parser.parse_args(argv)
     settings = load({"generator.model": arguments.model}).generator

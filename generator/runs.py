@@ -1,15 +1,16 @@
 """Compare training runs: what differed between them, and what came out.
 
-python -m generator.runs                       # every run in artifacts/runs
-python -m generator.runs artifacts/runs/a artifacts/runs/b
+citewell runs                       # every run in artifacts/runs
+citewell runs artifacts/runs/a artifacts/runs/b
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.command import command_parser
 from core.errors import DataError, run_command
+from core.paths import artifacts
 from generator.tuning.recipe import RUN, read_run
 
 RESULTS = ("rows", "steps", "seconds", "row_tokens_per_second", "train_loss", "development_perplexity")
@@ -19,12 +20,10 @@ ALWAYS = ("lora.r", "lora.alpha", "lora.modules", "train.learning_rate", "train.
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m generator.runs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("generator.runs", __doc__)
     parser.add_argument("folder", nargs="*", type=Path, help="runs, or folders of them (default: artifacts/runs)")
     arguments = parser.parse_args(argv)
-    folders = find_runs(arguments.folder or [Path("artifacts/runs")])
+    folders = find_runs(arguments.folder or [artifacts("runs")])
     if not folders:
         raise DataError("no runs there; make one: python -m generator.train --smoke")
     print("\n".join(runs_table({folder.name: read_run(folder) for folder in folders})))

@@ -1,23 +1,24 @@
-"""Fine-tune the generator on rows of `python -m generator.examples` (QLoRA by default).
+"""Fine-tune the generator on rows of `citewell rows` (QLoRA by default).
 
-python -m generator.train --smoke                                   # a minute: does it all work here?
-python -m generator.train --to artifacts/runs/first --set lora.r=8 --set train.epochs=2
-python -m generator.train --config generator/tuning/recipes/cpu.toml --to artifacts/runs/cpu
-python -m generator.train --to artifacts/runs/first --resume        # after Ctrl-C
+citewell train --smoke                                   # a minute: does it all work here?
+citewell train --to artifacts/runs/first --set lora.r=8 --set train.epochs=2
+citewell train --config cpu --to artifacts/runs/cpu
+citewell train --to artifacts/runs/first --resume        # after Ctrl-C
 accelerate launch --num_processes 4 -m generator.train --to artifacts/runs/gpus          # several GPUs
 torchrun --nproc-per-node 2 -m generator.train --to artifacts/runs/two                   # or several processes
 
-Afterwards: python -m generator.runs (compare runs), python -m generator.merge --adapter RUN/adapter --to DIR.
+Afterwards: citewell runs (compare runs), citewell merge --adapter RUN/adapter --to DIR.
 """
 
-import argparse
 import os
 import sys
 from functools import partial
 from pathlib import Path
 
+from core.command import command_parser
 from core.errors import SettingsError, run_command
 from core.files import new_folder
+from core.paths import artifacts
 from core.progress import Say
 from generator.tuning.recipe import SMOKE, read_recipe, read_run
 
@@ -26,10 +27,8 @@ REPORTERS = ("none", "tensorboard", "wandb")
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m generator.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config", metavar="F", type=Path, help="a recipe in TOML (default: the defaults)")
+    parser = command_parser("generator.train", __doc__)
+    parser.add_argument("--config", metavar="F", type=Path, help="a recipe in TOML, or `cpu` (default: the defaults)")
     parser.add_argument("--set", metavar="K=V", action="append", default=[], help="change one entry of the recipe")
     parser.add_argument("--to", metavar="DIR", type=Path, help="the run folder (default: artifacts/runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --to from its last checkpoint")
@@ -42,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.resume and arguments.to and not (arguments.config or arguments.set or arguments.smoke):
         given = read_run(arguments.to)["recipe"]
     recipe = read_recipe(arguments.config, arguments.set, given)
-    target = arguments.to or Path("artifacts/runs") / ("smoke" if arguments.smoke else _name(recipe.lora.r))
+    target = arguments.to or artifacts("runs") / ("smoke" if arguments.smoke else _name(recipe.lora.r))
     _reporter(arguments.report_to, target, say)
     if arguments.smoke and not arguments.to and not arguments.resume:  # nothing in it is worth keeping
         with new_folder(target):

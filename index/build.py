@@ -1,17 +1,16 @@
 """Build the index over a CSV's answers.
 
-python -m index.build
-python -m index.build --csv my.csv --question-column q --answer-column a
-python -m index.build --again        # what `make index` does: from the file that the published index was made from
-python -m index.build --words        # end as soon as questions can be answered by words; the next build embeds
-python -m index.build --check
-python -m index.build --rollback
+citewell build
+citewell build --csv my.csv --question-column q --answer-column a
+citewell build --again        # what `make index` does: from the file that the published index was made from
+citewell build --words        # end as soon as questions can be answered by words; the next build embeds
+citewell build --check
+citewell build --rollback
 
 A large file is published twice: within seconds to be searched by words alone, then with its vectors. Ctrl-C, a kill or
 a full disk loses the last seconds of embedding; the same command continues from there.
 """
 
-import argparse
 import contextlib
 import dataclasses
 import hashlib
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from core.background import become_helper
+from core.command import command_parser
 from core.errors import CiteWellError, IndexFolderError, run_command
 from core.files import sha256_file
 from core.progress import Say, silent
@@ -227,15 +227,13 @@ def _again(settings: IndexSettings) -> IndexSettings:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m index.build", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("index.build", __doc__)
     parser.add_argument("--csv", metavar="F", help="the CSV to read (default: data/health_qa.csv)")
     parser.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
     parser.add_argument("--question-column", metavar="C", help="name of the column of questions (default: question)")
     parser.add_argument("--answer-column", metavar="C", help="name of the column of answers (default: answer)")
     parser.add_argument("--adapter", metavar="NAME", help="adapter that questions are embedded with; '' for none")
-    parser.add_argument("--ranking", metavar="F", help="ranking file of python -m rag.evaluate fit")
+    parser.add_argument("--ranking", metavar="F", help="ranking file of citewell evaluate search fit")
     parser.add_argument("--force", action="store_true", help="build everything anew, even what has not changed")
     parser.add_argument("--report", metavar="F", type=Path, help="write every refused row to F, one JSON object a line")
     parser.add_argument(

@@ -1,10 +1,9 @@
 """Download a public question-and-answer collection and write it as a CSV.
 
-python -m index.fetch medquad --to artifacts/medquad.csv
-python -m index.build --csv artifacts/medquad.csv --index artifacts/medquad
+citewell fetch medquad --to artifacts/medquad.csv
+citewell build --csv artifacts/medquad.csv --index artifacts/medquad
 """
 
-import argparse
 import csv
 import io
 import os
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+from core.command import command_parser
 from core.errors import DataError, run_command
 from core.files import CHUNK, sha256_file, write_atomic
 from core.progress import Say, bar, silent
@@ -124,9 +124,7 @@ def _pairs(archive: Path) -> Iterator[dict[str, str]]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m index.fetch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("index.fetch", __doc__)
     parser.add_argument("collection", choices=["medquad"], help="what to download")
     parser.add_argument("--to", metavar="F", type=Path, required=True, help="the CSV to write")
     parser.add_argument("--url", default=MEDQUAD_URL, help="another place to get the archive from")

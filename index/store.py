@@ -82,7 +82,7 @@ def write_words(folder: Path, corpus: Corpus, csv_path: Path, passages: list[Pas
         manifest = Manifest(
             schema=SCHEMA_VERSION,
             csv=corpus.name,
-            csv_path=str(csv_path),
+            csv_path=str(csv_path.absolute()),  # for a build that is started elsewhere
             csv_sha256=corpus.sha256,
             rows=corpus.rows,
             kept=len(corpus.records),

@@ -1,14 +1,13 @@
 """Tune the question encoder to a CSV: a low-rank adapter of some megabytes that index and search use by its name.
 
-python -m index.tune --csv my.csv --to artifacts/adapters/mine
-python -m index.tune --csv my.csv --to artifacts/adapters/mine --asked artifacts/asked.jsonl --resume
-python -m index.build --csv my.csv --adapter artifacts/adapters/mine
+citewell tune --csv my.csv --to artifacts/adapters/mine
+citewell tune --csv my.csv --to artifacts/adapters/mine --asked artifacts/asked.jsonl --resume
+citewell build --csv my.csv --adapter artifacts/adapters/mine
 
-Questions are made from the records by rules, as people ask them; --asked adds those of `python -m rag.rewrite`. Nothing
-of the topics of the held-out questions is trained on, so that they can judge the result: `python -m rag.evaluate`.
+Questions are made from the records by rules, as people ask them; --asked adds those of `citewell paraphrase`. Nothing
+of the topics of the held-out questions is trained on, so that they can judge the result: `citewell evaluate search`.
 """
 
-import argparse
 import dataclasses
 import json
 import shutil
@@ -17,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from core.charts import chart
+from core.command import command_parser
 from core.errors import DataError, run_command
 from core.files import new_folder, read_jsonl, write_atomic
+from core.paths import shipped
 from core.progress import Say, silent
 from core.settings import IndexSettings, load
 from index.build import build
@@ -150,19 +151,17 @@ def _draw(log: list[dict[str, Any]], path: Path) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m index.tune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("index.tune", __doc__)
     parser.add_argument("--csv", metavar="F", help="the CSV to tune to (default: data/health_qa.csv)")
     parser.add_argument("--index", metavar="DIR", help="its index folder (default: artifacts/index)")
     parser.add_argument("--to", metavar="DIR", type=Path, required=True, help="the adapter folder to write")
-    parser.add_argument("--asked", metavar="F", type=Path, help="more questions, of python -m rag.rewrite")
+    parser.add_argument("--asked", metavar="F", type=Path, help="more questions, of citewell paraphrase")
     parser.add_argument(
         "--held-out",
         metavar="F",
         type=Path,
         nargs="*",
-        default=[Path("data/dev/medquad.jsonl"), Path("data/dev/health_qa.jsonl")],
+        default=[shipped("data/dev/medquad.jsonl"), shipped("data/dev/health_qa.jsonl")],
         help="questions whose topics must stay unseen (default: those of data/dev)",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")

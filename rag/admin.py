@@ -4,13 +4,13 @@ import dataclasses
 import json
 import re
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.command import of_its_own
 from core.errors import DataError
 from core.files import write_atomic
 from core.progress import Listener, Say, heard_by
@@ -98,7 +98,7 @@ def embed_in_background(settings: Settings) -> bool:
     manifest = read_manifest(published_build(folder))
     if manifest.complete:
         return False
-    command = [sys.executable, "-m", "index.build", "--background", "--csv", manifest.csv_path, "--index", str(folder)]
+    command = of_its_own("build", "--background", "--csv", manifest.csv_path, "--index", str(folder))
     for name in ("question_column", "answer_column"):
         command += [f"--{name.replace('_', '-')}", str(manifest.settings[name])]
     with (folder / "build.log").open("wb") as log:

@@ -1,12 +1,11 @@
 """Ask questions on the command line.
 
-python -m rag.ask "What are the signs of a stroke?"
-python -m rag.ask "How do vaccines work?" "What is gout?" --k 2
-python -m rag.ask --file questions.txt --json > answers.jsonl
-python -m rag.ask "What is gout?" --compare              # the same evidence, answered with and without the adapter
+citewell ask "What are the signs of a stroke?"
+citewell ask "How do vaccines work?" "What is gout?" --k 2
+citewell ask --file questions.txt --json > answers.jsonl
+citewell ask "What is gout?" --compare              # the same evidence, answered with and without the adapter
 """
 
-import argparse
 import shutil
 import sys
 import textwrap
@@ -15,6 +14,7 @@ from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
+from core.command import command_parser
 from core.errors import DataError, QuestionError, SettingsError, run_command
 from core.settings import load
 from rag.answer import Answer, Evidence
@@ -22,9 +22,7 @@ from rag.answer import Answer, Evidence
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rag.ask", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("rag.ask", __doc__)
     parser.add_argument("question", nargs="*", help="one or more questions, each in quotes")
     parser.add_argument(
         "--file", metavar="F", type=Path, help="a file with a question on each line; - is standard input"

@@ -1,10 +1,9 @@
 """What people think of answers, and the preference pairs that the next training can learn from.
 
-python -m rag.feedback list
-python -m rag.feedback export --to pairs.jsonl       # trl's preference format: prompt, chosen, rejected
+citewell feedback list
+citewell feedback export --to pairs.jsonl       # trl's preference format: prompt, chosen, rejected
 """
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 from langchain_core.messages import convert_to_openai_messages
 
+from core.command import command_parser
 from core.errors import DataError, run_command
 from core.files import write_atomic
 from core.settings import load
@@ -117,9 +117,7 @@ def by_day(judged: Sequence[Feedback]) -> list[dict[str, Any]]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rag.feedback", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("rag.feedback", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="judgements by day and reason")
     export = commands.add_parser("export", help="write preference pairs, one JSON object a line")

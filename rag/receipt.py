@@ -1,15 +1,14 @@
 """A record of an answer that can be kept and checked: all that it rests on, and where in the file its words stand.
 
-python -m rag.receipt verify answer.json                   # do the quotes still stand word for word in the index?
-python -m rag.receipt verify artifacts/audit/*.json --index DIR
-python -m rag.receipt html answer.json --to answer.html    # one file to read or print, with nothing to load
-python -m rag.receipt schema                               # JSON Schema of the format, as in docs/receipt.schema.json
+citewell receipt verify answer.json                   # do the quotes still stand word for word in the index?
+citewell receipt verify artifacts/audit/*.json --index DIR
+citewell receipt html answer.json --to answer.html    # one file to read or print, with nothing to load
+citewell receipt schema                               # JSON Schema of the format, as in docs/receipt.schema.json
 
 The seal is the SHA-256 of the content: it shows that a receipt was altered by accident or by hand. It is no signature;
 what a receipt quotes is proven by the index alone.
 """
 
-import argparse
 import hashlib
 import html
 import json
@@ -22,6 +21,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from core.command import command_parser
 from core.errors import DataError, run_command
 from core.files import write_atomic
 from core.settings import load
@@ -199,9 +199,7 @@ def schema() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns 1 if something that the receipt quotes does not stand."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rag.receipt", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("rag.receipt", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     verify = commands.add_parser("verify", help="look up every quote in the index, and say what changed since")
     page = commands.add_parser("html", help="write the receipt as one page")

@@ -1,26 +1,22 @@
 """Start the page.
 
-python -m ui
-python -m ui --port 8600
+citewell serve
+citewell serve --port 8600
 """
 
-import argparse
 import contextlib
-import os
 import socket
-import sys
 from pathlib import Path
 
+from core.command import command_parser
 from core.errors import IndexFolderError, SettingsError, run_command
 from core.settings import load
 from rag.admin import UPLOAD_MIB, embed_in_background
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Check that the port is free, then become Streamlit."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ui", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Check that the port is free, then run Streamlit until Ctrl-C."""
+    parser = command_parser("ui", __doc__)
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
     parser.add_argument("--port", type=int, help="port to listen on (default: 8501)")
     arguments = parser.parse_args(argv)
@@ -53,11 +49,12 @@ def main(argv: list[str] | None = None) -> int:
         "theme.dark.primaryColor": "#2dd4bf",
         "client.showErrorDetails": "none",
     }
-    command = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).with_name("app.py"))]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])}
-    os.execve(  # noqa: S606
-        sys.executable, [*command, *(f"--{name}={value}" for name, value in flags.items())], environment
-    )
+    from streamlit.web.cli import main as streamlit
+
+    # In this process, so that the page finds the packages where this module was found.
+    app = str(Path(__file__).with_name("app.py"))
+    streamlit(["run", app, *(f"--{name}={value}" for name, value in flags.items())], prog_name="streamlit")
+    return 0
 
 
 if __name__ == "__main__":

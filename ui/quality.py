@@ -7,12 +7,15 @@ from typing import Any
 import streamlit as st
 
 from core.errors import CiteWellError
+from core.paths import artifacts, shipped
 from core.settings import load
+from generator.adapters import ADAPTERS
 from rag.feedback import by_day, given, pairs
 from ui import shared
 
-ROOT = Path(__file__).parent.parent
-FRESH = Path("artifacts/evaluation")
+BENCH = shipped("bench")
+"""Only a checkout has this folder."""
+FRESH = artifacts("evaluation")
 MOST = 300
 """Rows of a table; a file may list every question that was asked, and whoever wants those takes the file."""
 
@@ -21,7 +24,7 @@ def draw() -> None:
     """Draw the page."""
     st.title("Quality")
     _feedback()
-    for folder in sorted((ROOT / "generator/adapters").iterdir()):
+    for folder in sorted(ADAPTERS.iterdir()):
         if (figures := _read(folder / "evaluation.json")) is not None:
             st.subheader(f"Adapter {folder.name}: tuned against base")
             _models(figures)
@@ -33,10 +36,11 @@ def draw() -> None:
         st.subheader(f"Measured here: {path.stem}")
         _picture(path.with_suffix(".png"), f"{path.stem}, drawn")
         _figures(path)
-    st.subheader("Speed")
-    st.caption("bench/results.json, written by: make bench")
-    _picture(ROOT / "bench/chart.png", "Speed of building, embedding, searching and answering")
-    _figures(ROOT / "bench/results.json")
+    if BENCH.is_dir():
+        st.subheader("Speed")
+        st.caption("bench/results.json, written by: make bench")
+        _picture(BENCH / "chart.png", "Speed of building, embedding, searching and answering")
+        _figures(BENCH / "results.json")
 
 
 def _feedback() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import DataError, SettingsError
+from core.paths import artifacts
 from core.settings import flat, read_toml, resolve
 
 
@@ -26,7 +27,7 @@ class Base:
 
 @dataclass(frozen=True)
 class Data:
-    dir: str = "artifacts/examples"
+    dir: str = str(artifacts("examples"))
     """Folder that `python -m generator.examples` wrote."""
     rows: int = 0
     """Rows to train on; 0 for all."""
@@ -91,6 +92,7 @@ class Recipe:
         return self.lora.modules if self.lora.modules == "all-linear" else names
 
 
+RECIPES = Path(__file__).with_name("recipes")
 SMOKE_ROWS = Path(__file__).with_name("smoke")
 """Rows over the example CSV: python -m generator.examples --records 12 --to generator/tuning/smoke"""
 SMOKE = {
@@ -108,11 +110,17 @@ SMOKE = {
 def read_recipe(config: Path | None, changes: Sequence[str], given: dict[str, Any]) -> Recipe:
     """Resolve a recipe: its defaults, then the file, then `given`, then each `group.key=value` of `changes`.
 
+    `config` is a file, or the name of a shipped recipe.
+
     Raises:
         SettingsError: no such file, an unknown key, or a value of the wrong type or out of range.
     """
     if config is not None and not config.is_file():
-        raise SettingsError(f"no recipe at {config}; expected TOML such as generator/tuning/recipes/cpu.toml")
+        named = RECIPES / f"{config}.toml"
+        if not named.is_file():
+            known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.toml")))
+            raise SettingsError(f"no recipe at {config}; expected a file of TOML, or a shipped one: {known}")
+        config = named
     values = {**(read_toml(config) if config else {}), **given}
     for change in changes:
         key, equals, value = change.partition("=")

@@ -213,10 +213,23 @@ def test_again_goes_on_with_the_published_file_unless_another_is_named(
     assert indexed_by("--again") == "health_qa.csv"  # its file has gone
 
 
+def test_again_finds_the_file_from_another_folder(
+    tmp_path: Path, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = str(tmp_path / "index")
+    monkeypatch.chdir(tmp_path)
+    write_csv(Path("mine.csv"), ROWS, HEADER)
+    assert main(["--csv", "mine.csv", "--index", index]) == 0
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert main(["--again", "--index", index]) == 0
+    assert f"{index} is up to date with {tmp_path / 'mine.csv'}" in capsys.readouterr().out
+
+
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert "python -m index.build --csv my.csv --question-column q" in capsys.readouterr().out
+    assert "citewell build --csv my.csv --question-column q" in capsys.readouterr().out
 
 
 def test_the_real_command_ends_with_one_line_on_bad_input(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_small_upload_is_complete_at_once_and_a_large_one_goes_on_behind(
     assert rebuild(settings, "up.csv", larger, lambda *_: None, print) == kept
     assert not is_complete(settings)
     (command,) = started
-    assert command[:4] == [sys.executable, "-m", "index.build", "--background"]
+    assert command[:4] == [sys.executable, str(ROOT / "citewell.py"), "build", "--background"]
     assert command[command.index("--csv") + 1] == str(kept)
     assert embedding(settings) is None
     write_status(Path(small_index.dir), 1, 80, 2.0)
