@@ -24,7 +24,7 @@ from index.store import open_index
 from rag.answer import Answer, Dropped, Evidence, Timings
 from rag.checks.caveats import CAVEAT, with_caveats
 from rag.checks.citations import SupportJudge, Verifier, is_aside, is_refusal, is_rest, may_be_aside
-from rag.checks.emergency import Watch, known_phrasings
+from rag.checks.emergency import EmergencyDetector, known_phrasings
 from rag.checks.entailment import StrictJudge, read_entailment
 from rag.checks.judge import read_judge
 from rag.checks.quoting import quoted_if_better
@@ -47,7 +47,7 @@ PARTLY = "the passages answer only a part of this question"
 class Checks:
     """What looks at the question before the model writes, and at its sentences after; either may be left out."""
 
-    watch: Watch | None = None
+    detector: EmergencyDetector | None = None
     judge: SupportJudge | None = None
 
 
@@ -117,10 +117,10 @@ def open_checks(settings: Settings, retriever: IndexRetriever, say: Say = silent
         WeightsError: the default embedder, whose vocabulary says how rare a word is, or `rag.nli` cannot be had.
     """
     embedder = retriever.of_passages
-    watch = Watch(*known_phrasings(embedder, Path(settings.index.cache), say), embedder.embed)
+    detector = EmergencyDetector(*known_phrasings(embedder, Path(settings.index.cache), say), embedder.embed)
     judge = read_judge(retriever.relevance, find_weights().folder / "vocab.txt")
     nli = settings.rag.nli
-    return Checks(watch, StrictJudge(judge, read_entailment(nli)) if nli else judge)
+    return Checks(detector, StrictJudge(judge, read_entailment(nli)) if nli else judge)
 
 
 def open_llm(settings: Settings, say: Say = silent) -> QwenChat:
@@ -168,7 +168,7 @@ def answer_chain(
 
     def write(found: Iterator[tuple[Retrieval, float]]) -> Iterator[Answer]:
         for retrieval, started in found:
-            notice = checks.watch.notice(retrieval.question) if checks.watch else None
+            notice = checks.detector.notice(retrieval.question) if checks.detector else None
             for answer in _write(retrieval, started, retriever, llm, context_tokens, checks.judge):
                 yield dataclasses.replace(answer, notice=notice)
 
