@@ -11,6 +11,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -43,18 +44,17 @@ def main(argv: list[str] | None = None) -> int:
     if not questions:
         parser.error("no question; give one in quotes, or --file F")
 
-    from rag.answerer import Asked, answer_again, answer_chain, open_checks, open_llm, open_retriever, open_untuned_llm
+    from rag.answerer import Asked, answer_chain
+    from rag.opening import open_answerer, open_untuned_llm
 
     say = partial(print, file=sys.stderr, flush=True)
-    llm = open_llm(settings, say)
-    if arguments.compare and not llm.engine.identity.get("adapter"):
+    answerer = open_answerer(settings, say)
+    if arguments.compare and not answerer.llm.engine.identity.get("adapter"):
         raise SettingsError(
             "no adapter is in use, so there is nothing to compare; name one: CITEWELL_GENERATOR_ADAPTER=NAME"
         )
-    untuned = open_untuned_llm(settings, say) if arguments.compare else None
-    retriever = open_retriever(settings, say)
-    checks = open_checks(settings, retriever, say)
-    chain = answer_chain(retriever, llm, settings.generator.context_tokens, checks)
+    untuned = replace(answerer, llm=open_untuned_llm(settings, say)) if arguments.compare else None
+    chain = answer_chain(answerer)
     filters = {"source": arguments.source, "question_type": arguments.type}
     wanted = {name: value for name, value in filters.items() if value}
     searched: list[str] = []
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
             failed += 1
             continue
         if untuned is not None:
-            *_, plain = answer_again(answer, untuned, checks.judge) if answer.evidence else [answer]
+            *_, plain = untuned.answer_again(answer) if answer.evidence else [answer]
             if arguments.json:
                 print(f'{{"tuned": {answer.to_json()}, "untuned": {plain.to_json()}}}', flush=True)
             else:

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,9 +10,8 @@ import streamlit as st
 
 from core.errors import CiteWellError
 from core.settings import Settings, load
-from index.reader import Manifest
 from rag.answer import Answer
-from rag.answerer import Asked, answer_again, answer_chain, made_by
+from rag.answerer import Answerer, Asked, answer_chain, made_by
 from rag.feedback import REASONS, give
 from rag.history import History
 from rag.receipt import receipt, to_html
@@ -31,12 +31,13 @@ REDRAWN_S = 0.05
 
 def draw() -> None:
     """Draw the page."""
-    settings, retriever = load(), shared.retriever()
+    settings, answerer = load(), shared.answerer()
+    retriever = answerer.retriever
     history = History(Path(settings.history.file))
     turns = opened(history, settings.history.keep_days)
     with st.sidebar:
         draw_list(history, keep=settings.history.keep)
-        _about(retriever.index.manifest)
+        _about(answerer)
     limit = settings.rag.max_question_chars
     question = st.chat_input("Ask a health question", submit_mode="stop", max_chars=limit)
     welcome = st.empty()
@@ -49,13 +50,13 @@ def draw() -> None:
         st.error(f"More than {settings.ui.questions_per_minute} questions in a minute; wait a little, then ask again.")
     elif question:
         welcome.empty()
-        _ask(question, retriever, settings, history)
+        _ask(question, answerer, history)
     st.caption(NOTICE)
 
 
-def _about(manifest: Manifest) -> None:
+def _about(answerer: Answerer) -> None:
     """The file that is asked, and the model that answers."""
-    identity = made_by(shared.llm())
+    manifest, identity = answerer.retriever.index.manifest, made_by(answerer.llm)
     built = datetime.fromisoformat(manifest.built).astimezone().strftime("%d %b %Y, %H:%M")
     st.subheader("The file")
     st.text(manifest.csv)
@@ -137,7 +138,7 @@ def _offer_comparison(turn: Turn, answer: Answer, key: str) -> None:
     if st.button("Compare with the untuned model", key=f"compare {key}", icon=":material/compare:", type="tertiary"):
         area = st.empty()
         try:
-            for untuned in answer_again(answer, shared.untuned_llm(), shared.checks(shared.retriever()).judge):
+            for untuned in replace(shared.answerer(), llm=shared.untuned_llm()).answer_again(answer):
                 area.text(untuned.text or "Reading the same passages …")
                 turn.untuned = untuned if untuned.finished else None
         except CiteWellError as error:
@@ -146,7 +147,7 @@ def _offer_comparison(turn: Turn, answer: Answer, key: str) -> None:
         st.rerun()
 
 
-def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: History) -> None:
+def _ask(question: str, answerer: Answerer, history: History) -> None:
     turn = Turn(question)
     turns: list[Turn] = st.session_state.turns
     number = len(turns)
@@ -156,10 +157,9 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: 
     with st.chat_message("user", avatar=":material/person:"):
         st.text(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
-        place = Place(f"turn {number}", retriever.index.records)
+        place = Place(f"turn {number}", answerer.retriever.index.records)
         place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
-        checks = shared.checks(retriever)
-        chain = answer_chain(retriever, shared.llm(), settings.generator.context_tokens, checks)
+        chain = answer_chain(answerer)
         drawn = 0.0
         if keep:  # before it is answered: a reload in the middle of it finds the conversation again
             save(turn, number, history, keep)

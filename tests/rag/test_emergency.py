@@ -9,7 +9,7 @@ from core.files import read_jsonl
 from core.settings import IndexSettings
 from generator.prompt import REFUSAL
 from index.embedders import load_embedder
-from rag.answerer import NOT_FOUND, Checks, answer_chain
+from rag.answerer import NOT_FOUND, Answerer, Checks, answer_chain
 from rag.checks.emergency import PHRASINGS, TEXTS, EmergencyDetector, known_phrasings
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
@@ -85,15 +85,15 @@ def wary() -> EmergencyDetector:
 def test_the_notice_stands_above_every_snapshot_whatever_is_written(
     retriever: IndexRetriever, wary: EmergencyDetector, question: str
 ) -> None:
-    snapshots = list(answer_chain(retriever, queue_llm(GOOD), checks=Checks(wary)).stream(question))
+    snapshots = list(answer_chain(Answerer(retriever, queue_llm(GOOD), Checks(wary))).stream(question))
     assert {snapshot.notice.kind if snapshot.notice else "" for snapshot in snapshots} == {"emergency"}
 
 
 def test_an_answer_that_abstains_has_the_notice_too(retriever: IndexRetriever, wary: EmergencyDetector) -> None:
-    answer = answer_chain(retriever, queue_llm(REFUSAL), checks=Checks(wary)).invoke("my chest hurts badly")
+    answer = answer_chain(Answerer(retriever, queue_llm(REFUSAL), Checks(wary))).invoke("my chest hurts badly")
     assert answer.text == NOT_FOUND
     assert answer.notice is not None
-    assert answer_chain(retriever, queue_llm(GOOD), checks=Checks(wary)).invoke("what is measles").notice is None
+    assert answer_chain(Answerer(retriever, queue_llm(GOOD), Checks(wary))).invoke("what is measles").notice is None
 
 
 def test_the_phrasings_are_embedded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

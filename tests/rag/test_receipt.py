@@ -15,7 +15,7 @@ from index.build import build
 from index.store import open_index
 from rag import receipt as module
 from rag.answer import Answer, Notice
-from rag.answerer import answer_chain
+from rag.answerer import Answerer, answer_chain
 from rag.receipt import check, read_receipt, receipt, to_html
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
@@ -25,7 +25,7 @@ from tests.rag.test_answerer import GOOD, QUESTION
 
 @pytest.fixture
 def answer(retriever: IndexRetriever) -> Answer:
-    return answer_chain(retriever, queue_llm(GOOD)).invoke(QUESTION)
+    return answer_chain(Answerer(retriever, queue_llm(GOOD))).invoke(QUESTION)
 
 
 def test_a_receipt_is_read_back_as_it_was_made(answer: Answer) -> None:
