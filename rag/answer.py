@@ -32,13 +32,23 @@ class Hit:
     question: str
     """The question that the passage's record answers."""
     text: str
-    source: str
-    url: str
-    score: float
+    source: str = ""
+    url: str = ""
+    score: float = 0.0
     scores: dict[str, float] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
     start: int = 0
     """Where `text` begins in the record's answer: `record.answer[start : start + len(text)] == text`."""
+
+
+@dataclass(frozen=True)
+class NumberedSource:
+    """A source as a sentence is checked against it: `n` is the number that a marker [n] names."""
+
+    n: int
+    heading: str
+    text: str
+    passage_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,10 @@ class Evidence(Hit):
     def as_source(self) -> Source:
         """As it stands in the prompt."""
         return Source(self.question, self.text)
+
+    def numbered(self) -> NumberedSource:
+        """As the sentences of the answer are checked against it."""
+        return NumberedSource(self.n, self.question, self.text, self.passage_id)
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,7 @@ class Answerer:
         yield answer
 
         search_s, first_token_s = answer.timings.search_s, 0.0
-        verifier = Verifier(answer.evidence, self.checks.judge)
+        verifier = Verifier([item.numbered() for item in answer.evidence], self.checks.judge)
         for written in write(self.llm, answer.search_query, sources):
             if written.done:
                 total_s = time.perf_counter() - began
@@ -239,7 +239,7 @@ def _finished(answer: Answer, verifier: Verifier, written: Written) -> Answer:
     said = [draft for draft in written.drafts if not is_aside(draft.text) and key(draft.text) not in headings]
     if refused or not said:
         return dataclasses.replace(finished, text=NOT_FOUND, abstained=True)
-    whole = with_caveats(said, answer.evidence)
+    whole = with_caveats(said, [item.numbered() for item in answer.evidence])
     text, sentences = verifier.verify(whole)
     partly = any(is_rest(draft.text) for draft in written.drafts)
     notes = (*answer.notes, *[PARTLY] * partly, *[CAVEAT] * (len(whole) > len(said)))

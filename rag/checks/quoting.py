@@ -52,5 +52,5 @@ def _quoted(answer: Answer, aspect: str, relevance: Relevance, note: str) -> Ans
             best = (chosen.worth, [Draft(" ", item.text[start:end], (item.n,)) for start, end in chosen.spans])
     if not best[1]:
         return answer
-    text, sentences = Verifier(answer.evidence).verify(best[1])
+    text, sentences = Verifier([item.numbered() for item in answer.evidence]).verify(best[1])
     return dataclasses.replace(answer, text=text, sentences=sentences, abstained=False, notes=(*answer.notes, note))

@@ -16,7 +16,7 @@ from evaluation.verdicts import PAIRS
 from index.embedders import load_embedder
 from index.embedders.base import cosines
 from index.embedders.weights import find_weights
-from rag.answer import Evidence
+from rag.answer import NumberedSource
 from rag.answerer import Answerer, answer_chain
 from rag.checks.citations import Draft, Verifier
 from rag.checks.judge import WEIGHTS, Judge, rarity_of, read_judge
@@ -98,8 +98,8 @@ def judge() -> Judge:
     ],
 )
 def test_verdicts_of_sentences(judge: Judge, sentence: str, verdict: str) -> None:
-    item = Evidence("p", "r", "How are attacks of gout treated?", TEXT, "", "", 1.0, n=1)
-    _, (found,) = Verifier([item], judge).verify([Draft("", sentence, (1,))])
+    source = NumberedSource(1, "How are attacks of gout treated?", TEXT)
+    _, (found,) = Verifier([source], judge).verify([Draft("", sentence, (1,))])
     assert found.verdict == verdict
     assert bool(found.citations) is (verdict != "unsupported")
 

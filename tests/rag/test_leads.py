@@ -16,7 +16,7 @@ TEXT = "Vaccine\nMeasles is a very contagious disease of children. A vaccine pre
 
 
 def lead(text: str, *asked: str) -> Lead:
-    (found,) = leads([Hit("p", "r", "What is it?", text, "", "", 1.0, start=100)], asked, lambda term: float(len(term)))
+    (found,) = leads([Hit("p", "r", "What is it?", text, start=100)], asked, lambda term: float(len(term)))
     assert text[found.start - 100 :].startswith(found.text)
     assert found.passage_id == "p"
     return found

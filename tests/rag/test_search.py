@@ -107,7 +107,7 @@ class Backwards:
 
 
 def hits(count: int) -> list[Hit]:
-    return [Hit(f"p{n}", f"r{n}", "Q?", f"text {n}", "", "", 1.0) for n in range(count)]
+    return [Hit(f"p{n}", f"r{n}", "Q?", f"text {n}") for n in range(count)]
 
 
 def test_reranking_orders_the_first_candidates_and_keeps_the_rest() -> None:
