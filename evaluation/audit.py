@@ -29,8 +29,6 @@ from evaluation.judged_questions import Question, read_questions
 from evaluation.stats import Figure, mean
 from rag.answer import Answer
 from rag.answerer import answer_chain
-from rag.checks.caveats import CAVEAT
-from rag.checks.quoting import NEAREST, UNBORNE
 from rag.opening import open_answerer
 from rag.receipt import receipt
 
@@ -56,8 +54,8 @@ def audit(questions: Sequence[Question], answers: Sequence[Answer], shown: Seque
         "false_refusals_shown": [abstained for abstained, holds in refused if holds],
         "right_refusals_shown": [abstained for abstained, holds in refused if holds is False],
         "precise_refusals_shown": [not holds for abstained, holds in refused if abstained and holds is not None],
-        "quoted": [bool({NEAREST, UNBORNE} & set(answer.notes)) for _, answer in answered],
-        "caveat_added": [CAVEAT in answer.notes for _, answer in answered],
+        "quoted": [answer.noted("quoted") for _, answer in answered],
+        "caveat_added": [answer.noted("caveat") for _, answer in answered],
         "cites_a_right_record": [
             any(item.record_id in question.relevant for item in answer.cited)
             for question, answer in answered

@@ -14,7 +14,7 @@ from core.text.words import key
 from generator.by_processor import evidence_tokens
 from generator.llm import QwenChat
 from generator.prompt import Source, fit, messages
-from rag.answer import Answer, Dropped, Evidence, Timings
+from rag.answer import Answer, Dropped, Evidence, Note, Timings
 from rag.checks.caveats import CAVEAT, with_caveats
 from rag.checks.citations import SupportJudge, Verifier, is_aside, is_refusal, is_rest, may_be_aside
 from rag.checks.emergency import EmergencyDetector
@@ -26,10 +26,10 @@ from rag.writing import Written, write
 NOT_FOUND = "The file holds no answer to this question."
 """The text of an answer that abstains."""
 
-BY_WORDS = "the vectors of this file are still being made; it was searched by words alone"
+BY_WORDS = Note("by-words", "the vectors of this file are still being made; it was searched by words alone")
 """The note of an answer over an index that is not complete yet."""
 
-PARTLY = "the passages answer only a part of this question"
+PARTLY = Note("partly", "the passages answer only a part of this question")
 """The note of an answer that the model itself says is not to the whole question."""
 
 NO_ROOM = "no room in the context"
@@ -138,10 +138,10 @@ class Answerer:
         dropped = list(found.dropped)
         for hit, source in zip(found.hits, fitted, strict=True):
             if source is None:
-                dropped.append(Dropped(hit.passage_id, NO_ROOM, hit.question, hit.score, hit.scores, hit.ranks))
+                dropped.append(Dropped(hit, NO_ROOM))
             else:
                 start = hit.start + hit.text.index(source.text)
-                evidence.append(Evidence(**{**vars(hit), "text": source.text, "start": start}, n=len(evidence) + 1))
+                evidence.append(Evidence(hit, len(evidence) + 1, source.text, start))
         return tuple(evidence), tuple(dropped)
 
     def _begun(self, search: Search) -> Answer:
@@ -157,7 +157,7 @@ class Answerer:
             notice=notice,
             answerable=found.answerable,
             closest=found.closest,
-            evidence=tuple(Evidence(**vars(hit), n=n) for n, hit in enumerate(found.hits, start=1)),
+            evidence=tuple(Evidence(hit, n, hit.text, hit.start) for n, hit in enumerate(found.hits, start=1)),
             leads=leads(found.hits, found.query.terms, index.lexical.weight),
             dropped=found.dropped,
             model=made_by(self.llm),

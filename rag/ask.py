@@ -96,7 +96,7 @@ def _lines_of(answer: Answer, colour: bool) -> Iterator[str]:
     if answer.notice:
         yield f"! {answer.notice.text}\n"
     for note in answer.notes:
-        yield f"({note})"
+        yield f"({note.text})"
     yield answer.text
     if answer.closest:
         yield "The closest questions that it does answer:"
@@ -135,12 +135,8 @@ def _wrapped(answer: Answer, width: int) -> list[str]:
 
 
 def _marked(evidence: Evidence, answer: Answer, begin: str, end: str) -> str:
-    """The passage with every cited span between `begin` and `end`; overlapping spans are joined."""
-    marked, at = "", 0
-    for first, last in answer.spans(evidence.n):
-        marked += f"{evidence.text[at:first]}{begin}{evidence.text[first:last]}{end}"
-        at = last
-    return marked + evidence.text[at:]
+    """The passage with every cited span between `begin` and `end`."""
+    return "".join(f"{begin}{text}{end}" if cited else text for text, cited in answer.pieces(evidence))
 
 
 if __name__ == "__main__":

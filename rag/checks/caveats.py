@@ -9,10 +9,10 @@ from itertools import pairwise
 from core.text.extract import is_caveat, refused_because
 from core.text.sentences import sentence_spans
 from core.text.words import key
-from rag.answer import NumberedSource
+from rag.answer import Note, NumberedSource
 from rag.checks.citations import Draft
 
-CAVEAT = "a sentence was added that limits the one before it in the passage"
+CAVEAT = Note("caveat", "a sentence was added that limits the one before it in the passage")
 """The note of an answer that would have said too much."""
 
 

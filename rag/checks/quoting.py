@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from core.text.extract import choose
-from rag.answer import Answer
+from rag.answer import Answer, Note
 from rag.checks.citations import Draft, Verifier
 from rag.search.retriever import Retrieval
 
-NEAREST = "the model found no answer in these passages; quoted is what comes nearest"
+NEAREST = Note("quoted", "the model found no answer in these passages; quoted is what comes nearest")
 """The note of an answer that is quoted because the model declined to write one."""
-UNBORNE = "most of what the model wrote is not in these passages; quoted is what comes nearest"
+UNBORNE = Note("quoted", "most of what the model wrote is not in these passages; quoted is what comes nearest")
 """The note of an answer that is quoted because too little of the model's own survived."""
 CERTAIN = 0.9
 """Probability that the file holds an answer, by the search, from which the model's refusal is not taken.
@@ -39,7 +39,7 @@ def quoted_if_better(answer: Answer, retrieval: Retrieval, relevance: Relevance)
     return answer
 
 
-def _quoted(answer: Answer, aspect: str, relevance: Relevance, note: str) -> Answer:
+def _quoted(answer: Answer, aspect: str, relevance: Relevance, note: Note) -> Answer:
     """The sentences of the evidence that come nearest to the question, in place of what the model wrote.
 
     The answer is left as it is where no whole sentence fits.

@@ -54,8 +54,9 @@ def test_an_answer_carries_all_it_rests_on(retriever: IndexRetriever) -> None:
         "dropped",
         "prompt",
     } <= fields.keys()
+    assert fields["evidence"][0].keys() == {"hit", "n", "text", "start"}
     hit = {"passage_id", "record_id", "question", "text", "source", "url", "score", "scores", "ranks", "start"}
-    assert fields["evidence"][0].keys() == hit | {"n"}
+    assert fields["evidence"][0]["hit"].keys() == fields["dropped"][0]["hit"].keys() == hit
     citation = fields["sentences"][0]["citations"][0]
     assert {"n", "passage_id", "start", "end", "quote"} == citation.keys()
     assert fields["evidence"][0]["text"][citation["start"] : citation["end"]] == citation["quote"]
@@ -126,6 +127,7 @@ def test_a_refusal_that_the_search_does_not_believe_is_answered_with_quotes(
         return
     assert not answer.abstained
     assert answer.notes == (NEAREST,)
+    assert answer.noted("quoted")
     assert answer.text.startswith("Measles is a very contagious disease. [1]")
     for sentence in answer.sentences:
         assert sentence.verdict == "supported"
@@ -145,6 +147,8 @@ def test_an_answer_to_a_part_of_the_question_is_noted(retriever: IndexRetriever)
     answer = ask(retriever, f"Measles is contagious [1]. {REST}")
     assert answer.text == "Measles is contagious. [1]"
     assert answer.notes == (PARTLY,)
+    assert answer.noted("partly")
+    assert not answer.noted("quoted")
     assert ask(retriever, REST).abstained
 
 
@@ -191,7 +195,9 @@ def test_sentences_that_have_nothing_to_do_with_the_question_make_room(retriever
     )
     assert answer.evidence[0].text == "A vaccine prevents it in 97 percent of people."
     for item in answer.evidence:
-        assert item.text in retriever.index.by_id[item.passage_id].text
+        assert item.hit.text == retriever.index.by_id[item.passage_id].text
+        begin = item.start - item.hit.start
+        assert item.hit.text[begin : begin + len(item.text)] == item.text
 
 
 def test_evidence_is_fitted_into_the_context(retriever: IndexRetriever) -> None:
@@ -200,7 +206,8 @@ def test_evidence_is_fitted_into_the_context(retriever: IndexRetriever) -> None:
     answer = answer_chain(Answerer(retriever, llm, context_tokens=limit)).invoke(QUESTION)
     assert answer.timings.prompt_tokens + 50 <= limit
     assert [item.text for item in answer.evidence] == ["Measles is a very contagious disease."]
-    assert NO_ROOM in [item.reason for item in answer.dropped]
+    (left_out,) = [each for each in answer.dropped if each.reason == NO_ROOM]
+    assert left_out.hit.text == retriever.index.by_id[left_out.hit.passage_id].text
 
 
 def test_errors_reach_the_caller(retriever: IndexRetriever) -> None:

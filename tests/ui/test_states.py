@@ -11,9 +11,10 @@ from core.errors import EngineError
 from core.settings import IndexSettings
 from generator.engines.base import Chat, Chunk
 from generator.llm import QwenChat
+from generator.prompt import REST
 from rag import opening
 from rag.answer import Answer
-from rag.answerer import UNCHECKED, Answerer, answer_chain
+from rag.answerer import PARTLY, UNCHECKED, Answerer, answer_chain
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
 from tests.fakes import QueueEngine
@@ -195,8 +196,25 @@ def test_a_lead_that_was_trimmed_off_has_no_place_in_what_the_model_is_shown(ret
     assert drawn["sources"][0]["lead"] == {"text": lead.text, "span": None}
 
 
+def test_notes_go_to_the_page_with_their_kind(retriever: IndexRetriever) -> None:
+    seen = view(finished(retriever, f"{GOOD} {REST}"), retriever.index.records)
+    assert seen["notes"] == [{"kind": "partly", "text": PARTLY.text}]
+
+
+def test_the_funnel_shows_what_became_of_each_hit(retriever: IndexRetriever) -> None:
+    answer = finished(retriever, GOOD)
+    funnel = view(answer, retriever.index.records)["made"]["funnel"]
+    assert [count for _, count in funnel["counts"]] == [2 + len(answer.dropped), 2, 1]
+    became = {row["question"]: row["became"] for row in funnel["rows"]}
+    assert became["What is measles?"] == "cited"
+    for each in answer.dropped:
+        assert became[each.hit.question] == each.reason
+
+
 def test_only_web_links_become_links(retriever: IndexRetriever) -> None:
     answer = finished(retriever, GOOD)
     for url, shown in [("javascript:alert(1)", ""), ("https://example.org/a", "https://example.org/a")]:
-        evidence = tuple(dataclasses.replace(item, url=url) for item in answer.evidence)
+        evidence = tuple(
+            dataclasses.replace(item, hit=dataclasses.replace(item.hit, url=url)) for item in answer.evidence
+        )
         assert view(dataclasses.replace(answer, evidence=evidence), {})["sources"][0]["url"] == shown
