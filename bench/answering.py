@@ -20,9 +20,10 @@ from bench.questions import QUESTIONS
 from core.command import command_parser
 from core.errors import DataError, run_command
 from core.settings import load
-from generator.prompt import Source, messages
+from generator.prompt import messages
 from rag.answer import Answer
-from rag.answerer import Asked, answer_chain, open_checks, open_llm, open_retriever
+from rag.answerer import Answerer, Asked, answer_chain
+from rag.opening import open_checks, open_llm, open_retriever
 from rag.search.retriever import IndexRetriever
 
 SEARCHES = 200
@@ -82,8 +83,8 @@ def main(argv: list[str] | None = None) -> int:
     retriever = open_retriever(settings)
     search = _search_ms(retriever)
 
-    checks = open_checks(settings, retriever)
-    chain = answer_chain(retriever, open_llm(settings), settings.generator.context_tokens, checks)
+    checks = open_checks(settings, retriever.of_passages)
+    chain = answer_chain(Answerer(retriever, open_llm(settings), checks, settings.generator.context_tokens))
     chain.invoke("what is a fever")  # warms up
     evidence = _evidence_ms(chain)
     answers = [answer for question in QUESTIONS if (answer := chain.invoke(question)).evidence]
@@ -91,9 +92,7 @@ def main(argv: list[str] | None = None) -> int:
         raise DataError("the file answers none of the questions; name a health file: --csv data/health_qa.csv")
     if arguments.prompts:
         prompts = [
-            convert_to_openai_messages(
-                messages(answer.search_query, [Source(item.question, item.text) for item in answer.evidence])
-            )
+            convert_to_openai_messages(messages(answer.search_query, [item.as_source() for item in answer.evidence]))
             for answer in answers
         ]
         arguments.prompts.write_text(json.dumps(prompts))

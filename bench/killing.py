@@ -18,7 +18,7 @@ from core.settings import load
 from index.checkpoint import Checkpoint
 from index.embedders import load_embedder
 from index.store import open_index
-from rag.answerer import open_retriever
+from rag.opening import open_retriever
 
 SECONDS = (1.0, 16.0)
 """After so many a build is killed: before, while and after its words are published."""

@@ -23,7 +23,7 @@ from generator.tuning.rows import SPLITS, Row, Split, read_rows, tokenise, write
 from generator.weights import prepare_weights
 from index.reader import Index
 from index.topics import record_aspect, record_topic
-from rag.answerer import open_retriever
+from rag.opening import open_retriever
 from rag.search.retriever import IndexRetriever
 
 SHARES = {"train": 0.86, "development": 0.04, "test": 0.10}

@@ -179,7 +179,7 @@ class EvidenceMaker:
 
     def _first_passage(self, record: Record) -> list[Hit]:
         passage = self.retriever.index.by_id[f"{record.id}-0"]
-        return [Hit(passage.id, record.id, record.question, passage.text, "", "", 0.0)]
+        return [Hit(passage.id, record.id, record.question, passage.text)]
 
     def _about(self, hit: Hit) -> About:
         """Topic and aspect of the question that a hit answers."""

@@ -11,7 +11,7 @@ from typing import Any
 from core.charts import chart
 from core.paths import artifacts
 from core.progress import Say, bar
-from core.settings import GeneratorSettings, Settings
+from core.settings import GeneratorSettings
 from evaluation.judged_questions import read_questions
 from evaluation.measures import Table, measure, measure_against_references, measure_likelihood
 from evaluation.stats import Measured
@@ -21,8 +21,7 @@ from generator.llm import QwenChat
 from generator.tuning.perplexity import likelihood
 from generator.tuning.rows import Row
 from index.embedders.weights import find_weights
-from rag.answerer import evidence_for
-from rag.search.retriever import IndexRetriever
+from rag.answerer import Answerer
 from rag.writing import RULES, write
 
 ANSWERS = artifacts("evaluation/answers")
@@ -118,9 +117,7 @@ def evaluate(model: Candidate, rows: Sequence[Row], say: Say) -> tuple[Measured,
     }, written
 
 
-def lay_rows(
-    settings: Settings, retriever: IndexRetriever, llm: QwenChat, files: Sequence[Path], split: str
-) -> list[Row]:
+def lay_rows(answerer: Answerer, files: Sequence[Path], split: str) -> list[Row]:
     """Judged lay questions over the evidence that they get when they are asked, whatever the search thinks of them.
 
     Answerable are those whose evidence holds the answer, unanswerable those of which it is known that it does not; the
@@ -128,12 +125,12 @@ def lay_rows(
     """
     rows = []
     for number, question in enumerate(read_questions(files, split)):
-        retrieval = retriever.search(question.text)
-        evidence, _ = evidence_for(retrieval, retriever, llm, settings.generator.context_tokens)
+        found = answerer.retriever.search(question.text)
+        evidence, _ = answerer.evidence(found)
         right = question.shown_in(evidence)
         if right is not None:
             sources = tuple(item.as_source() for item in evidence)
-            rows.append(Row(f"lay-{number}", retrieval.search_query, question.form, "", "", sources, right, ""))
+            rows.append(Row(f"lay-{number}", found.search_query, question.form, "", "", sources, right, ""))
     return rows
 
 

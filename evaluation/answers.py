@@ -137,13 +137,15 @@ def _lay(settings: Settings, generator, part: str, say: Say) -> list[Row]:  # ty
     if part == "none":
         return []
     from evaluation.answer_report import lay_rows
-    from rag.answerer import open_llm, open_retriever
+    from rag.answerer import Answerer
+    from rag.opening import open_llm, open_retriever
 
     unsure = dataclasses.replace(settings, rag=dataclasses.replace(settings.rag, abstain=False), generator=generator)
     try:
         retriever = open_retriever(unsure, say)
         files = [file for file in LAY if file.is_file()]
-        rows = lay_rows(unsure, retriever, open_llm(unsure, say), files, "" if part == "all" else part)
+        answerer = Answerer(retriever, open_llm(unsure, say), context_tokens=unsure.generator.context_tokens)
+        rows = lay_rows(answerer, files, "" if part == "all" else part)
     except CiteWellError as error:
         say(f"notice: lay questions are left out: {error}")
         return []

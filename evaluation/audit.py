@@ -29,9 +29,8 @@ from core.settings import load
 from evaluation.judged_questions import Question, read_questions
 from evaluation.stats import Figure, mean
 from rag.answer import Answer
-from rag.answerer import answer_chain, evidence_for, open_checks, open_llm, open_retriever
-from rag.checks.caveats import CAVEAT
-from rag.checks.quoting import NEAREST, UNBORNE
+from rag.answerer import answer_chain
+from rag.opening import open_answerer
 from rag.receipt import receipt
 
 FIGURES = artifacts("evaluation/audit.json")
@@ -56,8 +55,8 @@ def audit(questions: Sequence[Question], answers: Sequence[Answer], shown: Seque
         "false_refusals_shown": [abstained for abstained, holds in refused if holds],
         "right_refusals_shown": [abstained for abstained, holds in refused if holds is False],
         "precise_refusals_shown": [not holds for abstained, holds in refused if abstained and holds is not None],
-        "quoted": [bool({NEAREST, UNBORNE} & set(answer.notes)) for _, answer in answered],
-        "caveat_added": [CAVEAT in answer.notes for _, answer in answered],
+        "quoted": [answer.noted("quoted") for _, answer in answered],
+        "caveat_added": [answer.noted("caveat") for _, answer in answered],
         "cites_a_right_record": [
             any(item.record_id in question.relevant for item in answer.cited)
             for question, answer in answered
@@ -91,10 +90,10 @@ def main(argv: list[str] | None = None) -> int:
         questions = random.Random(arguments.seed).sample(questions, arguments.limit)  # noqa: S311
     say: Say = partial(print, file=sys.stderr, flush=True)
 
-    retriever, llm = open_retriever(settings, say), open_llm(settings, say)
-    context = settings.generator.context_tokens
-    chain = answer_chain(retriever, llm, context, open_checks(settings, retriever, say))
-    barless = retriever.model_copy(update={"settings": replace(retriever.settings, abstain=False)})
+    answerer = open_answerer(settings, say)
+    chain = answer_chain(answerer)
+    wide = replace(answerer.retriever.settings, abstain=False)
+    barless = replace(answerer, retriever=answerer.retriever.model_copy(update={"settings": wide}))
     answers: list[Answer] = []
     shown: list[bool | None] = []
     with new_folder(arguments.to, RECEIPTS) as folder, bar("audit", len(questions), " questions") as progress:
@@ -102,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
             answers.append(chain.invoke(question.text))
             # what the bar kept from the model is searched once more; else the answer has it
             right = question.shown_in(
-                answers[-1].evidence or evidence_for(barless.search(question.text), barless, llm, context)[0]
+                answers[-1].evidence or barless.evidence(barless.retriever.search(question.text))[0]
             )
             shown.append(None if right is None else bool(right))
             (folder / f"{number:03}.json").write_text(receipt(answers[-1]).to_json(), encoding="utf-8")

@@ -14,7 +14,7 @@ from core.text.sentences import ends_whole
 from evaluation.stats import Figure, Measured, Ratio, figure
 from generator.tuning.perplexity import Likelihood
 from generator.tuning.rows import Row
-from rag.answer import Evidence
+from rag.answer import NumberedSource
 from rag.checks.citations import SUPPORTED, Verifier, is_aside, is_refusal, read_markers
 
 _NUMBER = re.compile(r"(\d+(?:[.,]\d+)*)\s*(%|°|[^\W\d_]+)?")
@@ -51,11 +51,9 @@ def judge(row: Row, written: str) -> Judged:
     Recall is the share of sentences that a passage they cite supports, precision the share of citations whose passage
     supports their sentence. A missing marker, and one that points outside the evidence, count 0.
     """
-    evidence = [
-        Evidence(str(number), "", source.heading, source.text, "", "", 0.0, n=number)
-        for number, source in enumerate(row.sources, start=1)
-    ]
-    verifier = Verifier(evidence)
+    verifier = Verifier(
+        [NumberedSource(number, source.heading, source.text) for number, source in enumerate(row.sources, start=1)]
+    )
     drafts = read_markers(written)
     refused = not drafts or is_refusal(drafts[0].text)
     said = [draft for draft in drafts if not is_aside(draft.text)]

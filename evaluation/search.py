@@ -32,7 +32,7 @@ from evaluation.stats import Figure, mean
 from index.build import build
 from index.ranking import Answerability
 from index.reader import Index
-from rag.answerer import open_retriever
+from rag.opening import open_retriever
 from rag.search.retriever import IndexRetriever
 
 DEVELOPMENT = shipped("data/dev")

@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     from index.embedders import load_embedder
     from index.embedders.base import cosines
     from index.embedders.weights import find_weights
-    from rag.answer import Evidence
+    from rag.answer import NumberedSource
     from rag.checks.citations import Verifier
 
     settings = load().index
@@ -77,8 +77,8 @@ def main(argv: list[str] | None = None) -> int:
     judge = Judge(similarity, rarity_of(find_weights().folder / "vocab.txt"), (), 0.0)
     rows = []
     for pair in pairs:
-        item = Evidence("", "", pair["heading"], pair["evidence"], "", "", 1.0, n=1)
-        quote = Verifier([item]).best(pair["sentence"])[0].citation.quote
+        source = NumberedSource(1, pair["heading"], pair["evidence"])
+        quote = Verifier([source]).best(pair["sentence"])[0].citation.quote
         rows.append(judge.features(pair["sentence"], quote, pair["heading"], pair["evidence"]))
     features = np.array(rows)
     measured = _measured(features, pairs)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,6 +10,10 @@ from generator.prompt import Source
 
 Verdict = Literal["supported", "weak", "unsupported"]
 Urgency = Literal["emergency", "poisoning", "suicide", "limit"]
+NoteKind = Literal["follow-up", "condensed", "corrected", "by-words", "quoted", "caveat", "partly", "other"]
+"""What a note is about: a follow-up was completed; a long message was cut to the sentences that ask; a word was
+corrected; the index has no vectors yet; the answer is quoted because the model's own was none; a limiting sentence was
+added; only a part of the question is answered; or, in receipts of an earlier version, something else."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,14 @@ class Notice:
     """What stands above an answer: where to get help now, or what no file can tell a person."""
 
     kind: Urgency
+    text: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a person should know about how an answer came to be: `kind` is for code, `text` for people."""
+
+    kind: NoteKind
     text: str
 
 
@@ -32,9 +45,9 @@ class Hit:
     question: str
     """The question that the passage's record answers."""
     text: str
-    source: str
-    url: str
-    score: float
+    source: str = ""
+    url: str = ""
+    score: float = 0.0
     scores: dict[str, float] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
     start: int = 0
@@ -42,14 +55,58 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Evidence(Hit):
-    """A hit that was put in front of the model as number `n`; `text` is what the model was shown of it."""
+class NumberedSource:
+    """A source as a sentence is checked against it: `n` is the number that a marker [n] names."""
 
-    n: int = 0
+    n: int
+    heading: str
+    text: str
+    passage_id: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A hit that was put in front of the model as number `n`."""
+
+    hit: Hit
+    n: int
+    text: str
+    """What the model was shown of the hit: one run of whole sentences of `hit.text`."""
+    start: int
+    """Where `text` begins in the record's answer: `record.answer[start : start + len(text)] == text`."""
+
+    @property
+    def passage_id(self) -> str:
+        return self.hit.passage_id
+
+    @property
+    def record_id(self) -> str:
+        return self.hit.record_id
+
+    @property
+    def question(self) -> str:
+        """The question that the passage's record answers."""
+        return self.hit.question
+
+    @property
+    def source(self) -> str:
+        return self.hit.source
+
+    @property
+    def url(self) -> str:
+        return self.hit.url
+
+    @property
+    def score(self) -> float:
+        return self.hit.score
 
     def as_source(self) -> Source:
         """As it stands in the prompt."""
         return Source(self.question, self.text)
+
+    def numbered(self) -> NumberedSource:
+        """As the sentences of the answer are checked against it."""
+        return NumberedSource(self.n, self.question, self.text, self.passage_id)
 
 
 @dataclass(frozen=True)
@@ -68,12 +125,8 @@ class Lead:
 class Dropped:
     """A hit that the model was not shown, and why."""
 
-    passage_id: str
+    hit: Hit
     reason: str
-    question: str
-    score: float
-    scores: dict[str, float] = field(default_factory=dict)
-    ranks: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,8 +174,8 @@ class Answer:
 
     question: str
     search_query: str
-    notes: tuple[str, ...] = ()
-    """What the search changed in the question: a follow-up completed, a word corrected."""
+    notes: tuple[Note, ...] = ()
+    """What a person should know about it: a word corrected, a sentence added, a quotation in place of an answer."""
     notice: Notice | None = None
     """Decided before anything is written, whatever the file holds."""
     text: str = ""
@@ -155,6 +208,10 @@ class Answer:
         numbers = {citation.n for sentence in self.sentences for citation in sentence.citations}
         return tuple(evidence for evidence in self.evidence if evidence.n in numbers)
 
+    def noted(self, kind: NoteKind) -> bool:
+        """Whether it has a note of this kind."""
+        return any(note.kind == kind for note in self.notes)
+
     def spans(self, n: int) -> list[tuple[int, int]]:
         """The parts of evidence n that are cited, in order, overlapping ones joined."""
         joined: list[tuple[int, int]] = []
@@ -165,6 +222,15 @@ class Answer:
             else:
                 joined.append((start, end))
         return joined
+
+    def pieces(self, item: Evidence) -> Iterator[tuple[str, bool]]:
+        """The text of a piece of evidence, cut where citations begin and end: each piece, and whether it is cited."""
+        at = 0
+        for start, end in self.spans(item.n):
+            yield item.text[at:start], False
+            yield item.text[start:end], True
+            at = end
+        yield item.text[at:], False
 
     def to_json(self) -> str:
         """One line of JSON."""

@@ -10,6 +10,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -41,18 +42,17 @@ def main(argv: list[str] | None = None) -> int:
     if not questions:
         parser.error("no question; give one in quotes, or --file F")
 
-    from rag.answerer import Asked, answer_again, answer_chain, open_checks, open_llm, open_retriever, open_untuned_llm
+    from rag.answerer import Asked, answer_chain
+    from rag.opening import open_answerer, open_untuned_llm
 
     say = partial(print, file=sys.stderr, flush=True)
-    llm = open_llm(settings, say)
-    if arguments.compare and not llm.engine.identity.get("adapter"):
+    answerer = open_answerer(settings, say)
+    if arguments.compare and not answerer.llm.engine.identity.get("adapter"):
         raise SettingsError(
             "no adapter is in use, so there is nothing to compare; name one: CITEWELL_GENERATOR_ADAPTER=NAME"
         )
-    untuned = open_untuned_llm(settings, say) if arguments.compare else None
-    retriever = open_retriever(settings, say)
-    checks = open_checks(settings, retriever, say)
-    chain = answer_chain(retriever, llm, settings.generator.context_tokens, checks)
+    untuned = replace(answerer, llm=open_untuned_llm(settings, say)) if arguments.compare else None
+    chain = answer_chain(answerer)
     filters = {"source": arguments.source, "question_type": arguments.type}
     wanted = {name: value for name, value in filters.items() if value}
     searched: list[str] = []
@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
             failed += 1
             continue
         if untuned is not None:
-            *_, plain = answer_again(answer, untuned, checks.judge) if answer.evidence else [answer]
+            *_, plain = untuned.answer_again(answer) if answer.evidence else [answer]
             if arguments.json:
                 print(f'{{"tuned": {answer.to_json()}, "untuned": {plain.to_json()}}}', flush=True)
             else:
@@ -94,7 +94,7 @@ def _lines_of(answer: Answer, colour: bool) -> Iterator[str]:
     if answer.notice:
         yield f"! {answer.notice.text}\n"
     for note in answer.notes:
-        yield f"({note})"
+        yield f"({note.text})"
     yield answer.text
     if answer.closest:
         yield "The closest questions that it does answer:"
@@ -133,12 +133,8 @@ def _wrapped(answer: Answer, width: int) -> list[str]:
 
 
 def _marked(evidence: Evidence, answer: Answer, begin: str, end: str) -> str:
-    """The passage with every cited span between `begin` and `end`; overlapping spans are joined."""
-    marked, at = "", 0
-    for first, last in answer.spans(evidence.n):
-        marked += f"{evidence.text[at:first]}{begin}{evidence.text[first:last]}{end}"
-        at = last
-    return marked + evidence.text[at:]
+    """The passage with every cited span between `begin` and `end`."""
+    return "".join(f"{begin}{text}{end}" if cited else text for text, cited in answer.pieces(evidence))
 
 
 if __name__ == "__main__":

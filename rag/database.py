@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from core.errors import HistoryError
+from core.errors import DataError, HistoryError
+from rag.receipt import read_receipt, sealed_receipt
 
 WAIT_S = 5.0
 """Seconds that a writer waits for another one."""
@@ -32,6 +33,17 @@ def feedback(db: Database) -> None:
     db.table("feedback").create(
         {"seal": str, "created": str, "good": int, "reason": str, "better": str, "receipt": str}, pk="seal"
     )
+
+
+@migrations()
+def feedback_by_receipt_2(db: Database) -> None:
+    """A judgement's key is the seal of its answer, which version 2 of the receipt writes otherwise: one kept before is
+    found by its new key, so that a second judgement of the same answer still takes its place.
+    """
+    for row in list(db.table("feedback").rows):
+        with contextlib.suppress(DataError):  # an altered one keeps its key, and is refused when it is read
+            answer = read_receipt(row["receipt"]).answer
+            db.table("feedback").update(row["seal"], {"seal": sealed_receipt(answer, "").sha256})
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from core.settings import load
 from generator.prompt import messages
 from rag.answer import Answer
 from rag.database import database
-from rag.receipt import Receipt, read_receipt, receipt
+from rag.receipt import Receipt, read_receipt, receipt, sealed_receipt
 
 REASONS = ("wrong", "not supported", "wrong evidence", "incomplete", "unclear")
 """Why an answer is no good."""
@@ -53,7 +53,7 @@ def give(path: Path, answer: Answer, good: bool, reason: str = "", better: str =
         raise DataError(f"unknown reason {reason!r}; expected one of: {', '.join(REASONS)}")
     made = receipt(answer)
     row = {
-        "seal": Receipt(answer, "").seal,  # of the answer alone: the same one is judged once
+        "seal": sealed_receipt(answer, "").sha256,  # of the answer alone: the same one is judged once
         "created": made.created,
         "good": int(good),
         "reason": "" if good else reason,

@@ -27,9 +27,10 @@ from core.files import write_atomic
 from core.settings import load
 from index.reader import Index
 from rag.answer import Answer, Evidence
+from rag.earlier_receipts import UPGRADES
 
-SCHEMA = "citewell.receipt/1"
-"""Name and version of the format; a new version is a new number."""
+SCHEMA = "citewell.receipt/2"
+"""Name and version of the format; a new version is a new number. Read are all of them (`rag.earlier_receipts`)."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,15 @@ class Receipt:
     answer: Answer
     created: str
     """Time in UTC, ISO 8601."""
-    schema: str = SCHEMA
-
-    @property
-    def seal(self) -> str:
-        """SHA-256 of the content, in the canonical form of `json.dumps` with sorted keys and no spaces."""
-        return _seal(asdict(self))
+    schema: str
+    """The version of the format that it was made in."""
+    sha256: str
+    """The seal: SHA-256 of all else, as it was made."""
 
     def to_json(self) -> str:
-        """The file's content."""
-        return json.dumps({**asdict(self), "sha256": self.seal}, ensure_ascii=False, indent=2) + "\n"
+        """The content of its file, in the version of today."""
+        sealed = self if self.schema == SCHEMA else sealed_receipt(self.answer, self.created)
+        return json.dumps(asdict(sealed), ensure_ascii=False, indent=2) + "\n"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,13 @@ class Finding:
 
 def receipt(answer: Answer) -> Receipt:
     """The receipt of an answer, made now."""
-    return Receipt(answer, datetime.now(UTC).isoformat(timespec="seconds"))
+    return sealed_receipt(answer, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def sealed_receipt(answer: Answer, created: str) -> Receipt:
+    """The receipt of an answer, made at a time; with no time its seal is one of the answer alone."""
+    content = {"answer": asdict(answer), "created": created, "schema": SCHEMA}
+    return Receipt(answer, created, SCHEMA, _seal(content))
 
 
 def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
@@ -73,21 +79,31 @@ def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
     """
     try:
         values = json.loads(content)
-        version, seal = values["schema"], values.pop("sha256")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{name} is no receipt ({error!r}); expected JSON that CiteWell wrote") from error
-    if version != SCHEMA:
+        version, seal = values["schema"], values["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{name} is of schema {version!r}, this CiteWell reads {SCHEMA!r}; use the version that wrote it"
+            f"{name} is no receipt ({error!r}); expected JSON that the page wrote (Receipt, Download as JSON); "
+            "start it: make app"
+        ) from error
+    if version not in (SCHEMA, *UPGRADES):
+        raise DataError(
+            f"{name} is of schema {version!r}, this CiteWell reads {' and '.join((*UPGRADES, SCHEMA))}; if it is from "
+            "a newer CiteWell, update this one: git pull"
         )
-    if _seal(values) != seal:
+    found = _seal({key: value for key, value in values.items() if key != "sha256"})
+    if found != seal:
         raise DataError(
-            f"{name} was altered: its content has SHA-256 {_seal(values)[:12]}…, its seal says {str(seal)[:12]}…"
+            f"{name} was altered: its content has SHA-256 {found[:12]}…, its seal says {str(seal)[:12]}…; take it from "
+            "a copy, or ask the question again: make app"
         )
     try:
-        return _adapter().validate_python(values)
-    except ValidationError as error:
-        raise DataError(f"{name} does not follow schema {SCHEMA!r}: {error.errors()[0]['msg']}") from error
+        return _adapter().validate_python(UPGRADES[version](values) if version in UPGRADES else values)
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
+        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
+        raise DataError(
+            f"{name} does not follow schema {version!r} ({said}); expected is what this prints: "
+            "python -m rag.receipt schema"
+        ) from error
 
 
 def check(made: Receipt, index: Index) -> list[Finding]:
@@ -119,7 +135,7 @@ def to_html(made: Receipt) -> str:
     parts = [f"<h1>{text(answer.question)}</h1>"]
     if answer.notice:
         parts.append(f"<p><strong>{text(answer.notice.text)}</strong></p>")
-    parts += [f"<p><small>({text(note)})</small></p>" for note in answer.notes]
+    parts += [f"<p><small>({text(note.text)})</small></p>" for note in answer.notes]
     said = []
     for sentence in answer.sentences:
         marks = "".join(f' <a href="#e{c.n}">[{c.n}]</a>' for c in sentence.citations)
@@ -132,7 +148,7 @@ def to_html(made: Receipt) -> str:
             f"<p><small>{text(origin)} record {text(item.record_id)}, characters {item.start:,} to "
             f"{item.start + len(item.text):,}</small></p></section>"
         )
-    facts = {**answer.model, **answer.index, "created": made.created, "seal (SHA-256)": made.seal}
+    facts = {**answer.model, **answer.index, "created": made.created, "seal (SHA-256)": made.sha256}
     rows = "".join(f"<tr><th>{text(name)}</th><td>{text(str(value))}</td></tr>" for name, value in facts.items())
     return _PAGE.format(title=text(answer.question), body="\n".join(parts), rows=rows)
 
@@ -156,11 +172,9 @@ th {{ text-align: left; padding-right: 1rem; font-weight: 500; }} td {{ overflow
 
 
 def _marked(answer: Answer, item: Evidence) -> str:
-    marked, at = "", 0
-    for start, end in answer.spans(item.n):
-        marked += f"{html.escape(item.text[at:start])}<mark>{html.escape(item.text[start:end])}</mark>"
-        at = end
-    return marked + html.escape(item.text[at:])
+    return "".join(
+        f"<mark>{html.escape(text)}</mark>" if cited else html.escape(text) for text, cited in answer.pieces(item)
+    )
 
 
 def _passage(item: Evidence, index: Index) -> Finding:
@@ -181,6 +195,7 @@ def _words(index: Index, item: Evidence, start: int, end: int) -> str:
 
 
 def _seal(values: dict[str, Any]) -> str:
+    """SHA-256 of values in the canonical form of `json.dumps` with sorted keys and no spaces."""
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -192,8 +207,8 @@ def _adapter() -> TypeAdapter[Receipt]:
 def schema() -> str:
     """JSON Schema of the format."""
     described = _adapter().json_schema()
+    described["properties"]["schema"] = {"const": SCHEMA}
     described["properties"]["sha256"] = {"type": "string", "description": "seal: SHA-256 of all else, canonical JSON"}
-    described["required"] = [*described["required"], "schema", "sha256"]
     return json.dumps({"$id": SCHEMA, **described}, indent=2) + "\n"
 
 
@@ -235,7 +250,7 @@ def _verify(path: Path, index: Index) -> int:
     findings = check(made, index)
     for finding in findings:
         print(_line(finding))
-    return _summed(f"sealed {made.seal[:12]}…", findings)
+    return _summed(f"sealed {made.sha256[:12]}…", findings)
 
 
 def _verify_all(paths: Sequence[Path], index: Index) -> int:
@@ -250,7 +265,7 @@ def _verify_all(paths: Sequence[Path], index: Index) -> int:
             bad += 1
             continue
         found = check(made, index)
-        print(f"{path}: sealed {made.seal[:12]}…, {len(found)} checks")
+        print(f"{path}: sealed {made.sha256[:12]}…, {len(found)} checks")
         for finding in found:
             if not finding.stands:
                 print(_line(finding))

@@ -45,7 +45,7 @@ def embed_words(monkeypatch: pytest.MonkeyPatch) -> WordEmbedder:
     embedder = WordEmbedder()
     monkeypatch.setattr("index.ranking.DEFAULT", ROOT / "tests/data/ranking.json")
     monkeypatch.setattr("index.build.load_embedder", lambda *_: embedder)
-    monkeypatch.setattr("rag.answerer.load_embedder", lambda *_: embedder)
+    monkeypatch.setattr("rag.opening.load_embedder", lambda *_: embedder)
     return embedder
 
 

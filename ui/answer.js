@@ -255,7 +255,7 @@ export default function (component) {
   if (!data?.pieces) return;
   const root = parentElement.querySelector(".answer");
   const at = parts(root);
-  const note = (text) => element("p", { className: "note", text });
+  const note = (text, kind = "") => element("p", { className: `note ${kind}`.trim(), text });
 
   fill(at.notice, data.notice, () => {
     if (!data.notice) return [];
@@ -263,7 +263,7 @@ export default function (component) {
     notice.setAttribute("role", "alert");
     return [notice];
   });
-  fill(at.notes, data.notes, () => data.notes.map((text) => note(`(${text})`)));
+  fill(at.notes, data.notes, () => data.notes.map(({ kind, text }) => note(`(${text})`, kind)));
   fill(at.title, data.title, () => (data.title ? [element("div", { className: "group", text: data.title })] : []));
   showSources(at.sources, data.sources, root.cards);
   at.status.textContent = data.status;

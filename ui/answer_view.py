@@ -74,7 +74,7 @@ def view(answer: Answer, records: Mapping[str, Record], *, growing: bool = False
         "growing": growing,
         "pieces": _pieces(answer),
         "notice": vars(answer.notice) if answer.notice else None,
-        "notes": list(answer.notes),
+        "notes": [vars(note) for note in answer.notes],
         "closest": list(answer.closest),
         "status": _status(answer) if growing else "",
         "stopped": not answer.finished and not growing,
@@ -162,8 +162,8 @@ def _lead(item: Evidence, answer: Answer) -> dict[str, Any] | None:
 
 def _funnel(answer: Answer, cited: set[int]) -> dict[str, Any]:
     """Everything that was retrieved, best first, with its rank in each stage and what became of it."""
-    found: list[Evidence | Dropped] = sorted([*answer.evidence, *answer.dropped], key=lambda item: -item.score)
-    stages = [stage for stage in STAGES if any(stage in item.ranks for item in found)]
+    found: list[Evidence | Dropped] = sorted([*answer.evidence, *answer.dropped], key=lambda item: -item.hit.score)
+    stages = [stage for stage in STAGES if any(stage in item.hit.ranks for item in found)]
     rows = []
     for item in found:
         shown = isinstance(item, Evidence)
@@ -172,9 +172,9 @@ def _funnel(answer: Answer, cited: set[int]) -> dict[str, Any]:
             {
                 "n": item.n if isinstance(item, Evidence) else 0,
                 "shown": shown,
-                "question": item.question,
-                "score": f"{item.score:.2f}",
-                "ranks": [item.ranks.get(stage, 0) for stage in stages],
+                "question": item.hit.question,
+                "score": f"{item.hit.score:.2f}",
+                "ranks": [item.hit.ranks.get(stage, 0) for stage in stages],
                 "became": became,
             }
         )

@@ -13,8 +13,7 @@ def main() -> None:
     st.set_page_config(page_title="CiteWell", page_icon=str(Path(__file__).with_name("icon.svg")), layout="centered")
     try:
         with st.spinner("Opening the index and loading the model; the first time takes a minute …"):
-            shared.checks(shared.retriever())
-            shared.llm()
+            shared.answerer()
     except CiteWellError as error:
         st.title("CiteWell is not ready yet")
         st.error(shared.sentence(error))

@@ -2,8 +2,7 @@
 
 import contextlib
 import time
-import uuid
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,42 +11,33 @@ import streamlit as st
 from core.errors import CiteWellError
 from core.settings import Settings, load
 from rag.answer import Answer
-from rag.answerer import Asked, answer_again, answer_chain, made_by
+from rag.answerer import Answerer, Asked, answer_chain, made_by
 from rag.feedback import REASONS, give
-from rag.history import History, Kept
+from rag.history import History
 from rag.receipt import receipt, to_html
 from rag.search.retriever import IndexRetriever
 from ui import shared
 from ui.answer_view import Place, prepare, show_answer
+from ui.conversations import Turn, draw_list, opened, save, warned
 
 NOTICE = (
     "CiteWell repeats what its file says. It is information, no medical advice: ask a doctor about your own health."
 )
 UNFINISHED = "This answer is incomplete: it was not written to its end. Ask again."
 EXAMPLES = 4
-LISTED = 20
-"""Conversations in the side bar."""
 REDRAWN_S = 0.05
 """Seconds between two drawings of a growing text: it grows by up to a hundred pieces a second."""
 
 
-@dataclass
-class Turn:
-    """One question of the conversation, and what became of it."""
-
-    question: str
-    answer: Answer | None = None
-    untuned: Answer | None = None
-    """The same evidence answered without the adapter, where that was asked for."""
-    error: str = ""
-
-
 def draw() -> None:
     """Draw the page."""
-    settings, retriever = load(), shared.retriever()
+    settings, answerer = load(), shared.answerer()
+    retriever = answerer.retriever
     history = History(Path(settings.history.file))
-    turns = _turns(history, settings)
-    _sidebar(retriever, history, settings)
+    turns = opened(history, settings.history.keep_days)
+    with st.sidebar:
+        draw_list(history, keep=settings.history.keep)
+        _about(answerer)
     limit = settings.rag.max_question_chars
     question = st.chat_input("Ask a health question", submit_mode="stop", max_chars=limit)
     welcome = st.empty()
@@ -60,96 +50,23 @@ def draw() -> None:
         st.error(f"More than {settings.ui.questions_per_minute} questions in a minute; wait a little, then ask again.")
     elif question:
         welcome.empty()
-        _ask(question, retriever, settings, history)
+        _ask(question, answerer, history)
     st.caption(NOTICE)
 
 
-def _turns(history: History, settings: Settings) -> list[Turn]:
-    """The conversation that the address names (`?c=…`), as it was kept; else this session's own."""
-    state = st.session_state
-    wanted = st.query_params.get("c", "")
-    if "turns" not in state or (wanted and wanted != state.conversation):
-        state.conversation, state.turns = wanted or uuid.uuid4().hex, []
-        with _told():
-            if settings.history.keep_days:
-                history.forget(settings.history.keep_days)
-            kept = history.turns(wanted) if wanted else []
-            state.turns = [Turn(turn.question, turn.answer, error=turn.error) for turn in kept]
-    turns: list[Turn] = state.turns
-    return turns
-
-
-@contextlib.contextmanager
-def _told() -> "contextlib.Iterator[None]":  # type: ignore[name-defined]
-    """Show an error of the history, and go on: no answer is lost because it cannot be kept."""
-    try:
-        yield
-    except CiteWellError as error:
-        st.warning(shared.sentence(error))
-
-
-def _begin(conversation: str = "") -> None:
-    """Go to another conversation, or to a new one."""
-    st.session_state.pop("turns", None)
-    if conversation:
-        st.query_params["c"] = conversation
-    else:
-        st.query_params.clear()
-
-
-def _sidebar(retriever: IndexRetriever, history: History, settings: Settings) -> None:
-    with st.sidebar:
-        st.button("New conversation", icon=":material/add_comment:", width="stretch", on_click=_begin)
-        _conversations(history, settings)
-        manifest = retriever.index.manifest
-        built = datetime.fromisoformat(manifest.built).astimezone().strftime("%d %b %Y, %H:%M")
-        st.subheader("The file")
-        st.text(manifest.csv)
-        st.caption(
-            f"{manifest.rows:,} rows, {manifest.kept:,} answers, {manifest.passages:,} passages  \nindexed {built}"
-        )
-        st.subheader("The model")
-        identity = made_by(shared.llm())
-        st.text(identity["model"])
-        details = [identity["engine"], identity.get("quant", ""), identity.get("device", ""), identity["processor"]]
-        if identity.get("adapter"):
-            details.append(f"adapter {identity['adapter']}")
-        st.caption(", ".join(detail for detail in details if detail))
-
-
-def _conversations(history: History, settings: Settings) -> None:
-    """The kept ones: search, open; and rename, export or delete the one that is open."""
-    keep = st.toggle("Keep conversations", value=settings.history.keep, key="keep", help="Off: nothing is stored.")
-    with _told():
-        if not keep:
-            return
-        words = st.text_input("Search conversations", placeholder="words of a question or an answer")
-        found = history.conversations(words)
-        for each in found[:LISTED]:
-            here = each.id == st.session_state.conversation
-            icon = ":material/chat:" if here else ":material/chat_bubble_outline:"
-            label = shared.plain(each.title)
-            st.button(label, key=f"open {each.id}", icon=icon, type="tertiary", on_click=_begin, args=(each.id,))
-        if words and not found:
-            st.caption("Nothing found.")
-        current = next((each for each in found if each.id == st.session_state.conversation), None)
-        if current is not None:
-            with st.popover("This conversation", icon=":material/more_horiz:"):
-                title = st.text_input("Title", current.title, key=f"title {current.id}")
-                if title != current.title and title.strip():
-                    history.rename(current.id, title)
-                    st.rerun()
-                exported = history.export(current.id)
-                st.download_button(
-                    "Export as JSON", exported, f"{current.id}.json", icon=":material/download:", on_click="ignore"
-                )
-                st.button("Delete", icon=":material/delete:", on_click=_delete, args=(history, current.id))
-
-
-def _delete(history: History, conversation: str) -> None:
-    with _told():
-        history.delete(conversation)
-        _begin()
+def _about(answerer: Answerer) -> None:
+    """The file that is asked, and the model that answers."""
+    manifest, identity = answerer.retriever.index.manifest, made_by(answerer.llm)
+    built = datetime.fromisoformat(manifest.built).astimezone().strftime("%d %b %Y, %H:%M")
+    st.subheader("The file")
+    st.text(manifest.csv)
+    st.caption(f"{manifest.rows:,} rows, {manifest.kept:,} answers, {manifest.passages:,} passages  \nindexed {built}")
+    st.subheader("The model")
+    st.text(identity["model"])
+    details = [identity["engine"], identity.get("quant", ""), identity.get("device", ""), identity["processor"]]
+    if identity.get("adapter"):
+        details.append(f"adapter {identity['adapter']}")
+    st.caption(", ".join(detail for detail in details if detail))
 
 
 def _show(turn: Turn, key: str, retriever: IndexRetriever, settings: Settings) -> None:
@@ -209,7 +126,7 @@ def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
 def _give(file: Path, answer: Answer, key: str, *, good: bool, reason: str = "", better: str = "") -> None:
     said = (good, reason, better)
     if st.session_state.get(f"given {key}") != said:
-        with _told():
+        with warned():
             give(file, answer, good, reason, better)
             st.session_state[f"given {key}"] = said
     if st.session_state.get(f"given {key}") == said:
@@ -221,7 +138,7 @@ def _offer_comparison(turn: Turn, answer: Answer, key: str) -> None:
     if st.button("Compare with the untuned model", key=f"compare {key}", icon=":material/compare:", type="tertiary"):
         area = st.empty()
         try:
-            for untuned in answer_again(answer, shared.untuned_llm(), shared.checks(shared.retriever()).judge):
+            for untuned in replace(shared.answerer(), llm=shared.untuned_llm()).answer_again(answer):
                 area.text(untuned.text or "Reading the same passages …")
                 turn.untuned = untuned if untuned.finished else None
         except CiteWellError as error:
@@ -230,7 +147,7 @@ def _offer_comparison(turn: Turn, answer: Answer, key: str) -> None:
         st.rerun()
 
 
-def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: History) -> None:
+def _ask(question: str, answerer: Answerer, history: History) -> None:
     turn = Turn(question)
     turns: list[Turn] = st.session_state.turns
     number = len(turns)
@@ -240,12 +157,13 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: 
     with st.chat_message("user", avatar=":material/person:"):
         st.text(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
-        place = Place(f"turn {number}", retriever.index.records)
+        place = Place(f"turn {number}", answerer.retriever.index.records)
         place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
-        checks = shared.checks(retriever)
-        chain = answer_chain(retriever, shared.llm(), settings.generator.context_tokens, checks)
+        chain = answer_chain(answerer)
         drawn = 0.0
-        _begun(turn, number, history, keep)
+        if keep:  # before it is answered: a reload in the middle of it finds the conversation again
+            save(turn, number, history, keep)
+            st.query_params["c"] = keep
         try:
             asked = Asked(question, _searched(turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
@@ -260,22 +178,8 @@ def _ask(question: str, retriever: IndexRetriever, settings: Settings, history: 
             shared.log.exception("answering failed")
             turn.error = "Something went wrong while answering. The terminal that runs CiteWell shows what; ask again."
         finally:  # whatever was written stays, also when the page is left or the answer stopped
-            _keep(turn, number, history, keep)
+            save(turn, number, history, keep)
     st.rerun()
-
-
-def _begun(turn: Turn, number: int, history: History, conversation: str) -> None:
-    """Keep a question before it is answered: a reload in the middle of it finds the conversation again."""
-    _keep(turn, number, history, conversation)
-    if conversation:
-        st.query_params["c"] = conversation
-
-
-def _keep(turn: Turn, number: int, history: History, conversation: str) -> None:
-    """Keep a turn in a conversation; nothing where it has no name, as it is not to be kept."""
-    if conversation:
-        with _told():
-            history.save(conversation, number, Kept(turn.question, turn.answer, turn.error))
 
 
 def _too_many(limit: int) -> bool:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import CiteWellError
-from rag.answer import Dropped, Hit
+from rag.answer import Hit
 from ui import shared
 
 STAGES = {"headed": "Passages", "question": "Questions", "lexical": "Words"}
@@ -24,7 +24,7 @@ def draw() -> None:
     st.caption("Searched for")
     st.text(found.search_query)
     for note in found.query.notes:
-        st.caption(shared.plain(f"({note})"))
+        st.caption(shared.plain(f"({note.text})"))
     if found.query.reply:
         st.info(shared.plain(found.query.reply))
         return
@@ -37,10 +37,10 @@ def draw() -> None:
             st.text(hit.text)
             st.caption(shared.plain(f"record {hit.record_id}, from character {hit.start:,}; score {hit.score:.2f}"))
     st.subheader("All retrieved")
-    rows = [_row(hit, "presented") for hit in found.hits] + [_row(each, each.reason) for each in found.dropped]
+    rows = [_row(hit, "presented") for hit in found.hits] + [_row(each.hit, each.reason) for each in found.dropped]
     shared.table(rows)
 
 
-def _row(found: Hit | Dropped, became: str) -> dict[str, object]:
-    ranks = {title: found.ranks.get(stage) for stage, title in STAGES.items()}
-    return {"Question": found.question, "Score": round(found.score, 3), **ranks, "What became of it": became}
+def _row(hit: Hit, became: str) -> dict[str, object]:
+    ranks = {title: hit.ranks.get(stage) for stage, title in STAGES.items()}
+    return {"Question": hit.question, "Score": round(hit.score, 3), **ranks, "What became of it": became}

@@ -8,8 +8,11 @@ import streamlit as st
 
 from core.errors import CiteWellError
 from core.settings import load
-from rag import answerer as chain
+from generator.llm import QwenChat
+from index.embedders.base import Embedder
+from rag import opening
 from rag.admin import EmbeddingStatus, embedding, is_complete
+from rag.answerer import Answerer, Checks
 from rag.search.retriever import IndexRetriever
 
 log = logging.getLogger("citewell.ui")
@@ -17,40 +20,42 @@ log = logging.getLogger("citewell.ui")
 
 # The index is keyed by its build, so that a rebuild is taken up by the next question while the model stays loaded.
 @st.cache_resource(show_spinner=False)
-def llm():  # type: ignore[no-untyped-def]  # the type belongs to generator/, which the pages do not import
+def llm() -> QwenChat:
     """The model that writes."""
-    return chain.open_llm(load(), log.warning)
+    return opening.open_llm(load(), log.warning)
 
 
 @st.cache_resource(show_spinner="Loading the model without its adapter; the first time takes some seconds …")
-def untuned_llm():  # type: ignore[no-untyped-def]
+def untuned_llm() -> QwenChat:
     """The same without its adapter."""
-    return chain.open_untuned_llm(load(), log.warning)
+    return opening.open_untuned_llm(load(), log.warning)
 
 
 @st.cache_resource(show_spinner=False)
-def _embedders() -> chain.Embedders:
-    return chain.open_embedders(load(), log.warning)
+def _embedders() -> opening.Embedders:
+    return opening.open_embedders(load(), log.warning)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _retriever(build: str) -> IndexRetriever:
-    return chain.open_retriever(load(), log.warning, _embedders())
+    return opening.open_retriever(load(), log.warning, _embedders())
 
 
 def retriever() -> IndexRetriever:
     """The search over the published build."""
-    return _retriever(chain.published(load()))
+    return _retriever(opening.published(load()))
 
 
 @st.cache_resource(show_spinner=False)
-def _checks(embedder: str, _retriever: IndexRetriever) -> chain.Checks:
-    return chain.open_checks(load(), _retriever, log.warning)
+def _checks(identity: str, _embedder: Embedder) -> Checks:
+    return opening.open_checks(load(), _embedder, log.warning)
 
 
-def checks(over: IndexRetriever) -> chain.Checks:
-    """What looks at questions before and at sentences after the model."""
-    return _checks(over.of_passages.identity, over)
+def answerer() -> Answerer:
+    """What answers questions: search, model and checks, each of them loaded once."""
+    over = retriever()
+    checks = _checks(over.of_passages.identity, over.of_passages)
+    return Answerer(over, llm(), checks, load().generator.context_tokens)
 
 
 @st.fragment(run_every=3)

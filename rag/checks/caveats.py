@@ -9,22 +9,22 @@ from itertools import pairwise
 from core.text.extract import is_caveat, refused_because
 from core.text.sentences import sentence_spans
 from core.text.words import key
-from rag.answer import Evidence
+from rag.answer import Note, NumberedSource
 from rag.checks.citations import Draft
 
-CAVEAT = "a sentence was added that limits the one before it in the passage"
+CAVEAT = Note("caveat", "a sentence was added that limits the one before it in the passage")
 """The note of an answer that would have said too much."""
 
 
-def with_caveats(drafts: Sequence[Draft], evidence: Sequence[Evidence]) -> list[Draft]:
+def with_caveats(drafts: Sequence[Draft], sources: Sequence[NumberedSource]) -> list[Draft]:
     """The sentences of an answer, each with the caveat that follows it in the passage that it cites; a sentence that
     does not stand there word for word has none.
     """
     caveats = {
-        (item.n, key(item.text[slice(*limited)])): Draft(" ", " ".join(text.split()), (item.n,))
-        for item in evidence
-        for limited, following in pairwise(sentence_spans(item.text))
-        if is_caveat(text := item.text[slice(*following)]) and not refused_because(text)
+        (source.n, key(source.text[slice(*limited)])): Draft(" ", " ".join(text.split()), (source.n,))
+        for source in sources
+        for limited, following in pairwise(sentence_spans(source.text))
+        if is_caveat(text := source.text[slice(*following)]) and not refused_because(text)
     }
     said = {key(draft.text) for draft in drafts}
     whole: list[Draft] = []

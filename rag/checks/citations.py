@@ -12,7 +12,7 @@ from typing import Protocol
 from core.text.sentences import Span, sentence_spans
 from core.text.words import content_words, key
 from generator.prompt import REFUSAL, REST
-from rag.answer import Citation, Evidence, Sentence, Verdict
+from rag.answer import Citation, NumberedSource, Sentence, Verdict
 
 SUPPORTED = 0.7
 """The bar: share of a sentence's content words that its quote must hold for the sentence to be supported by it."""
@@ -90,9 +90,9 @@ def _owner(text: str, spans: Sequence[Span], anchor: int) -> int | None:
 
 @dataclass(frozen=True)
 class _Window:
-    """Up to `MAX_WINDOW` consecutive sentences of one piece of evidence."""
+    """Up to `MAX_WINDOW` consecutive sentences of one source."""
 
-    evidence: Evidence
+    source: NumberedSource
     start: int
     end: int
     sentences: int
@@ -125,15 +125,15 @@ class SupportJudge(Protocol):
 
 
 class Verifier:
-    """Checks sentences against one answer's evidence: by their words, and by a judge where there is one."""
+    """Checks sentences against one answer's sources: by their words, and by a judge where there is one."""
 
-    def __init__(self, evidence: Sequence[Evidence], judge: SupportJudge | None = None) -> None:
+    def __init__(self, sources: Sequence[NumberedSource], judge: SupportJudge | None = None) -> None:
         self._judge = judge
         self._supported, self._weak = (judge.supported, judge.weak) if judge else (SUPPORTED, WEAK)
         self._judged: dict[str, list[Match]] = {}
-        self._evidence = {item.n: item for item in evidence}
-        self._windows = {item.n: _windows(item) for item in evidence}
-        self._headings = {item.n: frozenset(content_words(item.question)) for item in evidence}
+        self._sources = {source.n: source for source in sources}
+        self._windows = {source.n: _windows(source) for source in sources}
+        self._headings = {source.n: frozenset(content_words(source.heading)) for source in sources}
 
     def verify(self, drafts: Sequence[Draft]) -> tuple[str, tuple[Sentence, ...]]:
         """The text of the drafts with a marker after each sentence that is cited, and the sentences verified."""
@@ -148,7 +148,7 @@ class Verifier:
         return text, tuple(sentences)
 
     def best(self, sentence: str) -> list[Match]:
-        """The best match in each piece of evidence, best first; equal ones in order of number."""
+        """The best match in each source, best first; equal ones in order of number."""
         if (known := self._judged.get(sentence)) is not None:  # a stream verifies its sentences again and again
             return known
         matches = [match for n in self._windows if (match := self._best_in(sentence, n)) is not None]
@@ -158,10 +158,10 @@ class Verifier:
         return self._judged[sentence]
 
     def _weighed(self, sentence: str, match: Match, judge: SupportJudge) -> Match:
-        quote, item = match.citation.quote, self._evidence[match.citation.n]
+        quote, source = match.citation.quote, self._sources[match.citation.n]
         if sentence in quote:  # word for word: nothing is left to weigh
             return replace(match, support=1.0)
-        return replace(match, support=round(judge.support(sentence, quote, item.question, item.text), 3))
+        return replace(match, support=round(judge.support(sentence, quote, source.heading, source.text), 3))
 
     def _sentence(self, draft: Draft, start: int) -> Sentence:
         text, marked = draft.text, draft.marked
@@ -197,9 +197,9 @@ class Verifier:
                 share = min(share, SUPPORTED - 0.01)
             worth = share - LENGTH_PENALTY * (window.sentences - 1)
             if best is None or worth > best_worth:
-                item = window.evidence
-                quote = item.text[window.start : window.end]
-                best = Match(round(share, 3), Citation(n, item.passage_id, window.start, window.end, quote))
+                source = window.source
+                quote = source.text[window.start : window.end]
+                best = Match(round(share, 3), Citation(n, source.passage_id, window.start, window.end, quote))
                 best_worth = worth
         return best
 
@@ -209,18 +209,16 @@ def verdict(support: float, supported: float, weak: float) -> Verdict:
     return "supported" if support >= supported else "weak" if support >= weak else "unsupported"
 
 
-def _windows(evidence: Evidence) -> list[_Window]:
-    spans = sentence_spans(evidence.text)
+def _windows(source: NumberedSource) -> list[_Window]:
+    spans = sentence_spans(source.text)
     windows = []
     for first in range(len(spans)):
         for last in range(first, min(first + MAX_WINDOW, len(spans))):
             start, end = spans[first][0], spans[last][1]
-            text = evidence.text[start:end]
+            text = source.text[start:end]
             words = frozenset(content_words(text))
             windows.append(
-                _Window(
-                    evidence, start, end, last - first + 1, words, _number_words(words), bool(_NEGATION.search(text))
-                )
+                _Window(source, start, end, last - first + 1, words, _number_words(words), bool(_NEGATION.search(text)))
             )
     return windows
 

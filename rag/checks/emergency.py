@@ -74,7 +74,7 @@ def known_phrasings(
     return [row["kind"] for row in known], np.load(folder / "vectors.npy", allow_pickle=False)
 
 
-class Watch:
+class EmergencyDetector:
     """Reads questions for signs of an emergency.
 
     Args:

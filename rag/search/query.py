@@ -16,6 +16,7 @@ from core.text.aspects import aspect, topic
 from core.text.sentences import sentence_spans
 from core.text.words import STOP_WORDS, terms, words
 from index.reader import Index
+from rag.answer import Note
 
 LONG = 60
 """Words beyond which a message is cut to the sentences that ask and those that tell most."""
@@ -65,7 +66,7 @@ class Query:
     searched: str
     terms: tuple[str, ...]
     """Stems for the lexical search: those of `searched` and of the medical words for its lay ones."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     """What was changed and why, for the user."""
     reply: str = ""
     """Said at once, without a search, where the message is no question (a greeting, thanks)."""
@@ -80,17 +81,17 @@ def understand(question: str, index: Index, history: Sequence[str] = (), *, corr
     asked = " ".join(question.split())
     if reply := _chat(asked):
         return Query(asked, asked, (), reply=reply)
-    notes: list[str] = []
+    notes: list[Note] = []
     searched = asked
     if history and _depends(asked):
         searched = _stand_alone(asked, history[-1])
-        notes.append(f"understood as: {searched}")
+        notes.append(Note("follow-up", f"understood as: {searched}"))
     if len(searched.split()) > LONG:
         searched = _condensed(searched, index)
-        notes.append("the message is long; searched were the sentences that ask and tell most")
+        notes.append(Note("condensed", "the message is long; searched were the sentences that ask and tell most"))
     if correct:
         searched, changed = _corrected(searched, index)
-        notes.extend(f"searched for {right!r} in place of {wrong!r}" for wrong, right in changed)
+        notes.extend(Note("corrected", f"searched for {right!r} in place of {wrong!r}") for wrong, right in changed)
     medical = _medical_words(searched)
     return Query(
         asked,

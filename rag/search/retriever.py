@@ -35,6 +35,8 @@ class Retrieval:
     dropped: tuple[Dropped, ...] = ()
     answerable: float = 1.0
     """Probability that the file holds an answer."""
+    bar: float | None = None
+    """Probability from which the search trusts that it does; None for an index where that was never fitted."""
     abstain: bool = False
     closest: tuple[str, ...] = ()
     """The questions of the file that are nearest, where it is to abstain."""
@@ -42,6 +44,10 @@ class Retrieval:
     @property
     def search_query(self) -> str:
         return self.query.searched
+
+    def sure(self, least: float = 0.0) -> bool:
+        """Whether the search trusts that the file holds an answer: its own bar is reached, and `least` too."""
+        return self.bar is not None and self.answerable >= max(self.bar, least)
 
 
 @dataclass(frozen=True)
@@ -107,15 +113,18 @@ class IndexRetriever(BaseRetriever):
         found = self.find(query, filters)
         answerability = self.index.answerability
         answerable = probability(answerability, found.signals)
+        bar = answerability.threshold if answerability.signals else None
         candidates = found.candidates[: self.settings.candidates]
         if self.settings.abstain and answerable < answerability.threshold:
             reason = f"the file is unlikely to hold an answer ({answerable:.0%} sure, at least "
             reason += f"{answerability.threshold:.0%} are asked)"
-            dropped = tuple(self._dropped(self._hit(candidate), reason) for candidate in candidates)
-            closest = dict.fromkeys(hit.question for hit in dropped)
-            return Retrieval(question, query, (), dropped, answerable, True, tuple(closest)[:CLOSEST])
+            dropped = tuple(Dropped(self._hit(candidate), reason) for candidate in candidates)
+            closest = dict.fromkeys(each.hit.question for each in dropped)
+            return Retrieval(
+                question, query, (), dropped, answerable, bar, abstain=True, closest=tuple(closest)[:CLOSEST]
+            )
         hits, dropped = self._chosen([self._hit(candidate) for candidate in candidates], query)
-        return Retrieval(question, query, hits, dropped, answerable)
+        return Retrieval(question, query, hits, dropped, answerable, bar)
 
     def read(self, question: str, history: Sequence[str] = ()) -> Query:
         """Check and understand a question; raises QuestionError as `search` does."""
@@ -157,17 +166,17 @@ class IndexRetriever(BaseRetriever):
         for hit in hits:
             text = shingles(hit.text)
             if (same := duplicate_of(text, texts)) is not None:
-                dropped.append(self._dropped(hit, f"same text as {different[same].passage_id}"))
+                dropped.append(Dropped(hit, f"same text as {different[same].passage_id}"))
             elif hit.scores.get("headed", 1.0) < self.settings.min_score:
                 cosine = f"{hit.scores['headed']:.2f}"
-                dropped.append(self._dropped(hit, f"similarity {cosine} is below {self.settings.min_score:.2f}"))
+                dropped.append(Dropped(hit, f"similarity {cosine} is below {self.settings.min_score:.2f}"))
             else:
                 different.append(hit)
                 texts.append(text)
         if self.reranker is not None:
             different = self.reranker.rerank(query.searched, different, self.settings, time.perf_counter())
         chosen, rest = different[: self.settings.k], different[self.settings.k :]
-        dropped.extend(self._dropped(hit, f"beyond the first {self.settings.k}") for hit in rest)
+        dropped.extend(Dropped(hit, f"beyond the first {self.settings.k}") for hit in rest)
         return tuple(chosen), tuple(dropped)
 
     def _hit(self, candidate: Candidate) -> Hit:
@@ -185,10 +194,6 @@ class IndexRetriever(BaseRetriever):
             ranks=candidate.ranks,
             start=passage.start,
         )
-
-    @staticmethod
-    def _dropped(hit: Hit, reason: str) -> Dropped:
-        return Dropped(hit.passage_id, reason, hit.question, hit.score, hit.scores, hit.ranks)
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         return [

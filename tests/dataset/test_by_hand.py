@@ -16,7 +16,7 @@ from generator.prompt import REFUSAL
 from generator.tuning.rows import Row
 from index.store import open_index
 from index.topics import record_topic
-from rag.answerer import open_retriever
+from rag.opening import open_retriever
 from tests.conftest import ROOT, WordEmbedder, indexed
 
 SHIPPED = ROOT / "data/train/medquad.jsonl"

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from core.settings import Settings
 from evaluation import answer_report as evaluation
 from evaluation import answers as evaluate
 from evaluation.answer_report import lay_rows
@@ -17,6 +16,7 @@ from evaluation.stats import Ratio, figure
 from generator.prompt import REFUSAL, Source
 from generator.tuning.rows import Row, read_rows
 from index.embedders.weights import find_weights
+from rag.answerer import Answerer
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
 
@@ -196,7 +196,7 @@ def test_lay_questions_are_answered_by_the_parts_that_say_it(retriever: IndexRet
     ]
     questions = tmp_path / "questions.jsonl"
     questions.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries), encoding="utf-8")
-    rows = lay_rows(Settings(), retriever, queue_llm(), [questions], "test")
+    rows = lay_rows(Answerer(retriever, queue_llm()), [questions], "test")
     assert [(row.group, row.right, row.answerable) for row in rows] == [
         ("lay-0", (1,), True),
         ("lay-1", (), False),

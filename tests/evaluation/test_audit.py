@@ -11,7 +11,7 @@ from evaluation.audit import audit
 from evaluation.judged_questions import Question
 from generator.prompt import REFUSAL
 from rag import receipt
-from rag.answerer import UNCHECKED, answer_chain
+from rag.answerer import Answerer, answer_chain
 from rag.search.retriever import IndexRetriever
 from tests.conftest import queue_llm
 from tests.rag.test_answerer import GOOD, QUESTION
@@ -26,7 +26,7 @@ def test_shares_are_of_the_questions_that_each_measure_is_about(retriever: Index
         (Question(f"{QUESTION} again", True, {measles: 1}), REFUSAL),
         (Question("what is measles on mars", False), REFUSAL),
     ]
-    answers = [answer_chain(retriever, queue_llm(reply)).invoke(asks.text) for asks, reply in asked]
+    answers = [answer_chain(Answerer(retriever, queue_llm(reply))).invoke(asks.text) for asks, reply in asked]
     figures = audit([asks for asks, _ in asked], answers, [True, None, False, False])
     assert {name: (round(each.mean, 2), each.n) for name, each in figures.items() if not name.endswith("_s")} == {
         "false_refusals": (0.33, 3),
@@ -53,9 +53,7 @@ def test_the_command_line_writes_receipts_that_verify(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(module, "FIGURES", tmp_path / "audit.json")
-    monkeypatch.setattr(module, "open_retriever", lambda *_: retriever)
-    monkeypatch.setattr(module, "open_llm", lambda *_: queue_llm(GOOD, GOOD))
-    monkeypatch.setattr(module, "open_checks", lambda *_: UNCHECKED)
+    monkeypatch.setattr(module, "open_answerer", lambda *_: Answerer(retriever, queue_llm(GOOD, GOOD)))
     measles = next(key for key, record in retriever.index.records.items() if "measles" in record.question)
     lines = [
         {"question": QUESTION, "answerable": True, "split": "test", "relevant": {measles: 2}},

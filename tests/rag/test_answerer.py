@@ -10,7 +10,7 @@ from core.processor import processor
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, REST, messages
 from rag.answer import Answer
-from rag.answerer import NOT_FOUND, PARTLY, answer_chain
+from rag.answerer import NO_ROOM, NOT_FOUND, PARTLY, Answerer, answer_chain
 from rag.checks.caveats import CAVEAT
 from rag.checks.quoting import CERTAIN, NEAREST
 from rag.search.retriever import IndexRetriever
@@ -22,7 +22,7 @@ GOOD = "Measles is a very contagious disease [1]. A vaccine prevents it in 97 pe
 
 
 def ask(retriever: IndexRetriever, *replies: str, question: str = QUESTION, max_tokens: int = 200) -> Answer:
-    return answer_chain(retriever, queue_llm(*replies, max_tokens=max_tokens)).invoke(question)
+    return answer_chain(Answerer(retriever, queue_llm(*replies, max_tokens=max_tokens))).invoke(question)
 
 
 def test_an_answer_carries_all_it_rests_on(retriever: IndexRetriever) -> None:
@@ -54,15 +54,16 @@ def test_an_answer_carries_all_it_rests_on(retriever: IndexRetriever) -> None:
         "dropped",
         "prompt",
     } <= fields.keys()
+    assert fields["evidence"][0].keys() == {"hit", "n", "text", "start"}
     hit = {"passage_id", "record_id", "question", "text", "source", "url", "score", "scores", "ranks", "start"}
-    assert fields["evidence"][0].keys() == hit | {"n"}
+    assert fields["evidence"][0]["hit"].keys() == fields["dropped"][0]["hit"].keys() == hit
     citation = fields["sentences"][0]["citations"][0]
     assert {"n", "passage_id", "start", "end", "quote"} == citation.keys()
     assert fields["evidence"][0]["text"][citation["start"] : citation["end"]] == citation["quote"]
 
 
 def test_a_stream_shows_evidence_first_then_text_and_ends_with_what_invoke_returns(retriever: IndexRetriever) -> None:
-    snapshots = list(answer_chain(retriever, queue_llm(GOOD)).stream(QUESTION))
+    snapshots = list(answer_chain(Answerer(retriever, queue_llm(GOOD))).stream(QUESTION))
     assert snapshots[0].evidence
     assert snapshots[0].text == ""
     assert len(snapshots) > 10
@@ -77,7 +78,7 @@ def test_a_stream_shows_evidence_first_then_text_and_ends_with_what_invoke_retur
 
 def test_closing_the_stream_stops_the_engine(retriever: IndexRetriever) -> None:
     llm = queue_llm(GOOD * 20)
-    with contextlib.closing(answer_chain(retriever, llm).stream(QUESTION)) as snapshots:  # type: ignore[type-var]
+    with contextlib.closing(answer_chain(Answerer(retriever, llm)).stream(QUESTION)) as snapshots:  # type: ignore[type-var]
         for snapshot in snapshots:
             if snapshot.text:
                 break
@@ -88,7 +89,7 @@ def test_closing_the_stream_stops_the_engine(retriever: IndexRetriever) -> None:
 
 def test_without_evidence_the_model_is_not_asked(retriever: IndexRetriever) -> None:
     llm = queue_llm()
-    answer = answer_chain(retriever, llm).invoke("Zug nach Basel")
+    answer = answer_chain(Answerer(retriever, llm)).invoke("Zug nach Basel")
     assert answer.abstained
     assert answer.text == NOT_FOUND
     assert answer.dropped
@@ -126,6 +127,7 @@ def test_a_refusal_that_the_search_does_not_believe_is_answered_with_quotes(
         return
     assert not answer.abstained
     assert answer.notes == (NEAREST,)
+    assert answer.noted("quoted")
     assert answer.text.startswith("Measles is a very contagious disease. [1]")
     for sentence in answer.sentences:
         assert sentence.verdict == "supported"
@@ -144,7 +146,9 @@ def test_a_refusal_behind_an_answer_is_left_out(retriever: IndexRetriever) -> No
 def test_an_answer_to_a_part_of_the_question_is_noted(retriever: IndexRetriever) -> None:
     answer = ask(retriever, f"Measles is contagious [1]. {REST}")
     assert answer.text == "Measles is contagious. [1]"
-    assert answer.notes[-1] == PARTLY
+    assert answer.notes == (PARTLY,)
+    assert answer.noted("partly")
+    assert not answer.noted("quoted")
     assert ask(retriever, REST).abstained
 
 
@@ -159,7 +163,7 @@ def test_a_caveat_that_the_model_left_out_is_added(retriever: IndexRetriever, tm
 
 def test_a_loop_is_stopped_and_said_once(retriever: IndexRetriever) -> None:
     llm = queue_llm("Measles is contagious [1]. A vaccine prevents it [1]. " * 30, max_tokens=1000)
-    answer = answer_chain(retriever, llm).invoke(QUESTION)
+    answer = answer_chain(Answerer(retriever, llm)).invoke(QUESTION)
     assert answer.text == "Measles is contagious. [1] A vaccine prevents it. [1]"
     assert llm.engine.closed == 1  # type: ignore[attr-defined]
     assert len(llm.engine.sent) < 200  # type: ignore[attr-defined]
@@ -178,7 +182,7 @@ def test_an_answer_at_its_limit_is_cut_back_to_whole_sentences(retriever: IndexR
 
 def test_whoever_waits_is_told_the_place_in_the_queue(retriever: IndexRetriever) -> None:
     llm = QwenChat(engine=QueueEngine(GOOD, ahead=(2, 1)), max_tokens=200)
-    snapshots = list(answer_chain(retriever, llm).stream(QUESTION))
+    snapshots = list(answer_chain(Answerer(retriever, llm)).stream(QUESTION))
     assert [snapshot.ahead for snapshot in snapshots][:4] == [0, 0, 2, 1]
     assert snapshots[-1].ahead == 0
     assert snapshots[-1].text
@@ -186,21 +190,24 @@ def test_whoever_waits_is_told_the_place_in_the_queue(retriever: IndexRetriever)
 
 def test_sentences_that_have_nothing_to_do_with_the_question_make_room(retriever: IndexRetriever) -> None:
     tight = retriever.model_copy(update={"settings": dataclasses.replace(retriever.settings, evidence_tokens=28)})
-    answer = answer_chain(tight, queue_llm(GOOD)).invoke(
+    answer = answer_chain(Answerer(tight, queue_llm(GOOD))).invoke(
         "how many percent of people does the vaccine keep from measles"
     )
     assert answer.evidence[0].text == "A vaccine prevents it in 97 percent of people."
     for item in answer.evidence:
-        assert item.text in retriever.index.by_id[item.passage_id].text
+        assert item.hit.text == retriever.index.by_id[item.passage_id].text
+        begin = item.start - item.hit.start
+        assert item.hit.text[begin : begin + len(item.text)] == item.text
 
 
 def test_evidence_is_fitted_into_the_context(retriever: IndexRetriever) -> None:
     llm = queue_llm(GOOD, max_tokens=50)
     limit = llm.get_num_tokens_from_messages(messages(QUESTION, [])) + 50 + 15  # room for one sentence and its heading
-    answer = answer_chain(retriever, llm, context_tokens=limit).invoke(QUESTION)
+    answer = answer_chain(Answerer(retriever, llm, context_tokens=limit)).invoke(QUESTION)
     assert answer.timings.prompt_tokens + 50 <= limit
     assert [item.text for item in answer.evidence] == ["Measles is a very contagious disease."]
-    assert "no room in the context" in [item.reason for item in answer.dropped]
+    (left_out,) = [each for each in answer.dropped if each.reason == NO_ROOM]
+    assert left_out.hit.text == retriever.index.by_id[left_out.hit.passage_id].text
 
 
 def test_errors_reach_the_caller(retriever: IndexRetriever) -> None:
@@ -214,4 +221,4 @@ def test_errors_reach_the_caller(retriever: IndexRetriever) -> None:
 
     llm = queue_llm().model_copy(update={"engine": Broken()})
     with pytest.raises(EngineError, match="start it"):
-        answer_chain(retriever, llm).invoke(QUESTION)
+        answer_chain(Answerer(retriever, llm)).invoke(QUESTION)

@@ -1,25 +1,22 @@
 import pytest
 
-from rag.answer import Evidence
+from rag.answer import NumberedSource
 from rag.checks.caveats import with_caveats
 from rag.checks.citations import Draft
 
 TEXT = "Shingles is a rash. Shingles cannot be caught. However, the virus can be passed on. Yet this is rare. It hurts."
-EVIDENCE = [
-    Evidence("p1", "r1", "Is it catching?", TEXT, "", "", 1.0, n=1),
-    Evidence("p2", "r2", "?", "", "", "", 1.0, n=2),
-]
+SOURCES = [NumberedSource(1, "Is it catching?", TEXT), NumberedSource(2, "?", "")]
 CAUGHT = Draft("", "Shingles cannot be caught.", (1,))
 HOWEVER = Draft(" ", "However, the virus can be passed on.", (1,))
 YET = Draft(" ", "Yet this is rare.", (1,))
 
 
 def test_a_sentence_has_the_caveats_that_follow_it_in_its_passage() -> None:
-    assert with_caveats([CAUGHT], EVIDENCE) == [CAUGHT, HOWEVER, YET]
+    assert with_caveats([CAUGHT], SOURCES) == [CAUGHT, HOWEVER, YET]
 
 
 def test_a_caveat_that_is_said_is_not_said_again() -> None:
-    assert with_caveats([CAUGHT, HOWEVER, YET], EVIDENCE) == [CAUGHT, HOWEVER, YET]
+    assert with_caveats([CAUGHT, HOWEVER, YET], SOURCES) == [CAUGHT, HOWEVER, YET]
 
 
 @pytest.mark.parametrize(
@@ -32,10 +29,10 @@ def test_a_caveat_that_is_said_is_not_said_again() -> None:
     ],
 )
 def test_nothing_is_added_to_other_sentences(draft: Draft) -> None:
-    assert with_caveats([draft], EVIDENCE) == [draft]
+    assert with_caveats([draft], SOURCES) == [draft]
 
 
 def test_a_caveat_that_leads_into_a_list_is_not_torn_from_it() -> None:
-    listed = [Evidence("p", "r", "?", "Gout cannot be caught. However, it is caused by:", "", "", 1.0, n=1)]
+    listed = [NumberedSource(1, "?", "Gout cannot be caught. However, it is caused by:")]
     caught = Draft("", "Gout cannot be caught.", (1,))
     assert with_caveats([caught], listed) == [caught]

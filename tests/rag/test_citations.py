@@ -1,24 +1,14 @@
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.text.words import content_words
-from rag.answer import Evidence, Sentence
+from rag.answer import NumberedSource, Sentence
 from rag.checks.citations import SUPPORTED, WEAK, Verifier, read_markers
 
 
-def evidence(*texts: str, heading: str = "Heading") -> list[Evidence]:
-    common: dict[str, Any] = {
-        "record_id": "r",
-        "question": heading,
-        "source": "",
-        "url": "",
-        "score": 1.0,
-        "scores": {},
-    }
-    return [Evidence(n=n, passage_id=f"p{n}", text=text, **common) for n, text in enumerate(texts, start=1)]
+def sources(*texts: str, heading: str = "Heading") -> list[NumberedSource]:
+    return [NumberedSource(n, heading, text, f"p{n}") for n, text in enumerate(texts, start=1)]
 
 
 GOUT = "Gout is a form of arthritis. Crystals of uric acid collect in a joint. Attacks pass within 2 weeks."
@@ -26,7 +16,7 @@ ACNE = "Acne forms in clogged follicles. Dirt does not cause acne."
 
 
 def verify(generated: str, *texts: str, heading: str = "Heading") -> tuple[str, tuple[Sentence, ...]]:
-    return Verifier(evidence(*(texts or (GOUT, ACNE)), heading=heading)).verify(read_markers(generated))
+    return Verifier(sources(*(texts or (GOUT, ACNE)), heading=heading)).verify(read_markers(generated))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +131,7 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=20).map("".join), st.lists(PIECES, max_size=12).map("".join))
 def test_whatever_is_written_every_offset_holds(generated: str, passage: str) -> None:
-    items = evidence(GOUT, passage)
+    items = sources(GOUT, passage)
     text, sentences = Verifier(items).verify(read_markers(generated))
     last = 0
     for sentence in sentences:

@@ -9,8 +9,8 @@ from core.files import read_jsonl
 from core.settings import IndexSettings
 from generator.prompt import REFUSAL
 from index.embedders import load_embedder
-from rag.answerer import NOT_FOUND, Checks, answer_chain
-from rag.checks.emergency import PHRASINGS, TEXTS, Watch, known_phrasings
+from rag.answerer import NOT_FOUND, Answerer, Checks, answer_chain
+from rag.checks.emergency import PHRASINGS, TEXTS, EmergencyDetector, known_phrasings
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
 from tests.fakes import WordEmbedder
@@ -21,9 +21,9 @@ FRESH = ROOT / "tests/data/emergencies.jsonl"
 
 
 @pytest.fixture(scope="module")
-def watch() -> Watch:
+def detector() -> EmergencyDetector:
     embedder = load_embedder(IndexSettings(cache=str(ROOT / "artifacts/embedders")), lambda _: None)
-    return Watch(*known_phrasings(embedder, ROOT / "artifacts/embedders"), embedder.embed)
+    return EmergencyDetector(*known_phrasings(embedder, ROOT / "artifacts/embedders"), embedder.embed)
 
 
 def test_the_fresh_phrasings_are_no_known_ones_and_enough() -> None:
@@ -34,9 +34,9 @@ def test_the_fresh_phrasings_are_no_known_ones_and_enough() -> None:
 
 
 @pytest.mark.weights
-def test_emergencies_in_words_it_does_not_know_are_recognised(watch: Watch) -> None:
+def test_emergencies_in_words_it_does_not_know_are_recognised(detector: EmergencyDetector) -> None:
     fresh = read_jsonl(FRESH, "question", "kind")
-    found = np.array([watch.emergency(row["question"]) is not None for row in fresh])
+    found = np.array([detector.emergency(row["question"]) is not None for row in fresh])
     urgent = np.array([bool(row["kind"]) for row in fresh])
     recall, precision = (found & urgent).sum() / urgent.sum(), (found & urgent).sum() / found.sum()
     print(f"emergencies: recall {recall:.3f}, precision {precision:.3f} of {len(fresh)} fresh phrasings")
@@ -61,14 +61,14 @@ def test_emergencies_in_words_it_does_not_know_are_recognised(watch: Watch) -> N
         ("Do I have to fast before the blood test?", ""),
     ],
 )
-def test_the_kind_of_notice(watch: Watch, question: str, kind: str) -> None:
-    notice = watch.notice(question)
+def test_the_kind_of_notice(detector: EmergencyDetector, question: str, kind: str) -> None:
+    notice = detector.notice(question)
     assert (notice.kind if notice else "") == kind
     assert notice is None or notice.text == TEXTS[notice.kind]
 
 
 @pytest.fixture
-def wary() -> Watch:
+def wary() -> EmergencyDetector:
     """Knows one emergency in three forms, over words."""
     embedder = WordEmbedder()
     known = [
@@ -78,22 +78,22 @@ def wary() -> Watch:
         "what is measles",
         "what is gout",
     ]
-    return Watch(["emergency"] * 3 + [""] * 2, embedder.embed(known), embedder.embed)
+    return EmergencyDetector(["emergency"] * 3 + [""] * 2, embedder.embed(known), embedder.embed)
 
 
 @pytest.mark.parametrize("question", ["my chest hurts badly", f"{QUESTION} my chest hurts badly."])
 def test_the_notice_stands_above_every_snapshot_whatever_is_written(
-    retriever: IndexRetriever, wary: Watch, question: str
+    retriever: IndexRetriever, wary: EmergencyDetector, question: str
 ) -> None:
-    snapshots = list(answer_chain(retriever, queue_llm(GOOD), checks=Checks(wary)).stream(question))
+    snapshots = list(answer_chain(Answerer(retriever, queue_llm(GOOD), Checks(wary))).stream(question))
     assert {snapshot.notice.kind if snapshot.notice else "" for snapshot in snapshots} == {"emergency"}
 
 
-def test_an_answer_that_abstains_has_the_notice_too(retriever: IndexRetriever, wary: Watch) -> None:
-    answer = answer_chain(retriever, queue_llm(REFUSAL), checks=Checks(wary)).invoke("my chest hurts badly")
+def test_an_answer_that_abstains_has_the_notice_too(retriever: IndexRetriever, wary: EmergencyDetector) -> None:
+    answer = answer_chain(Answerer(retriever, queue_llm(REFUSAL), Checks(wary))).invoke("my chest hurts badly")
     assert answer.text == NOT_FOUND
     assert answer.notice is not None
-    assert answer_chain(retriever, queue_llm(GOOD), checks=Checks(wary)).invoke("what is measles").notice is None
+    assert answer_chain(Answerer(retriever, queue_llm(GOOD), Checks(wary))).invoke("what is measles").notice is None
 
 
 def test_the_phrasings_are_embedded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

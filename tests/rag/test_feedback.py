@@ -10,7 +10,7 @@ from datasets import load_dataset
 from core.errors import DataError
 from rag import feedback
 from rag.answer import Answer
-from rag.answerer import answer_chain
+from rag.answerer import Answerer, answer_chain
 from rag.feedback import by_day, give, given, pairs
 from rag.search.retriever import IndexRetriever
 from tests.conftest import queue_llm
@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def answers(retriever: IndexRetriever) -> tuple[Answer, Answer]:
-    good, bad = (answer_chain(retriever, queue_llm(text)).invoke(QUESTION) for text in (GOOD, BAD))
+    good, bad = (answer_chain(Answerer(retriever, queue_llm(text))).invoke(QUESTION) for text in (GOOD, BAD))
     return good, bad
 
 

@@ -9,7 +9,7 @@ import pytest
 from core.errors import DataError, HistoryError
 from rag import database as module
 from rag.answer import Answer
-from rag.answerer import answer_chain
+from rag.answerer import Answerer, answer_chain
 from rag.database import database
 from rag.history import History, Kept
 from rag.search.retriever import IndexRetriever
@@ -29,7 +29,7 @@ def history(file: Path) -> History:
 
 @pytest.fixture
 def answer(retriever: IndexRetriever) -> Answer:
-    return answer_chain(retriever, queue_llm(GOOD)).invoke(QUESTION)
+    return answer_chain(Answerer(retriever, queue_llm(GOOD))).invoke(QUESTION)
 
 
 def test_a_conversation_comes_back_with_the_same_citations(history: History, answer: Answer) -> None:

@@ -11,7 +11,8 @@ from core.text.sentences import sentence_spans
 from generator.llm import QwenChat
 from generator.prompt import Source, messages
 from rag.answer import Answer
-from rag.answerer import answer_chain, open_llm
+from rag.answerer import Answerer, answer_chain
+from rag.opening import open_llm
 from rag.receipt import read_receipt, receipt, to_html
 from rag.search.retriever import IndexRetriever
 from rag.writing import write
@@ -52,7 +53,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Answer]:
     index = index_rows(tmp_path, [(f"What is gout{n}?", f"{GOOD} {text}") for n, text in enumerate(HOSTILE)])
     retriever = IndexRetriever(index=index, embedder=WordEmbedder())
     return [
-        answer_chain(retriever, queue_llm(f"{GOOD} {text}")).invoke(f"What is gout{n}?")
+        answer_chain(Answerer(retriever, queue_llm(f"{GOOD} {text}"))).invoke(f"What is gout{n}?")
         for n, text in enumerate(HOSTILE)
     ]
 

@@ -16,12 +16,12 @@ from evaluation.verdicts import PAIRS
 from index.embedders import load_embedder
 from index.embedders.base import cosines
 from index.embedders.weights import find_weights
-from rag.answer import Evidence
-from rag.answerer import Checks, answer_chain
+from rag.answer import NumberedSource
+from rag.answerer import Answerer, answer_chain
 from rag.checks.citations import Draft, Verifier
 from rag.checks.judge import WEIGHTS, Judge, rarity_of, read_judge
 from rag.checks.quoting import UNBORNE
-from rag.search.retriever import IndexRetriever
+from rag.search.retriever import IndexRetriever, Retrieval
 from tests.conftest import ROOT, queue_llm
 from tests.rag.test_answerer import QUESTION
 
@@ -98,8 +98,8 @@ def judge() -> Judge:
     ],
 )
 def test_verdicts_of_sentences(judge: Judge, sentence: str, verdict: str) -> None:
-    item = Evidence("p", "r", "How are attacks of gout treated?", TEXT, "", "", 1.0, n=1)
-    _, (found,) = Verifier([item], judge).verify([Draft("", sentence, (1,))])
+    source = NumberedSource(1, "How are attacks of gout treated?", TEXT)
+    _, (found,) = Verifier([source], judge).verify([Draft("", sentence, (1,))])
     assert found.verdict == verdict
     assert bool(found.citations) is (verdict != "unsupported")
 
@@ -123,8 +123,10 @@ def test_the_set_is_large_enough_and_told_apart(capsys: pytest.CaptureFixture[st
 def test_an_answer_of_which_too_little_survives_is_quoted_instead(
     retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.checks.quoting.is_sure", lambda *_: True)
-    answer = answer_chain(retriever, queue_llm("Measles comes from cold feet. Garlic cures it.")).invoke(QUESTION)
+    monkeypatch.setattr(Retrieval, "sure", lambda *_: True)
+    answer = answer_chain(Answerer(retriever, queue_llm("Measles comes from cold feet. Garlic cures it."))).invoke(
+        QUESTION
+    )
     assert answer.notes == (UNBORNE,)
     assert {sentence.verdict for sentence in answer.sentences} == {"supported"}
     assert all(
@@ -150,7 +152,5 @@ def test_damaged_weights_are_told(tmp_path: Path) -> None:
 
 
 def test_without_a_judge_words_decide(retriever: IndexRetriever) -> None:
-    answer = answer_chain(retriever, queue_llm("Measles is a very contagious disease [1]."), checks=Checks()).invoke(
-        QUESTION
-    )
+    answer = answer_chain(Answerer(retriever, queue_llm("Measles is a very contagious disease [1]."))).invoke(QUESTION)
     assert [sentence.verdict for sentence in answer.sentences] == ["supported"]

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from rag.answer import Hit, Lead
-from rag.answerer import answer_chain
+from rag.answerer import Answerer, answer_chain
 from rag.checks.citations import may_be_aside
 from rag.search.leads import leads
 from rag.search.retriever import IndexRetriever
@@ -16,7 +16,7 @@ TEXT = "Vaccine\nMeasles is a very contagious disease of children. A vaccine pre
 
 
 def lead(text: str, *asked: str) -> Lead:
-    (found,) = leads([Hit("p", "r", "What is it?", text, "", "", 1.0, start=100)], asked, lambda term: float(len(term)))
+    (found,) = leads([Hit("p", "r", "What is it?", text, start=100)], asked, lambda term: float(len(term)))
     assert text[found.start - 100 :].startswith(found.text)
     assert found.passage_id == "p"
     return found
@@ -41,7 +41,7 @@ def test_a_passage_without_a_sentence_is_its_own_lead() -> None:
 
 def test_leads_stand_in_the_first_snapshot_and_stay(retriever: IndexRetriever) -> None:
     tight = retriever.model_copy(update={"settings": dataclasses.replace(retriever.settings, evidence_tokens=28)})
-    first, *later = answer_chain(tight, queue_llm(GOOD)).stream(QUESTION)
+    first, *later = answer_chain(Answerer(tight, queue_llm(GOOD))).stream(QUESTION)
     assert [(item.passage_id, item.n) for item in first.evidence] == [
         (each.passage_id, number) for number, each in enumerate(first.leads, start=1)
     ]
@@ -57,7 +57,9 @@ def test_leads_stand_in_the_first_snapshot_and_stay(retriever: IndexRetriever) -
 def test_a_refusal_is_never_seen_to_be_written(retriever: IndexRetriever) -> None:
     shown = [
         snapshot.text
-        for snapshot in answer_chain(retriever, queue_llm("The passages do not answer this question.")).stream(QUESTION)
+        for snapshot in answer_chain(
+            Answerer(retriever, queue_llm("The passages do not answer this question."))
+        ).stream(QUESTION)
     ]
     assert set(shown[:-1]) == {""}
 

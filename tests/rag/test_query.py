@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from index.reader import Index
+from rag.answer import Note
 from rag.search.query import LONG, lay_words, nearest_word, understand
 from tests.conftest import index_rows
 from tests.fakes import WordEmbedder
@@ -23,7 +24,10 @@ def index(tmp_path: Path, word_embedder: WordEmbedder) -> Index:
 def test_a_misspelt_word_is_corrected_and_the_user_told(index: Index) -> None:
     query = understand("what are athsma airwais", index)
     assert query.searched == "what are asthma airways"
-    assert query.notes == ("searched for 'asthma' in place of 'athsma'", "searched for 'airways' in place of 'airwais'")
+    assert query.notes == (
+        Note("corrected", "searched for 'asthma' in place of 'athsma'"),
+        Note("corrected", "searched for 'airways' in place of 'airwais'"),
+    )
     assert query.asked == "what are athsma airwais"
 
 
@@ -53,7 +57,7 @@ def test_correction_can_be_switched_off(index: Index) -> None:
 def test_a_follow_up_stands_alone(index: Index, before: str, asked: str, searched: str) -> None:
     query = understand(asked, index, [before])
     assert query.searched == searched
-    assert f"understood as: {searched}" in query.notes
+    assert Note("follow-up", f"understood as: {searched}") in query.notes
 
 
 def test_a_question_that_stands_alone_is_left_as_it_is(index: Index) -> None:
@@ -78,7 +82,7 @@ def test_a_story_is_cut_to_what_asks_and_tells(index: Index) -> None:
     query = understand(story, index)
     assert len(query.searched.split()) <= LONG
     assert "My uncle has gout. What helps him?" in query.searched
-    assert "the message is long" in query.notes[0]
+    assert [note.kind for note in query.notes] == ["condensed"]
 
 
 def test_lay_words_bring_their_medical_ones_to_the_lexical_search(index: Index) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from core.settings import Settings
 from generator.prompt import REFUSAL
-from rag.answerer import open_chain
+from rag.opening import open_chain
 
 pytestmark = pytest.mark.weights
 

@@ -20,7 +20,7 @@ def test_hits_carry_their_scores_and_dropped_ones_the_reason(retriever: IndexRet
     assert found.hits[0].score == pytest.approx(1)
     assert [hit.score for hit in found.hits] == sorted((hit.score for hit in found.hits), reverse=True)
     assert len(found.hits) + len(found.dropped) == 4
-    assert {hit.passage_id for hit in found.hits}.isdisjoint(drop.passage_id for drop in found.dropped)
+    assert {hit.passage_id for hit in found.hits}.isdisjoint(drop.hit.passage_id for drop in found.dropped)
     assert all(drop.reason == "beyond the first 2" or "is below 0.20" in drop.reason for drop in found.dropped)
 
 

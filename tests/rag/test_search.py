@@ -11,7 +11,7 @@ from index.ranking import NEVER_FITTED, Answerability
 from index.reader import Index
 from index.store import open_index
 from rag.answer import Hit
-from rag.answerer import BY_WORDS, answer_chain
+from rag.answerer import BY_WORDS, Answerer, answer_chain
 from rag.search.answerable import SIGNALS, probability
 from rag.search.query import understand
 from rag.search.rerank import Reranker
@@ -107,7 +107,7 @@ class Backwards:
 
 
 def hits(count: int) -> list[Hit]:
-    return [Hit(f"p{n}", f"r{n}", "Q?", f"text {n}", "", "", 1.0) for n in range(count)]
+    return [Hit(f"p{n}", f"r{n}", "Q?", f"text {n}") for n in range(count)]
 
 
 def test_reranking_orders_the_first_candidates_and_keeps_the_rest() -> None:
@@ -144,11 +144,11 @@ def test_the_probability_is_the_logistic_function_of_the_scaled_signals() -> Non
 
 
 def test_below_the_threshold_the_chain_abstains_and_offers_the_closest_questions(retriever: IndexRetriever) -> None:
-    from rag.answerer import NOT_FOUND, answer_chain
+    from rag.answerer import NOT_FOUND
 
     strict = judging(retriever, fitted("coverage", 8.0, 0.9))
     llm = queue_llm()
-    answer = answer_chain(strict, llm).invoke("measles on the moon with aliens")
+    answer = answer_chain(Answerer(strict, llm)).invoke("measles on the moon with aliens")
     assert answer.abstained
     assert answer.text == NOT_FOUND
     assert answer.answerable < 0.9
@@ -239,6 +239,6 @@ def test_without_vectors_an_answer_says_so_and_the_bar_is_that_of_words(retrieve
     assert complete.search(question).hits
     assert by_words.search(question).abstain
     llm = queue_llm("A vaccine prevents it in 97 percent of people [1].")
-    assert BY_WORDS not in answer_chain(complete, llm).invoke(question).notes
-    assert BY_WORDS in answer_chain(by_words, llm).invoke(question).notes
-    assert answer_chain(by_words, llm).invoke("hello").notes == ()
+    assert BY_WORDS not in answer_chain(Answerer(complete, llm)).invoke(question).notes
+    assert BY_WORDS in answer_chain(Answerer(by_words, llm)).invoke(question).notes
+    assert answer_chain(Answerer(by_words, llm)).invoke("hello").notes == ()

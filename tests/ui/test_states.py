@@ -11,8 +11,10 @@ from core.errors import EngineError
 from core.settings import IndexSettings
 from generator.engines.base import Chat, Chunk
 from generator.llm import QwenChat
-from rag import answerer as chain
+from generator.prompt import REST
+from rag import opening
 from rag.answer import Answer
+from rag.answerer import PARTLY, UNCHECKED, Answerer, answer_chain
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
 from tests.fakes import QueueEngine
@@ -30,8 +32,8 @@ def app(small_index: IndexSettings, word_embedder: object, monkeypatch: pytest.M
     monkeypatch.setenv("CITEWELL_INDEX_DIR", small_index.dir)
     monkeypatch.setenv("CITEWELL_HISTORY_FILE", str(Path(small_index.dir).parent / "history.sqlite"))
     monkeypatch.setenv("CITEWELL_RAG_MIN_SCORE", "0.2")
-    monkeypatch.setattr(chain, "open_llm", lambda settings, say: queue_llm(GOOD, GOOD))
-    monkeypatch.setattr(chain, "open_checks", lambda *_: chain.UNCHECKED)
+    monkeypatch.setattr(opening, "open_llm", lambda settings, say: queue_llm(GOOD, GOOD))
+    monkeypatch.setattr(opening, "open_checks", lambda *_: UNCHECKED)
     return AppTest.from_file(APP, default_timeout=30)
 
 
@@ -70,7 +72,7 @@ def test_what_was_written_before_the_engine_failed_stays_marked_incomplete(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     llm = QwenChat(engine=BreaksOff(GOOD))
-    monkeypatch.setattr(chain, "open_llm", lambda settings, say: llm)
+    monkeypatch.setattr(opening, "open_llm", lambda settings, say: llm)
     app.run()
     app.chat_input[0].set_value(QUESTION).run()
     (turn,) = app.session_state.turns
@@ -96,7 +98,7 @@ def test_whoever_waits_reads_the_evidence_and_sees_the_place_in_the_queue(
         seen.append((drawn["status"], len([each for each in drawn["sources"] if each["lead"]])))
 
     llm = QwenChat(engine=QueueEngine(GOOD, ahead=(2, 1)))
-    monkeypatch.setattr(chain, "open_llm", lambda settings, say: llm)
+    monkeypatch.setattr(opening, "open_llm", lambda settings, say: llm)
     monkeypatch.setattr(Place, "show", shown)
     app.run()
     app.chat_input[0].set_value(QUESTION).run()
@@ -113,8 +115,8 @@ def test_whoever_waits_reads_the_evidence_and_sees_the_place_in_the_queue(
 def test_an_answer_is_compared_with_that_of_the_untuned_model(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     tuned = queue_llm(GOOD)
     tuned.engine.identity = {**tuned.engine.identity, "adapter": "medquad@1234"}
-    monkeypatch.setattr(chain, "open_llm", lambda settings, say: tuned)
-    monkeypatch.setattr(chain, "open_untuned_llm", lambda settings, say: queue_llm("Measles comes from cold feet."))
+    monkeypatch.setattr(opening, "open_llm", lambda settings, say: tuned)
+    monkeypatch.setattr(opening, "open_untuned_llm", lambda settings, say: queue_llm("Measles comes from cold feet."))
     app.run()
     app.chat_input[0].set_value(QUESTION).run()
     next(button for button in app.button if button.label == "Compare with the untuned model").click().run()
@@ -149,7 +151,7 @@ def _broken(self: IndexRetriever, *_: object) -> None:
 
 
 def finished(retriever: IndexRetriever, reply: str) -> Answer:
-    return chain.answer_chain(retriever, queue_llm(reply)).invoke(QUESTION)
+    return answer_chain(Answerer(retriever, queue_llm(reply))).invoke(QUESTION)
 
 
 def test_the_view_puts_chips_where_the_markers_stand(retriever: IndexRetriever) -> None:
@@ -175,7 +177,7 @@ def test_the_view_puts_chips_where_the_markers_stand(retriever: IndexRetriever) 
 def test_while_an_answer_grows_its_evidence_stands_with_the_sentence_to_read_first(retriever: IndexRetriever) -> None:
     drawn = [
         view(snapshot, retriever.index.records, growing=True)
-        for snapshot in chain.answer_chain(retriever, queue_llm(GOOD)).stream(QUESTION)
+        for snapshot in answer_chain(Answerer(retriever, queue_llm(GOOD))).stream(QUESTION)
     ]
     assert [each["growing"] for each in drawn] == [True] * (len(drawn) - 1) + [False]
     assert drawn[0]["made"] is None  # nothing has been made yet
@@ -194,8 +196,25 @@ def test_a_lead_that_was_trimmed_off_has_no_place_in_what_the_model_is_shown(ret
     assert drawn["sources"][0]["lead"] == {"text": lead.text, "span": None}
 
 
+def test_notes_go_to_the_page_with_their_kind(retriever: IndexRetriever) -> None:
+    seen = view(finished(retriever, f"{GOOD} {REST}"), retriever.index.records)
+    assert seen["notes"] == [{"kind": "partly", "text": PARTLY.text}]
+
+
+def test_the_funnel_shows_what_became_of_each_hit(retriever: IndexRetriever) -> None:
+    answer = finished(retriever, GOOD)
+    funnel = view(answer, retriever.index.records)["made"]["funnel"]
+    assert [count for _, count in funnel["counts"]] == [2 + len(answer.dropped), 2, 1]
+    became = {row["question"]: row["became"] for row in funnel["rows"]}
+    assert became["What is measles?"] == "cited"
+    for each in answer.dropped:
+        assert became[each.hit.question] == each.reason
+
+
 def test_only_web_links_become_links(retriever: IndexRetriever) -> None:
     answer = finished(retriever, GOOD)
     for url, shown in [("javascript:alert(1)", ""), ("https://example.org/a", "https://example.org/a")]:
-        evidence = tuple(dataclasses.replace(item, url=url) for item in answer.evidence)
+        evidence = tuple(
+            dataclasses.replace(item, hit=dataclasses.replace(item.hit, url=url)) for item in answer.evidence
+        )
         assert view(dataclasses.replace(answer, evidence=evidence), {})["sources"][0]["url"] == shown

@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, Page, expect
 from core.settings import Settings
 from core.text.sentences import sentence_spans
 from rag import feedback, receipt
-from rag.answerer import Checks, answer_chain, open_checks, open_retriever
+from rag.answerer import Answerer, Checks, answer_chain
 from rag.history import History, Kept
+from rag.opening import open_checks, open_retriever
 from tests.conftest import queue_llm
 from tests.fakes import write_csv
 from tests.ui.test_page import ANSWER_MS, ask, page_server
@@ -247,11 +248,11 @@ def test_a_file_of_300_mb_is_refused_before_it_is_sent(browser: Browser, url: st
 def test_an_invented_number_is_visibly_marked(browser: Browser, url: str, own: tuple[Settings, Path]) -> None:
     settings, log = own
     retriever = open_retriever(settings)
-    judge = open_checks(settings, retriever).judge
+    judge = open_checks(settings, retriever.of_passages).judge
     passage = retriever.search(QUESTION).hits[0]
     true = passage.text[slice(*sentence_spans(passage.text)[0])]
     invented = queue_llm(f"{true} [1] Shingles lasts for 9000 days. [1]")
-    answer = answer_chain(retriever, invented, checks=Checks(judge=judge)).invoke(QUESTION)
+    answer = answer_chain(Answerer(retriever, invented, checks=Checks(judge=judge))).invoke(QUESTION)
     verdicts = [sentence.verdict for sentence in answer.sentences]
     assert verdicts == ["supported", "supported", "unsupported"]  # the second is the passage's caveat to the first
     History(log.with_suffix(".sqlite")).save("invented", 0, Kept(QUESTION, answer, ""))

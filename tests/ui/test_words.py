@@ -38,7 +38,7 @@ def test_it_answers_from_the_words_says_so_and_takes_up_the_vectors(
         expect(page.get_by_text("3 min left")).to_be_visible()
         ask(page, QUESTION)
         expect(page.locator(".chip").first).to_be_visible(timeout=ANSWER_MS)
-        expect(page.get_by_text(BY_WORDS)).to_have_count(1)
+        expect(page.get_by_text(BY_WORDS.text)).to_have_count(1)
 
         lock.release()
         expect(page.get_by_text("answered from the words of the file alone")).to_have_count(0, timeout=ANSWER_MS)
@@ -46,7 +46,7 @@ def test_it_answers_from_the_words_says_so_and_takes_up_the_vectors(
         ask(page, QUESTION)
         expect(page.locator(".answer .text")).to_have_count(2, timeout=ANSWER_MS)
         expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
-        expect(page.get_by_text(BY_WORDS)).to_have_count(1)
+        expect(page.get_by_text(BY_WORDS.text)).to_have_count(1)
         page.close()
     assert open_index(folder).embedded
     assert "published" in (folder / "build.log").read_text()

@@ -1,0 +1,108 @@
+"""Open what answering needs, as the settings name it: index, search, checks and model."""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from langchain_core.runnables import Runnable
+
+from core.progress import Say, silent
+from core.settings import Settings
+from generator.llm import QwenChat
+from index.embedders import adapter_identity, load_embedder, load_question_embedder
+from index.embedders.base import Embedder, cosines
+from index.embedders.weights import find_weights
+from index.published import published_build
+from index.store import open_index
+from rag.answer import Answer
+from rag.answerer import Answerer, Asked, Checks, answer_chain
+from rag.checks.emergency import EmergencyDetector, known_phrasings
+from rag.checks.entailment import StrictJudge, read_entailment
+from rag.checks.judge import read_judge
+from rag.search.rerank import Reranker
+from rag.search.retriever import IndexRetriever
+
+
+@dataclass(frozen=True)
+class Embedders:
+    """The embedder of an index's passages, and that of questions, which may carry an adapter."""
+
+    passages: Embedder
+    questions: Embedder
+
+
+def open_chain(settings: Settings, say: Say = silent) -> Runnable[str | Asked, Answer]:
+    """The chain of an opened answerer; raises as `open_answerer` does."""
+    return answer_chain(open_answerer(settings, say))
+
+
+def open_answerer(settings: Settings, say: Say = silent) -> Answerer:
+    """Open the index, load the models, and join them.
+
+    Raises:
+        IndexFolderError: no index, a damaged one, or one that was made with another embedder.
+        WeightsError, EngineError, SettingsError: the embedder or the generator cannot be had.
+    """
+    retriever = open_retriever(settings, say)
+    checks = open_checks(settings, retriever.of_passages, say)
+    return Answerer(retriever, open_llm(settings, say), checks, settings.generator.context_tokens)
+
+
+def open_embedders(settings: Settings, say: Say = silent) -> Embedders:
+    """Load the embedders that the settings name; raises as `open_answerer` does."""
+    passages = load_embedder(settings.index, say)
+    return Embedders(passages, load_question_embedder(settings.index, passages, say))
+
+
+def open_retriever(settings: Settings, say: Say = silent, embedders: Embedders | None = None) -> IndexRetriever:
+    """Open the published index, with the embedders that it was made with; raises as `open_answerer` does.
+
+    Args:
+        embedders: those that are loaded already; None loads them.
+    """
+    index = open_index(Path(settings.index.dir))
+    loaded = embedders or open_embedders(settings, say)
+    return IndexRetriever(
+        index=index,
+        embedder=loaded.questions,
+        passage_embedder=loaded.passages,
+        adapter=adapter_identity(settings.index),
+        reranker=Reranker.load(settings.rag.reranker) if settings.rag.reranker else None,
+        settings=settings.rag,
+    )
+
+
+def open_checks(settings: Settings, embedder: Embedder, say: Say = silent) -> Checks:
+    """What looks at questions before and at sentences after the model.
+
+    Args:
+        embedder: that of the index's passages (`IndexRetriever.of_passages`).
+
+    Raises:
+        DataError: a file that the checks are made from is damaged.
+        WeightsError: the default embedder, whose vocabulary says how rare a word is, or `rag.nli` cannot be had.
+    """
+    detector = EmergencyDetector(*known_phrasings(embedder, Path(settings.index.cache), say), embedder.embed)
+    judge = read_judge(partial(cosines, embedder), find_weights().folder / "vocab.txt")
+    nli = settings.rag.nli
+    return Checks(detector, StrictJudge(judge, read_entailment(nli)) if nli else judge)
+
+
+def open_llm(settings: Settings, say: Say = silent) -> QwenChat:
+    """Load the generator; raises as `open_answerer` does."""
+    return QwenChat.from_settings(settings.generator, say)
+
+
+def open_untuned_llm(settings: Settings, say: Say = silent) -> QwenChat:
+    """Load the generator without its adapter; raises as `open_answerer` does."""
+    return QwenChat.from_settings(dataclasses.replace(settings.generator, adapter=""), say)
+
+
+def published(settings: Settings) -> str:
+    """The name of the published build: it changes when the index has been rebuilt.
+
+    Raises:
+        IndexFolderError: there is no index.
+    """
+    return published_build(Path(settings.index.dir)).name
