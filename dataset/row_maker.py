@@ -22,7 +22,7 @@ from generator.prompt import REFUSAL, REST
 from generator.tuning.rows import Row, Split
 from index.corpus import Record
 from index.topics import record_aspect, record_topic
-from index.tuning.question_forms import DESCRIBED, ask, describe, felt_of, some_felt, topic_names
+from index.tuning.question_forms import ask, describe, felt_of, is_described, some_felt, topic_names
 
 ONE_SENTENCE = 0.5
 """Share kept of the own questions that give a single sentence; many do, and answers should not all be so short."""
@@ -142,7 +142,7 @@ class Asker:
         for place in self._places(over):
             topic, aspect = shown.about[place]
             names = topic_names(shown.records[place])
-            if aspect in DESCRIBED and (things := some_felt(shown.sources[place].text, names, over.rng)):
+            if is_described(aspect) and (things := some_felt(shown.sources[place].text, names, over.rng)):
                 question = self._wording.searched(describe(things, over.rng))
                 places = [n for n, source in enumerate(shown.sources) if all(says(source.text, x) for x in things)]
                 found = self._choose.holding(shown, places, question, lambda text: any(says(text, x) for x in things))

@@ -10,6 +10,7 @@ from core.errors import DataError
 from core.files import sha256_file
 from core.settings import Settings
 from core.text.answer_cues import silent
+from core.text.aspects import aspects
 from dataset import __main__ as examples
 from dataset.build_rows import Plan, make, split_topics
 from dataset.by_hand import FORM
@@ -19,7 +20,6 @@ from generator.prompt import REFUSAL, REST
 from generator.tuning.rows import MANIFEST, Row, read_manifest, read_rows
 from index.store import open_index
 from index.topics import record_topic
-from index.tuning.lay_words import FORMS
 from tests.conftest import embed_words, indexed
 
 ASPECTS = {
@@ -142,7 +142,7 @@ def test_a_matter_of_any_illness_is_refused_where_no_passage_speaks_of_it(made: 
 def test_what_is_felt_is_answered_where_a_passage_lists_it_and_refused_where_none_does(
     made: dict[str, list[Row]],
 ) -> None:
-    described = [row for row in made["train"] if row.form == "description" and row.aspect not in FORMS]
+    described = [row for row in made["train"] if row.form == "description" and row.aspect not in aspects().named]
     answered = [row for row in described if row.answerable]
     refused = [row for row in described if not row.answerable]
     assert len(answered) > 2

@@ -3,10 +3,10 @@ import random
 import pytest
 
 from core.text.answer_cues import silent, tells
+from core.text.aspects import aspects
 from core.text.everyday import everyday
 from dataset.common_concerns import MATTERS, Matter
 from dataset.details import phrases, read_words, touches
-from index.tuning.lay_words import FORMS
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_the_name_of_an_illness_does_not_tell_how_it_is_inherited() -> None:
 
 
 def test_every_aspect_with_questions_has_words_of_its_answers() -> None:
-    for aspect in FORMS:
+    for aspect in aspects().named:
         assert not tells("?", "gout", aspect, "Gout."), aspect
 
 
