@@ -52,5 +52,5 @@ def _concern(table: Table) -> Concern:
 
 @cache
 def concerns() -> tuple[Concern, ...]:
-    """The concerns that this house knows, read once."""
+    """The concerns of common_concerns.toml, read once."""
     return read_concerns(CONCERNS)

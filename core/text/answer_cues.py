@@ -41,7 +41,7 @@ def read_particulars(path: Path) -> tuple[Particular, ...]:
 
 @cache
 def particulars() -> tuple[Particular, ...]:
-    """The particulars that this house knows, read once."""
+    """The particulars of data/particulars.toml, read once."""
     return read_particulars(PARTICULARS)
 
 

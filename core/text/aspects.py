@@ -101,7 +101,7 @@ def _aspect(table: Table) -> Aspect:
 
 @cache
 def aspects() -> Aspects:
-    """The aspects that this house knows, read once."""
+    """The aspects of data/aspects.toml, read once."""
     return read_aspects(ASPECTS)
 
 

@@ -48,13 +48,13 @@ def read_lay_words(path: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 @cache
 def said_for() -> Mapping[str, tuple[str, ...]]:
-    """What people say for each term of medicine."""
+    """What people say for each term of medicine in data/everyday.tsv, read once."""
     return read_everyday(EVERYDAY)
 
 
 @cache
 def lay_words() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """What people say, and the words of medicine for it."""
+    """The table of data/lay.tsv, read once: what people say, and the words of medicine for it."""
     return read_lay_words(LAY)
 
 

@@ -73,7 +73,7 @@ def read_around(path: Path) -> Around:
 
 @cache
 def around() -> Around:
-    """What this house knows of it, read once."""
+    """The texts of question_forms.toml, read once."""
     return read_around(AROUND)
 
 

@@ -63,7 +63,7 @@ class Query:
     reply: str = ""
     """Said at once, without a search, where the message is no question (a greeting, thanks)."""
     aspect: str = "information"
-    """What is asked about the topic, in the words of `index.topics.aspect`."""
+    """What is asked about the topic, in the words of `core.text.aspects.aspect`."""
     asks_dose: bool = False
     """Asks how much of something a certain person should take."""
 
