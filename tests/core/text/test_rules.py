@@ -16,6 +16,7 @@ from core.text.rules import read_toml
 from core.text.words import STOP_WORDS, read_stop_words, stop_words
 from dataset.common_concerns import CONCERNS, concerns, read_concerns
 from index.tuning.question_forms import AROUND, around, read_around
+from tests.conftest import ROOT
 
 READERS: dict[Path, Callable[[Path], object]] = {
     ASPECTS: read_aspects,
@@ -36,6 +37,16 @@ def test_a_file_of_rules_says_what_it_is_and_how_to_try_a_change(path: Path) -> 
     opening = [line for line in text.split("\n\n")[0].splitlines() if line.startswith("#")]
     assert any("To try a change" in line for line in opening)
     assert any("python -" in line for line in opening)
+
+
+@pytest.mark.parametrize("path", READERS, ids=lambda path: path.name)
+def test_the_commands_of_a_file_of_rules_run(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = path.read_text(encoding="utf-8")
+    for command in re.findall(r'^#   python -c "(.*)"$', text, re.M):
+        exec(command, {})
+        assert capsys.readouterr().out.strip() not in ("", "[]", "None")
+    for test in re.findall(r"\btests/\S+", text):
+        assert (ROOT / test).exists()
 
 
 def test_every_file_of_rules_has_a_reader() -> None:
