@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from core.text.aspects import INFORMATION, aspects
 from core.text.everyday import in_both_words
-from core.text.words import content_words
+from core.text.words import content_words, stop_words
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _FOLLOWED = re.compile(
@@ -21,21 +22,6 @@ _FOLLOWED = re.compile(
     r"on|when|who|was|were|has|have|such|but|than|if|because|during|after|before)\b)?)"
 )
 _PIECE = re.compile(r"[,;:.!?()\[\]\"“”/\n]+")
-_SMALL = frozenset(
-    """
-    a about after all also although among an and any are as at based be because been before being best better
-    between both but by called can caused certain common could depending develop develops different do doctor
-    doctors does due during each either even every experience few for found from given gives good great had has have
-    having help helps her high his how however if important in include includes including into is it its kind known
-    large less like likely low made main make makes many may mean means might more most much must need needed needs
-    new no normal not number occur occurs of often on one only or other others our out over part parts patient
-    patients people person placed possible put rather recommended same see seen several severe should show shows
-    similar small so some someone sometimes specific still such than that the their them then there these they this
-    those through to together too two type types under until up upon us use used useful uses using usual usually
-    various very was way ways well were what when where whether which while who whom whose why will with within
-    without work works would you your
-    """.split()
-)
 _VERBS = re.compile(r"\w+(?:ed|ing|ly|ize|izes|ify|ifies)", re.I)
 RARE = 0.01
 """Share of the file's answers that may hold a word for it to tell one passage from the others."""
@@ -43,55 +29,8 @@ NOUN = 0.6
 """Share of a word's places in which it is followed as a noun is, for it to end a phrase."""
 KNOWN = 3
 """Answers that must hold it: a word of fewer is a misprint as likely as not."""
-
-Relation = str
-_RELATIONS: dict[Relation, tuple[re.Pattern[str], tuple[str, ...]]] = {
-    "treatment": (
-        re.compile(r"\b(?:treat\w*|medicines?|medications?|drugs?|therap\w+|surger\w+|relie\w+|prescri\w+)\b", re.I),
-        (
-            "does {p} help with {t}",
-            "is {p} used for {t}",
-            "the doctor talked about {p} for {t}, what does it do",
-            "will {p} make {t} better",
-            "can they give me {p} for {t}",
-        ),
-    ),
-    "tests": (
-        re.compile(r"\b(?:diagnos\w+|tests?|exams?|imaging|x-rays?|scans?|biops\w+|screening)\b", re.I),
-        (
-            "do they use {p} to find {t}",
-            "why do they look at {p} if it might be {t}",
-            "is {p} part of the checkup for {t}",
-        ),
-    ),
-    "symptoms": (
-        re.compile(r"\b(?:symptoms?|signs?|feel\w*|pain\w*|develop\w*|affected|experience)\b", re.I),
-        (
-            "can {t} give you {p}",
-            "is {p} a sign of {t}",
-            "i have {p}, could it be {t}",
-            "does {p} come with {t}",
-            "do people with {t} get {p}",
-        ),
-    ),
-    "causes": (
-        re.compile(r"\b(?:caus\w+|lead\w*|result\w*|risk\w*|due to|trigger\w*|gene\w*|mutation\w*)\b", re.I),
-        (
-            "does {p} have a part in {t}",
-            "can {p} bring on {t}",
-            "is {p} behind {t}",
-            "is there a link between {p} and {t}",
-        ),
-    ),
-}
-_ANY = (
-    "what does {p} have to do with {t}",
-    "{t} and {p}",
-    "{p} {t}",
-    "what about {p} if you have {t}",
-    "someone said something about {p} and {t}, what is it",
-    "tell me about {p} in {t}",
-)
+OF_ITS_OWN = 0.6
+"""Share of details that are asked about in a form for their aspect, and not in one that suits any."""
 
 
 @dataclass(frozen=True)
@@ -134,11 +73,11 @@ def phrases(sentence: str, words: Words, taken: Collection[str]) -> list[str]:
     In the manner of RAKE (Rose et al. 2010, Automatic keyword extraction from individual documents).
     """
     found = []
-    touching = frozenset(taken)
+    touching, small = frozenset(taken), stop_words("phrases")
     for piece in _PIECE.split(sentence):
         run: list[str] = []
         for word in [*_WORD.findall(piece), "the"]:
-            if word.casefold() not in _SMALL and not touching.intersection(content_words(word)):
+            if word.casefold() not in small and not touching.intersection(content_words(word)):
                 run.append(word)
                 continue
             if _is_phrase(run, words):
@@ -158,15 +97,16 @@ def _is_phrase(run: list[str], words: Words) -> bool:
     )
 
 
-def relation(sentence: str) -> Relation:
-    """What a sentence tells of its topic; empty if its words do not say."""
-    return next((name for name, (words, _) in _RELATIONS.items() if words.search(sentence)), "")
+def relation(sentence: str) -> str:
+    """The aspect as which a sentence connects its details to its topic; `INFORMATION` if its words do not say."""
+    known = (each for each in aspects().named.values() if each.detail_tells and each.detail_tells.search(sentence))
+    return next((each.name for each in known), INFORMATION)
 
 
-def detail_form(relation: Relation, phrase: str, rng: random.Random) -> str:
+def detail_form(relation: str, phrase: str, rng: random.Random) -> str:
     """A form of question about a phrase, in which `{t}` stands for the topic."""
-    forms = _RELATIONS[relation][1] if relation and rng.random() < 0.6 else _ANY
-    return rng.choice(forms).replace("{p}", phrase)
+    of_its_own = relation != INFORMATION and rng.random() < OF_ITS_OWN
+    return rng.choice(aspects().get(relation if of_its_own else INFORMATION).detail_forms).replace("{p}", phrase)
 
 
 def says(text: str, phrase: str) -> bool:

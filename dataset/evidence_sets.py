@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from langchain_core.messages import BaseMessage
 
 from core.text.answer_cues import silent
+from core.text.aspects import aspects
 from core.text.names import telling_stems
 from core.text.sentences import sentence_spans
 from dataset.details import says
@@ -35,19 +36,6 @@ SHORT = 0.3
 """Share of sets to train on whose passages are cut to a few sentences: other files' answers are short."""
 SHORT_SENTENCES = (2, 4)
 """Fewest and most sentences of such a passage."""
-CLEAR_ASPECTS = (
-    "treatment",
-    "exams and tests",
-    "prevention",
-    "inheritance",
-    "frequency",
-    "genetic changes",
-    "research",
-    "outlook",
-    "stages",
-    "causes",
-)
-"""Aspects whose words tell whether a passage speaks of them; of the others a passage may hold the answer unseen."""
 About = tuple[str, str]
 """Topic and aspect."""
 
@@ -175,7 +163,7 @@ class EvidenceMaker:
         topic, aspect = wanted
         text = f"{hit.question} {hit.text}"
         related = same_family(self._about(hit)[0], topic) or any(says(text, name) for name in topic_names(record))
-        return related and not (aspect in CLEAR_ASPECTS and silent(aspect, hit.text))
+        return related and not (aspect in aspects().clear and silent(aspect, hit.text))
 
     def _first_passage(self, record: Record) -> list[Hit]:
         passage = self.retriever.index.by_id[f"{record.id}-0"]
@@ -191,9 +179,8 @@ class EvidenceMaker:
         if topic not in {self._about(hit)[0] for hit in hits}:
             return ""
         asked = {self._about(hit)[1] for hit in hits}
-        missing = [
-            aspect for aspect in CLEAR_ASPECTS if aspect not in asked and all(silent(aspect, hit.text) for hit in hits)
-        ]
+        unasked = [aspect for aspect in aspects().clear if aspect not in asked]
+        missing = [aspect for aspect in unasked if all(silent(aspect, hit.text) for hit in hits)]
         return rng.choice(missing) if missing else ""
 
     def _cut(self, text: str, asked: str, rng: random.Random) -> str:
@@ -219,6 +206,6 @@ class EvidenceMaker:
         if kind == "topic":
             return record_topic(record).capitalize()
         if kind == "misleading":  # looks right to a question that the passage does not answer
-            aspect = missing or rng.choice(CLEAR_ASPECTS)
+            aspect = missing or rng.choice(aspects().clear)
             return next(lay_questions(record, rng, aspect)).question.capitalize() + "?"
         return question if kind == "as it is" else ""

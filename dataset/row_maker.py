@@ -13,7 +13,7 @@ from functools import partial
 from core.text.extract import MOST_SENTENCES, Chosen, cited, compose
 from core.text.names import telling_stems
 from core.text.words import content_words
-from dataset.common_concerns import MATTERS, Matter
+from dataset.common_concerns import Concern, concerns
 from dataset.details import says, touches
 from dataset.evidence_sets import About, EvidenceMaker, EvidenceSet, same_family
 from dataset.sentence_choice import Chooser
@@ -22,12 +22,12 @@ from generator.prompt import REFUSAL, REST
 from generator.tuning.rows import Row, Split
 from index.corpus import Record
 from index.topics import record_aspect, record_topic
-from index.tuning.question_forms import DESCRIBED, ask, describe, felt_of, some_felt, topic_names
+from index.tuning.question_forms import ask, describe, felt_of, is_described, some_felt, topic_names
 
 ONE_SENTENCE = 0.5
 """Share kept of the own questions that give a single sentence; many do, and answers should not all be so short."""
 BESIDE = 0.5
-"""Cosine similarity to the question that a sentence must have for a word of a `Matter` in it to mean the matter."""
+"""Cosine similarity to the question that a sentence must have for a word of a `Concern` in it to mean the concern."""
 TRIED = 20
 """Records of other topics that are tried for something of which a set is silent."""
 
@@ -55,13 +55,13 @@ class Asker:
             self._another_form: 1.0,
             self._another_passage: 0.7,
             self._detail: 0.8,
-            self._matter: 0.7,
+            self._concern: 0.7,
             self._described: 1.0,
             self._both: 0.3,
             self._partly: 0.35,
             self._missing_aspect: 0.6,
             self._missing_detail: 0.55,
-            self._missing_matter: 0.5,
+            self._missing_concern: 0.5,
             self._missing_description: 0.3,
             self._nearby_topic: 0.4,
             self._detail_of_another: 0.6,
@@ -123,15 +123,15 @@ class Asker:
             return self._row(over, question, "detail", (topic, phrase), found)
         return None
 
-    def _matter(self, over: _Over) -> Row | None:
+    def _concern(self, over: _Over) -> Row | None:
         """Something that people ask of any illness, where a source speaks of it."""
-        for place, matter in self._matters(over):
+        for place, concern in self._concerns(over):
             topic = over.shown.about[place][0]
-            said = [n for n in over.shown.of_topic(topic) if matter.is_touched(over.shown.sources[n].text)]
-            if not said or matter.is_touched(topic):
+            said = [n for n in over.shown.of_topic(topic) if concern.is_touched(over.shown.sources[n].text)]
+            if not said or concern.is_touched(topic):
                 continue
-            question = self._wording.dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
-            found = self._choose.holding(over.shown, said, question, matter.is_said, BESIDE)
+            question = self._wording.dressed(over.rng.choice(concern.asked), over.shown.records[place], over.rng)
+            found = self._choose.holding(over.shown, said, question, concern.is_said, BESIDE)
             if any(chosen.spans for chosen in found.values()):
                 return self._row(over, question, "detail", (topic, "matter"), found)
         return None
@@ -142,7 +142,7 @@ class Asker:
         for place in self._places(over):
             topic, aspect = shown.about[place]
             names = topic_names(shown.records[place])
-            if aspect in DESCRIBED and (things := some_felt(shown.sources[place].text, names, over.rng)):
+            if is_described(aspect) and (things := some_felt(shown.sources[place].text, names, over.rng)):
                 question = self._wording.searched(describe(things, over.rng))
                 places = [n for n, source in enumerate(shown.sources) if all(says(source.text, x) for x in things)]
                 found = self._choose.holding(shown, places, question, lambda text: any(says(text, x) for x in things))
@@ -200,10 +200,10 @@ class Asker:
                     return self._refused(over, question, "detail", (topic, f"not {phrase}"))
         return None
 
-    def _missing_matter(self, over: _Over) -> Row | None:
-        for place, matter in self._matters(over):
-            if not matter.is_touched(over.shown.held):
-                question = self._wording.dressed(over.rng.choice(matter.asked), over.shown.records[place], over.rng)
+    def _missing_concern(self, over: _Over) -> Row | None:
+        for place, concern in self._concerns(over):
+            if not concern.is_touched(over.shown.held):
+                question = self._wording.dressed(over.rng.choice(concern.asked), over.shown.records[place], over.rng)
                 return self._refused(over, question, "detail", (over.shown.about[place][0], "no matter"))
         return None
 
@@ -260,9 +260,9 @@ class Asker:
         places = [place for place, (topic, _) in enumerate(over.shown.about) if self._sides[topic] == over.split]
         return over.rng.sample(places, len(places))
 
-    def _matters(self, over: _Over) -> Iterator[tuple[int, Matter]]:
+    def _concerns(self, over: _Over) -> Iterator[tuple[int, Concern]]:
         if places := self._places(over):
-            yield from ((places[0], matter) for matter in over.rng.sample(MATTERS, len(MATTERS)))
+            yield from ((places[0], concern) for concern in over.rng.sample(concerns(), len(concerns())))
 
     def _details(self, over: _Over) -> Iterator[tuple[int, str, str]]:
         """A source, something that it says, and a form of question about that."""

@@ -1,61 +1,134 @@
-"""What a question is about and what it asks of it: its topic and its aspect, by the words of asking."""
+"""What a question is about and what it asks of it: its topic and its aspect, by the words of asking.
+
+All that is known of an aspect, for asking, answering and making questions, is one table of `data/aspects.toml`.
+"""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-# The order decides where a question has words of two: "treated for the cause" asks for treatment.
-_ASPECTS = {
-    "genetic changes": r"genetic changes?|gene mutations?|which genes?|what genes?",
-    "inheritance": r"inherit\w*|heredit\w*|runs? in (?:the )?famil\w*|passed (?:on|down)|genetic\w*|"
-    r"from (?:my|his|her) (?:mother|father|parents)",
-    "frequency": r"how many people|how (?:common|rare|often|frequent)|prevalence|incidence|affected by",
-    "research": r"research|clinical trials?|stud(?:y|ies) (?:on|of)|being studied",
-    "prevention": r"prevent\w*|avoid\w*|protect\w*|lower (?:my|the|your) risk|keep from|ward off|not (?:get|catch)",
-    "treatment": r"treat\w*|cures?|cured|curable|therap(?:y|ies)|medicines?|medications?|drugs?|remed(?:y|ies)|"
-    r"surger(?:y|ies)|operation|get rid of|helps? (?:with|for)|manage\w*|relie[fv]\w*|what to do for|what can be done|"
-    r"what (?:can|should|do) (?:i|we) (?:do|take)",
-    "exams and tests": r"diagnos\w*|tests?|tested|exams?|scans?|find out if|detect\w*|check(?:ed)? for|screen\w*|"
-    r"how do doctors know",
-    "symptoms": r"symptoms?|signs?|feels? like|look like|how (?:do|would|can) (?:i|you) (?:know|tell)|warning",
-    "susceptibility": r"at risk|risk factors?|who gets?|likely to get|more likely|chances? of getting",
-    "outlook": r"outlook|prognosis|life expectancy|surviv\w*|how long (?:can|do|does|will)|fatal|deadly|die from|"
-    r"get better|go away",
-    "complications": r"complications?|lead to|long.term effects|untreated|dangerous|what happens if",
-    "stages": r"stages?|spread",
-    "causes": r"causes?|caused|causing|why|reasons?|how (?:do|does|did) (?:i|you|people|someone|one) (?:get|catch)|"
-    r"come from|trigger\w*|due to|contagious|catch it",
-    "considerations": r"eat\w*|diet|foods?|nutrition|should i know|living with",
-}
-_ASPECT = {aspect: re.compile(rf"\b(?:{words})\b", re.I) for aspect, words in _ASPECTS.items()}
-_ASKING = re.compile(
-    r"\b(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|be|being|been|am|do|does|did|done|can|could|"
-    r"should|would|will|may|might|have|has|had|there|any|some|a|an|the|of|for|to|in|on|with|from|by|about|and|or|if|"
-    r"you|your|i|me|my|we|our|it|its|he|she|they|their|his|her|this|that|these|those|people|someone|person|get|gets|"
-    r"getting|know|tell|need|information|many|much|related|affected|mean|means|meant|called|please|also|not|no)\b",
-    re.I,
-)
+from core.text.rules import DATA, Table, read_toml
+from core.text.words import stop_words
+
+ASPECTS = DATA / "aspects.toml"
+INFORMATION = "information"
+"""The aspect of a question that asks for nothing special; it has no words of asking."""
 _WORD = re.compile(r"\w+(?:['’.-]\w+)*")
 
 
-def aspect(question: str) -> str:
-    """What the question asks about its topic, in MedQuAD's names of question types; "information" if nothing special.
+@dataclass(frozen=True)
+class Aspect:
+    """What a question may ask of its topic."""
 
-    MedQuAD: Ben Abacha and Demner-Fushman, BMC Bioinformatics 2019.
+    name: str
+    """In MedQuAD's names of question types (Ben Abacha and Demner-Fushman, BMC Bioinformatics 2019)."""
+    asked: re.Pattern[str] | None
+    """Words of a question that asks for it; `INFORMATION` alone has none."""
+    tells: re.Pattern[str]
+    """Words of which a sentence that answers has one at least."""
+    touches: re.Pattern[str]
+    """Words without which a passage says nothing of it."""
+    forms: tuple[str, ...]
+    """Questions for it as people ask them; `{t}` stands for the topic."""
+    keywords: tuple[str, ...]
+    """What people type beside the topic to find it."""
+    described: bool
+    """Its answers list what one feels or sees."""
+    detail_tells: re.Pattern[str] | None
+    """Words of a sentence that connects a detail to the topic in this way."""
+    detail_forms: tuple[str, ...]
+    """Questions about such a detail, for which `{p}` stands; those of `INFORMATION` are for any sentence."""
+
+
+@dataclass(frozen=True)
+class Aspects:
+    """The aspects of a file, by their names."""
+
+    named: Mapping[str, Aspect]
+    """In the order in which a question is tried: "treated for the cause" asks for treatment."""
+    clear: tuple[str, ...]
+    """Aspects whose words show whether a passage speaks of them; of the others a passage may hold the answer unseen."""
+
+    def get(self, name: str) -> Aspect:
+        """The aspect of a name; `INFORMATION` if the name is of none, as a CSV's own may be."""
+        return self.named.get(name) or self.named[INFORMATION]
+
+
+def read_aspects(path: Path) -> Aspects:
+    """Read a file of aspects.
+
+    Raises:
+        DataError: the file is missing, or names the line that is no rule.
     """
-    return next((name for name, pattern in _ASPECT.items() if pattern.search(question)), "information")
+    file = read_toml(
+        path,
+        needed=("tells", "forms", "keywords"),
+        optional=("asked", "hard_to_miss", "described", "detail_tells", "detail_forms"),
+        top=("clear",),
+    )
+    named = {table.name: _aspect(table) for table in file.tables}
+    if INFORMATION not in named:
+        raise file.fault(f"there is no table [{INFORMATION}]; expected one, for questions that ask for nothing special")
+    clear = file.texts("clear")
+    for name in clear:
+        if name not in named:
+            raise file.fault(f"clear holds {name!r}; expected one of {', '.join(named)}", "clear", name)
+    return Aspects(named, clear)
+
+
+def _aspect(table: Table) -> Aspect:
+    general = table.name == INFORMATION
+    if ("asked" in table) == general:
+        expected = "none in this table" if general else "the words of a question for it"
+        raise table.fault(f"the key 'asked' is {'there' if general else 'missing'}; expected {expected}")
+    if ("detail_forms" in table) != ("detail_tells" in table or general):
+        raise table.fault("expected both detail_tells and detail_forms, or neither; in [information] the forms alone")
+    tells = table.pattern("tells")
+    return Aspect(
+        table.name,
+        None if general else table.pattern("asked"),
+        tells,
+        table.pattern("hard_to_miss") if "hard_to_miss" in table else tells,
+        table.forms("forms", "t"),
+        table.texts("keywords"),
+        table.flag("described"),
+        table.pattern("detail_tells") if "detail_tells" in table else None,
+        table.forms("detail_forms", "p", "t") if "detail_forms" in table else (),
+    )
+
+
+@cache
+def aspects() -> Aspects:
+    """The aspects of data/aspects.toml, read once."""
+    return read_aspects(ASPECTS)
+
+
+@cache
+def _asking() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(sorted(stop_words('asking')))})\b", re.I)
+
+
+def aspect(question: str) -> str:
+    """What the question asks about its topic; `INFORMATION` if nothing special."""
+    asked = (known for known in aspects().named.values() if known.asked and known.asked.search(question))
+    return next((known.name for known in asked), INFORMATION)
 
 
 def asks_about(aspect: str, text: str) -> bool:
-    """Whether a text has the words of an aspect; of "information", which has none of its own, never."""
-    return aspect in _ASPECT and bool(_ASPECT[aspect].search(text))
+    """Whether a text has the words of asking for an aspect; never for one that has none."""
+    known = aspects().named.get(aspect)
+    return bool(known and known.asked and known.asked.search(text))
 
 
 def topic(question: str) -> str:
     """The words of a question that are not words of asking, in their order: "gout" of "What causes gout?".
 
-    Of a question that has no others, all its words.
+    Where it has no others, all its words.
     """
     rest = question
-    for pattern in _ASPECT.values():
-        rest = pattern.sub(" ", rest)
-    words = _WORD.findall(_ASKING.sub(" ", rest))
+    for known in aspects().named.values():
+        rest = known.asked.sub(" ", rest) if known.asked else rest
+    words = _WORD.findall(_asking().sub(" ", rest))
     return " ".join(words or _WORD.findall(question))

@@ -1,317 +1,80 @@
-"""Words of medicine, and what people say in their place."""
+"""Words of medicine and what people say in their place: one table for each direction.
+
+`data/everyday.tsv` turns a text into what a person might say; `data/lay.tsv` finds the words of medicine to search for.
+"""
 
 import random
 import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 
-_WORDS: dict[str, tuple[str, ...]] = {
-    "abdomen": ("belly", "tummy"),
-    "abdominal pain": ("belly ache", "tummy hurts", "a sore stomach"),
-    "acne": ("pimples",),
-    "acute": ("sudden",),
-    "adolescence": ("the teens",),
-    "adolescents": ("teenagers", "teens"),
-    "adults": ("grown ups",),
-    "agitation": ("being restless",),
-    "alcohol": ("booze", "drinking"),
-    "amputation": ("cutting it off",),
-    "anemia": ("too little blood", "low iron"),
-    "anesthesia": ("being put under",),
-    "antibiotic": ("medicine against germs",),
-    "antibiotics": ("medicine against germs",),
-    "anticoagulants": ("blood thinners",),
-    "anus": ("bottom",),
-    "anxiety": ("being nervous all the time", "worry"),
-    "appetite": ("hunger",),
-    "arrhythmia": ("heart out of rhythm",),
-    "asymptomatic": ("feeling nothing",),
-    "bacteria": ("germs",),
-    "bacterial": ("from germs",),
-    "biopsy": ("taking a bit of tissue",),
-    "bladder": ("where the pee is",),
-    "bleeding": ("losing blood",),
-    "blisters": ("bubbles on the skin",),
-    "blood clots": ("clots",),
-    "blood glucose": ("blood sugar",),
-    "blurred vision": ("seeing everything blurry",),
-    "bowel movements": ("going to the toilet", "pooping"),
-    "breastfeeding": ("nursing",),
-    "breathing difficulty": ("hard to get air",),
-    "bronchodilators": ("inhalers",),
-    "bruising": ("blue spots",),
-    "caffeine": ("coffee",),
-    "carbohydrates": ("bread and sugar",),
-    "cardiac": ("heart",),
-    "cardiac arrest": ("heart stops",),
-    "cataract": ("cloudy lens",),
-    "catheter": ("a tube",),
-    "cessation": ("stopping",),
-    "chemotherapy": ("chemo",),
-    "chest pain": ("my chest hurts", "tight chest"),
-    "chills": ("shivering",),
-    "cholesterol": ("blood fat",),
-    "chronic": ("long lasting", "that stays"),
-    "cognitive": ("thinking",),
-    "colonoscopy": ("a camera in the bowel",),
-    "complications": ("what can go wrong",),
-    "confusion": ("being mixed up",),
-    "congenital": ("born with it",),
-    "constipation": ("cant go to the toilet",),
-    "consumption": ("eating or drinking",),
-    "contagious": ("catching",),
-    "contraception": ("birth control",),
-    "corticosteroids": ("steroids", "cortisone"),
-    "cough": ("coughing all the time",),
-    "cramps": ("muscles seize up",),
-    "cyanosis": ("blue skin",),
-    "daily": ("every day",),
-    "death": ("dying",),
-    "dehydration": ("dried out",),
-    "delusions": ("believing strange things",),
-    "depression": ("feeling down",),
-    "dermatologist": ("skin doctor",),
-    "detect": ("find",),
-    "developmental delay": ("slow to develop", "late to walk and talk"),
-    "diagnosis": ("finding out",),
-    "dialysis": ("blood washing",),
-    "diarrhea": ("the runs", "loose stool"),
-    "dietary": ("food",),
-    "difficulty breathing": ("hard to get air", "cant catch my breath"),
-    "difficulty swallowing": ("food gets stuck",),
-    "discoloration": ("a change of color",),
-    "diuretics": ("water pills",),
-    "dizziness": ("everything spins", "lightheaded"),
-    "dosage": ("amount",),
-    "drowsiness": ("being sleepy",),
-    "dyspnea": ("out of breath",),
-    "edema": ("puffy", "water in the legs"),
-    "elderly": ("old people", "seniors"),
-    "elevated": ("high",),
-    "emergency room": ("er",),
-    "endoscopy": ("a camera down the throat",),
-    "enlarged": ("too big",),
-    "erectile dysfunction": ("cant get it up",),
-    "esophagus": ("food pipe",),
-    "excessive": ("too much",),
-    "exercise": ("working out", "being active"),
-    "extremities": ("hands and feet",),
-    "facial": ("face",),
-    "fasting": ("going without food", "not eating"),
-    "fatal": ("deadly",),
-    "fatigue": ("tired all the time", "worn out"),
-    "feces": ("poop",),
-    "feeding difficulties": ("the baby wont eat",),
-    "female": ("girls and women",),
-    "females": ("girls and women",),
-    "fever": ("running a temperature", "burning up"),
-    "flatulence": ("wind", "gas"),
-    "fluid": ("water",),
-    "fluids": ("things to drink",),
-    "fracture": ("broken bone",),
-    "fractures": ("broken bones",),
-    "gait": ("walking",),
-    "gastrointestinal": ("stomach and bowel",),
-    "genitals": ("private parts",),
-    "gestation": ("being pregnant",),
-    "glucose": ("sugar",),
-    "gluten": ("wheat",),
-    "hair loss": ("hair falls out",),
-    "hallucinations": ("seeing things",),
-    "headache": ("my head hurts",),
-    "headaches": ("my head hurts",),
-    "hearing loss": ("hard of hearing", "cant hear well"),
-    "heart failure": ("weak heart",),
-    "hemorrhage": ("bad bleeding",),
-    "hepatic": ("liver",),
-    "hereditary": ("in the family",),
-    "hormone therapy": ("taking hormones",),
-    "hospitalization": ("a stay in hospital",),
-    "hydration": ("drinking enough",),
-    "hypertension": ("high blood pressure",),
-    "hypotonia": ("floppy", "weak muscles"),
-    "immune system": ("the bodys defences",),
-    "immunization": ("getting the shot",),
-    "impaired": ("bad",),
-    "incision": ("a cut",),
-    "incontinence": ("leaking", "wetting"),
-    "indigestion": ("an upset stomach",),
-    "infant": ("baby",),
-    "infants": ("babies",),
-    "infertility": ("cant have children",),
-    "inflammation": ("swollen and sore",),
-    "inhaled": ("breathed in",),
-    "inhaler": ("puffer",),
-    "injection": ("a shot", "a needle"),
-    "injections": ("shots", "needles"),
-    "injury": ("getting hurt",),
-    "insomnia": ("cant sleep",),
-    "intellectual disability": ("slow to learn", "trouble learning"),
-    "intestine": ("gut", "bowel"),
-    "intestines": ("guts", "bowel"),
-    "intravenous": ("through a drip",),
-    "irritability": ("cranky",),
-    "itching": ("itchy",),
-    "jaundice": ("yellow skin", "yellow eyes"),
-    "joint pain": ("my joints hurt", "achy joints"),
-    "kidney failure": ("kidneys quit",),
-    "lactose": ("milk sugar",),
-    "laxatives": ("something to make me go",),
-    "lesions": ("sore spots", "patches"),
-    "lethargy": ("no energy",),
-    "limbs": ("arms and legs",),
-    "liver failure": ("liver quits",),
-    "loss of appetite": ("not hungry", "wont eat"),
-    "lumbar puncture": ("a needle in the back",),
-    "lymph nodes": ("glands",),
-    "magnetic resonance imaging": ("a scan", "mri"),
-    "malaise": ("feeling unwell",),
-    "male": ("boys and men",),
-    "males": ("boys and men",),
-    "mammogram": ("breast x-ray",),
-    "massage": ("rubbing",),
-    "maternal": ("the mothers",),
-    "medication": ("medicine", "pills"),
-    "medications": ("medicine", "pills", "meds"),
-    "medicines": ("pills", "meds"),
-    "memory loss": ("forgetting things",),
-    "menopause": ("the change",),
-    "menstrual": ("period",),
-    "menstruation": ("periods",),
-    "mild": ("light",),
-    "miscarriage": ("losing the baby",),
-    "mortality": ("dying",),
-    "mosquitoes": ("bugs that bite",),
-    "mucus": ("slime", "phlegm"),
-    "muscle weakness": ("weak muscles", "no strength"),
-    "nasal": ("nose",),
-    "nausea": ("feeling sick", "queasy"),
-    "newborn": ("new baby",),
-    "newborns": ("new babies",),
-    "nocturnal": ("at night",),
-    "numbness": ("no feeling", "pins and needles"),
-    "nutrients": ("what is in food",),
-    "obesity": ("being very fat",),
-    "ocular": ("eye",),
-    "offspring": ("kids",),
-    "ophthalmologist": ("eye doctor",),
-    "oral": ("mouth",),
-    "overweight": ("heavy", "too fat"),
-    "oxygen": ("air",),
-    "pain": ("hurting", "an ache"),
-    "pallor": ("being pale",),
-    "palpitations": ("heart races", "heart pounds"),
-    "paralysis": ("cant move",),
-    "parasite": ("a worm",),
-    "parasites": ("worms",),
-    "pediatrician": ("childrens doctor",),
-    "perspiration": ("sweat",),
-    "physical activity": ("moving more", "being active"),
-    "physical therapy": ("exercises with a therapist",),
-    "physician": ("doctor",),
-    "physicians": ("doctors",),
-    "pregnancy": ("being pregnant", "expecting"),
-    "premature birth": ("being born too early",),
-    "prenatal": ("before birth",),
-    "prescription": ("from the doctor",),
-    "prevention": ("keeping it away",),
-    "progressive": ("getting worse",),
-    "psychotherapy": ("talking to a therapist",),
-    "pulmonary": ("lung",),
-    "radiation": ("the rays",),
-    "radiation therapy": ("radiation", "the rays"),
-    "rash": ("red spots", "red skin"),
-    "recovery": ("getting well",),
-    "rectal bleeding": ("blood when i wipe",),
-    "recurrence": ("coming back",),
-    "recurrent": ("again and again",),
-    "redness": ("red skin",),
-    "relapse": ("coming back",),
-    "remission": ("being free of it",),
-    "renal": ("kidney",),
-    "respiratory": ("breathing",),
-    "saliva": ("spit",),
-    "scaly skin": ("flaky skin",),
-    "scarring": ("scars",),
-    "screening": ("a checkup",),
-    "sedentary": ("sitting too much",),
-    "seizure": ("a fit",),
-    "seizures": ("fits", "shaking fits"),
-    "sensitivity to light": ("light hurts my eyes",),
-    "severe": ("very bad",),
-    "sexual intercourse": ("sex",),
-    "short stature": ("too small for the age", "doesnt grow"),
-    "shortness of breath": ("out of breath", "cant catch my breath"),
-    "siblings": ("brothers and sisters",),
-    "skull": ("head bones",),
-    "sleepiness": ("being sleepy",),
-    "sodium": ("salt",),
-    "sore throat": ("my throat hurts",),
-    "spasms": ("twitching",),
-    "specialist": ("special doctor",),
-    "speech": ("talking",),
-    "sputum": ("phlegm",),
-    "steroids": ("cortisone",),
-    "stiffness": ("stiff",),
-    "stomach acid": ("acid",),
-    "stool": ("poop",),
-    "stress": ("being under pressure",),
-    "sunlight": ("the sun",),
-    "sunscreen": ("sun cream",),
-    "supplements": ("vitamins",),
-    "surgeon": ("doctor who operates",),
-    "surgery": ("an operation", "being operated on"),
-    "surgical": ("with an operation",),
-    "survival": ("living on",),
-    "sweating": ("sweaty",),
-    "swelling": ("swollen", "puffy"),
-    "symptom": ("sign",),
-    "symptoms": ("signs",),
-    "syncope": ("passing out",),
-    "tablets": ("pills",),
-    "thirst": ("being thirsty",),
-    "tobacco": ("smoking",),
-    "topical": ("on the skin",),
-    "toxic": ("poisonous",),
-    "trachea": ("windpipe",),
-    "transfusion": ("getting blood",),
-    "transfusions": ("getting blood",),
-    "transmission": ("passing it on",),
-    "transplant": ("a new organ",),
-    "transplantation": ("a new organ",),
-    "trauma": ("an accident", "getting hurt"),
-    "tremor": ("shaky hands", "shaking"),
-    "tremors": ("shaky hands", "shaking"),
-    "tumor": ("a growth", "a lump"),
-    "tumors": ("growths", "lumps"),
-    "ulcers": ("open sores",),
-    "ultrasound": ("a scan",),
-    "urinate": ("pee",),
-    "urination": ("peeing",),
-    "urine": ("pee",),
-    "uterus": ("womb",),
-    "vaccination": ("getting the shot", "the jab"),
-    "vaccine": ("shot", "jab"),
-    "vaccines": ("shots", "jabs"),
-    "vertigo": ("the room spins",),
-    "viral": ("from a virus",),
-    "virus": ("a bug",),
-    "vision": ("eyesight",),
-    "vision loss": ("going blind", "cant see well"),
-    "vomiting": ("throwing up",),
-    "weight gain": ("getting heavier",),
-    "weight loss": ("losing weight", "getting thin"),
-    "wheezing": ("whistling breath",),
-    "x-ray": ("a picture of the bones",),
-    "x-rays": ("pictures of the bones",),
-}
-_MEDICAL = re.compile(rf"\b(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})\b")
+from core.text.rules import DATA, compiled, fault, read_tsv
+
+EVERYDAY = DATA / "everyday.tsv"
+LAY = DATA / "lay.tsv"
+
+
+def read_everyday(path: Path) -> dict[str, tuple[str, ...]]:
+    """Read a table of terms of medicine, each with what people say in its place.
+
+    Raises:
+        DataError: the file is missing, or names the line that is no rule.
+    """
+    said = {}
+    for line, (term, *others) in read_tsv(path):
+        if term != term.casefold():
+            raise fault(path, line, f"{term!r}; expected a term in lower case")
+        said[term] = tuple(others)
+    return said
+
+
+def read_lay_words(path: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Read a table of regular expressions for what people say, each with the words of medicine for it.
+
+    Raises:
+        DataError: the file is missing, or names the line that is no rule.
+    """
+    pairs = []
+    for line, (lay, *medical) in read_tsv(path):
+        if len(medical) > 1:
+            raise fault(path, line, f"{len(medical) + 1} cells; expected two")
+        try:
+            pairs.append((compiled(lay), medical[0]))
+        except ValueError as error:
+            raise fault(path, line, str(error)) from error
+    return tuple(pairs)
+
+
+@cache
+def said_for() -> Mapping[str, tuple[str, ...]]:
+    """What people say for each term of medicine in data/everyday.tsv, read once."""
+    return read_everyday(EVERYDAY)
+
+
+@cache
+def lay_words() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The table of data/lay.tsv, read once: what people say, and the words of medicine for it."""
+    return read_lay_words(LAY)
+
+
+@cache
+def _terms() -> re.Pattern[str]:
+    longest_first = sorted(said_for(), key=len, reverse=True)
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b")
 
 
 def everyday(text: str, rng: random.Random) -> str:
-    """A text in lower case in which such words are replaced, each by one of those that people use."""
-    return _MEDICAL.sub(lambda match: rng.choice(_WORDS[match[0]]), text)
+    """A text in lower case in which terms of medicine are replaced, each by one of the words that people use."""
+    return _terms().sub(lambda match: rng.choice(said_for()[match[0]]), text)
 
 
 def in_both_words(text: str) -> str:
-    """A text in lower case, and after it all that people say in the place of its words of medicine."""
+    """A text in lower case, and after it all that people say in the place of its terms of medicine."""
     text = text.casefold()
-    return " ".join([text, *(said for match in _MEDICAL.finditer(text) for said in _WORDS[match[0]])])
+    return " ".join([text, *(said for match in _terms().finditer(text) for said in said_for()[match[0]])])
+
+
+def medical_words(text: str) -> list[str]:
+    """The words of medicine for what a text says in others."""
+    return [medical for pattern, medical in lay_words() if pattern.search(text)]

@@ -104,7 +104,7 @@ def choose(
     """The sentences of a passage that answer a question best.
 
     Args:
-        aspect: what the question asks for, in the words of `index.topics.aspect`.
+        aspect: what the question asks for, in the words of `core.text.aspects.aspect`.
         relevance: of each of the text's sentences (`core.text.sentences.sentence_spans`), its cosine similarity to the
             question.
         refused: counts sentences that were left out, by reason.

@@ -1,29 +1,42 @@
 """Words and stems of a text: for the search, which counts them, and for the checks, which compare what is said."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
 
 import Stemmer
 
-STOP_WORDS = frozenset(
-    """
-    a about am an and any are as at be been being but by can could did do does for from had has have he her him his how
-    i if in into is it its me my no not of on or our she should so some that the their them there these they this those
-    to us was we were what when where which who whom whose why will with would you your
-    """.split()
-)
-_NOT_CONTENT = frozenset(
-    """
-    a about after all also although an and any are as at be because been before being both but by can could did do
-    does during each either etc for from had has have having he her hers him his how i if in include included
-    includes including into is it its itself like made make makes many may me might more most much must my of
-    often on only or other others our out over people person same several she should so some such than that the
-    their them then there these they this those through to too under up upon us used using usually very was we
-    well were what when where whether which while who whom whose why will with would you your
-    """.split()
-)
+from core.text.rules import DATA, read_toml
+
+STOP_WORDS = DATA / "stop_words.toml"
+Use = Literal["search", "content", "asking", "phrases", "names"]
+"""What a list of stop words is for."""
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _WORD_OR_NUMBER = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
+
+
+def read_stop_words(path: Path) -> dict[str, frozenset[str]]:
+    """Read the lists of stop words, one for each `Use`.
+
+    Raises:
+        DataError: the file is missing, or names the line that is no rule.
+    """
+    file = read_toml(path, needed=("words",))
+    file.check_tables(get_args(Use))
+    return {table.name: frozenset(table.words("words")) for table in file.tables}
+
+
+@cache
+def _stop_words() -> Mapping[str, frozenset[str]]:
+    return read_stop_words(STOP_WORDS)
+
+
+def stop_words(use: Use) -> frozenset[str]:
+    """The words that a use leaves out."""
+    return _stop_words()[use]
 
 
 def words(text: str) -> list[str]:
@@ -33,17 +46,18 @@ def words(text: str) -> list[str]:
 
 def terms(text: str) -> list[str]:
     """The stems (Porter 2, English) of a text's words that are no stop words."""
-    return list(_stemmer().stemWords([word for word in words(text) if word not in STOP_WORDS]))
+    left_out = stop_words("search")
+    return list(_stemmer().stemWords([word for word in words(text) if word not in left_out]))
 
 
 def content_words(text: str) -> list[str]:
     """Stems (Snowball English) of a text's words in order, without function words; figures as they stand."""
     found = [word.casefold().replace("’", "'") for word in _WORD_OR_NUMBER.findall(text)]
-    stemmer = _stemmer()
+    left_out, stemmer = stop_words("content"), _stemmer()
     return [
         word.replace(",", "") if word[0].isdigit() else str(stemmer.stemWord(word.removesuffix("'s")))
         for word in found
-        if word not in _NOT_CONTENT and (len(word) > 1 or word.isdigit())
+        if word not in left_out and (len(word) > 1 or word.isdigit())
     ]
 
 

@@ -9,14 +9,17 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Literal
 
+from core.text.aspects import aspects
 from core.text.everyday import everyday
+from core.text.rules import read_toml
 from core.text.symptoms import felt
 from index.corpus import Record
 from index.topics import record_aspect, record_topic
-from index.tuning.lay_words import AFTER, BEFORE, FELT, FORMS, KEYWORDS, WHO
 
 Kind = Literal["plain", "keywords", "story", "description", "asked"]
 
@@ -36,8 +39,48 @@ IN_EVERYDAY_WORDS = 0.6
 """Share of what is described or asked about that is worded without the terms of medicine."""
 _DESCRIBED_LETTERS = 4000
 """Of an answer, from its beginning, of which descriptions are made."""
-DESCRIBED = ("information", "symptoms", "complications")
-"""Aspects whose answers say what one feels or sees."""
+AROUND = Path(__file__).with_suffix(".toml")
+
+
+@dataclass(frozen=True)
+class Around:
+    """What people write around a question, and how they describe what they feel."""
+
+    before: tuple[str, ...]
+    """Sentences before the question, in which `{t}` stands for the topic, `{who}` for a person, `{age}` for an age."""
+    after: tuple[str, ...]
+    """Sentences after it; `{weeks}` stands for a number."""
+    felt: tuple[str, ...]
+    """Questions about what is felt or seen, for which `{d}` stands."""
+    who: tuple[str, ...]
+    """Persons."""
+
+
+def read_around(path: Path) -> Around:
+    """Read a file of what people write around a question.
+
+    Raises:
+        DataError: the file is missing, or names the line that is no rule.
+    """
+    file = read_toml(path, top=("before", "after", "felt", "who"))
+    return Around(
+        file.forms("before", optional=("t", "who", "age")),
+        file.forms("after", optional=("who", "weeks")),
+        file.forms("felt", "d", optional=("who",)),
+        file.texts("who"),
+    )
+
+
+@cache
+def around() -> Around:
+    """The texts of question_forms.toml, read once."""
+    return read_around(AROUND)
+
+
+def is_described(aspect: str) -> bool:
+    """Whether answers for an aspect list what one feels or sees."""
+    known = aspects().named.get(aspect)
+    return known is not None and known.described
 
 
 @dataclass(frozen=True)
@@ -58,10 +101,11 @@ def lay_questions(record: Record, rng: random.Random, aspect: str = "") -> Itera
     names = topic_names(record)
     own = not aspect
     aspect = aspect or record_aspect(record)
-    form = rng.choice(FORMS.get(aspect, FORMS["information"]))
+    known = aspects().get(aspect)
+    form = rng.choice(known.forms)
     plain = form.format(t=rng.choice(names))
     yield LayQuestion(record.id, typed(plain, rng), "plain")
-    keywords = [rng.choice(names), rng.choice(KEYWORDS.get(aspect, KEYWORDS["information"]))]
+    keywords = [rng.choice(names), rng.choice(known.keywords)]
     rng.shuffle(keywords)
     yield LayQuestion(record.id, typed(" ".join(keywords).strip(), rng), "keywords")
     yield LayQuestion(record.id, story(form, names, rng), "story")
@@ -115,9 +159,14 @@ def typed(question: str, rng: random.Random) -> str:
 
 def story(form: str, names: list[str], rng: random.Random) -> str:
     """A question, in which `{t}` stands for the topic, among sentences that have little to do with it."""
-    before, after = rng.choice(BEFORE), rng.choice(AFTER)
+    before, after = rng.choice(around().before), rng.choice(around().after)
     asked = form.format(t="it" if "{t}" in before and rng.random() < 0.5 else rng.choice(names))
-    fill = {"who": rng.choice(WHO), "age": rng.randrange(19, 88), "weeks": rng.randrange(2, 9), "t": rng.choice(names)}
+    fill = {
+        "who": rng.choice(around().who),
+        "age": rng.randrange(19, 88),
+        "weeks": rng.randrange(2, 9),
+        "t": rng.choice(names),
+    }
     return f"{before.format(**fill)} {typed(asked, rng)}? {after.format(**fill)}"
 
 
@@ -127,12 +176,12 @@ def describe(things: Sequence[str], rng: random.Random) -> str:
         things = [everyday(thing, rng) for thing in things]
     *first, last = things
     told = f"{', '.join(first)}{rng.choice((' and ', ' and ', ', ', ' with '))}{last}" if first else last
-    return typed(rng.choice(FELT).format(d=told, who=rng.choice(WHO)), rng)
+    return typed(rng.choice(around().felt).format(d=told, who=rng.choice(around().who)), rng)
 
 
 def felt_of(record: Record, rng: random.Random) -> list[str]:
     """Up to three things that a record's answer lists as felt or seen; none if it is about something else."""
-    if record_aspect(record) not in DESCRIBED:
+    if not is_described(record_aspect(record)):
         return []
     return some_felt(record.answer[:_DESCRIBED_LETTERS], topic_names(record), rng)
 

@@ -7,7 +7,6 @@ always get the same notice, no model that writes has a say in it, and no passage
 of words were tried first: they knew every phrasing that they were written with, and a third of others.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 from core.cached_folder import Facts, made_once
 from core.files import read_jsonl, sha256_file
 from core.progress import Say, silent
+from core.text.personal import asks_for_advice
 from core.text.sentences import sentence_spans
 from index.embedders.base import Embedder
 from rag.answer import Notice, Urgency
@@ -40,20 +40,6 @@ TEXTS: dict[Urgency, str] = {
     "limit": "This page does not know you: it cannot tell what you have or which dose is right for you. A doctor or a "
     "pharmacist can. What follows is what the file says in general.",
 }
-
-_DOSE = re.compile(
-    r"\b(?:how (?:much|many|often)|what dose|which dose|what amount)\b.{0,50}\b(?:i|me|my|we)\b|"
-    r"\b(?:can|should|may|must) (?:i|we|my \w+) (?:take|stop|double|skip|mix|start|give|use|increase|lower)\b|"
-    r"\b(?:my|right) dos(?:e|age)\b|\bi (?:missed|forgot|took)\b",
-    re.I,
-)
-_DIAGNOSIS = re.compile(
-    r"\bdo i have\b(?! to)|\bwhat (?:do|could|might) i have\b|\bwrong with (?:me|my)\b|\bdiagnose\b.{0,10}\bme\b|"
-    r"\b(?:am i|are we) (?:sick|ill|depressed|diabetic|pregnant|dying|anemic)\b|"
-    r"\b(?:could|can|might|is) (?:it|this|that) (?:be|a sign)\b|\bis (?:it|this|that) (?:cancer|serious|dangerous)\b|"
-    r"\bdoes my \w+ have\b|\bwhat is (?:this|my) (?:rash|lump|spot|bump)\b",
-    re.I,
-)
 
 
 def known_phrasings(
@@ -98,7 +84,7 @@ class EmergencyDetector:
     def notice(self, question: str) -> Notice | None:
         """The notice that a question gets; None for most. Help goes before the limit of what a file can tell."""
         kind = self.emergency(question)
-        if not kind and (_DOSE.search(question) or _DIAGNOSIS.search(question)):
+        if not kind and asks_for_advice(question):
             kind = "limit"
         return Notice(kind, TEXTS[kind]) if kind else None
 

@@ -8,7 +8,7 @@ another passage and not that of the passage which the sentence cites, and that p
 from collections.abc import Sequence
 
 from core.text.aspects import topic
-from core.text.names import GENERIC, telling_stems
+from core.text.names import generic, telling_stems
 from core.text.words import content_words
 from generator.prompt import Source
 from rag.checks.citations import Draft
@@ -18,7 +18,7 @@ class Subject:
     """What a question asks about, over the sources that are to answer it."""
 
     def __init__(self, question: str, sources: Sequence[Source]) -> None:
-        self._asked = set(content_words(question)) - GENERIC
+        self._asked = set(content_words(question)) - generic()
         self._held = [set(content_words(f"{source.heading} {source.text}")) for source in sources]
         self._about = [telling_stems(topic(source.heading)) if source.heading else set() for source in sources]
 

@@ -6,15 +6,15 @@ Everything is done by rules, in well under ten milliseconds, and told to the use
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from core.text.aspects import aspect, topic
+from core.text.everyday import medical_words
+from core.text.personal import asks_for_amount
 from core.text.sentences import sentence_spans
-from core.text.words import STOP_WORDS, terms, words
+from core.text.words import stop_words, terms, words
 from index.reader import Index
 from rag.answer import Note
 
@@ -49,13 +49,6 @@ _LEAST = 6
 """Letters of the shortest word that is corrected; shorter ones are near too many others ("covid" to "cvid")."""
 _FREQUENT = 1e-5
 """Share of the file's words that a word must have to be put where two letters are wrong."""
-_DOSE = re.compile(
-    r"\b(?:mg|milligrams?|mcg|micrograms?|units?|puffs?|drops?|tablets?|pills?|dose|dosage|strength|ml)\b"
-    r"|\b\d+(?:\.\d+)? ?(?:mg|ml|mcg|g)\b|\bhow (?:much|many|often)\b.*\b(?:take|give|inject|have|safe)\b"
-    r"|\b(?:double|mix|stop|skip|cut|split|missed?)\b.*\b(?:my|three|two|dose|pills?)\b",
-    re.I,
-)
-_PERSON = re.compile(r"\b(?:i|me|my|mine|he|she|his|her|we|toddler|kilo|kg|pounds?|year old)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -71,7 +64,7 @@ class Query:
     reply: str = ""
     """Said at once, without a search, where the message is no question (a greeting, thanks)."""
     aspect: str = "information"
-    """What is asked about the topic, in the words of `index.topics.aspect`."""
+    """What is asked about the topic, in the words of `core.text.aspects.aspect`."""
     asks_dose: bool = False
     """Asks how much of something a certain person should take."""
 
@@ -92,14 +85,14 @@ def understand(question: str, index: Index, history: Sequence[str] = (), *, corr
     if correct:
         searched, changed = _corrected(searched, index)
         notes.extend(Note("corrected", f"searched for {right!r} in place of {wrong!r}") for wrong, right in changed)
-    medical = _medical_words(searched)
+    medical = medical_words(searched)
     return Query(
         asked,
         searched,
         tuple(dict.fromkeys([*terms(searched), *terms(" ".join(medical))])),
         tuple(notes),
         aspect=aspect(searched),
-        asks_dose=bool(_DOSE.search(asked) and _PERSON.search(asked)),
+        asks_dose=asks_for_amount(asked),
     )
 
 
@@ -147,7 +140,7 @@ def _corrected(text: str, index: Index) -> tuple[str, list[tuple[str, str]]]:
     """The text with words that the file does not hold replaced by near ones that it does."""
     changed: list[tuple[str, str]] = []
     for word in dict.fromkeys(words(text)):
-        if len(word) < _LEAST or not word.isalpha() or word in index.words or word in STOP_WORDS:
+        if len(word) < _LEAST or not word.isalpha() or word in index.words or word in stop_words("search"):
             continue
         if any(index.lexical.knows(term) for term in terms(word)):
             continue
@@ -173,15 +166,3 @@ def nearest_word(word: str, index: Index) -> str:
         or (len(word) > 7 and index.words[other] >= _FREQUENT * index.word_count)
     ]
     return str(min(found)[2]) if found else ""
-
-
-@cache
-def lay_words() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The table of lay words and the medical ones for them (rag/search/lay_words.tsv)."""
-    lines = Path(__file__).with_name("lay_words.tsv").read_text(encoding="utf-8").splitlines()
-    pairs = [line.split("\t") for line in lines if line and not line.startswith("#")]
-    return tuple((re.compile(rf"\b(?:{lay})\b", re.I), medical) for lay, medical in pairs)
-
-
-def _medical_words(text: str) -> list[str]:
-    return [medical for pattern, medical in lay_words() if pattern.search(text)]

@@ -10,16 +10,16 @@ from core.errors import DataError
 from core.files import sha256_file
 from core.settings import Settings
 from core.text.answer_cues import silent
+from core.text.aspects import aspects
 from dataset import __main__ as examples
 from dataset.build_rows import Plan, make, split_topics
 from dataset.by_hand import FORM
-from dataset.common_concerns import MATTERS
+from dataset.common_concerns import concerns
 from dataset.details import says, touches
 from generator.prompt import REFUSAL, REST
 from generator.tuning.rows import MANIFEST, Row, read_manifest, read_rows
 from index.store import open_index
 from index.topics import record_topic
-from index.tuning.lay_words import FORMS
 from tests.conftest import embed_words, indexed
 
 ASPECTS = {
@@ -130,19 +130,19 @@ def test_a_thing_is_answered_where_it_is_said_and_refused_where_it_is_not(made: 
         assert all(other in text.casefold() and row.topic not in text.casefold() for text in holding)
 
 
-def test_a_matter_of_any_illness_is_refused_where_no_passage_speaks_of_it(made: dict[str, list[Row]]) -> None:
+def test_a_concern_about_any_illness_is_refused_where_no_passage_speaks_of_it(made: dict[str, list[Row]]) -> None:
     refused = [row for row in made["train"] if row.aspect == "no matter"]
     assert len(refused) > 5
     for row in refused:
-        asked = [matter for matter in MATTERS if any(form.format(t="") in row.question for form in matter.asked)]
+        asked = [concern for concern in concerns() if any(form.format(t="") in row.question for form in concern.asked)]
         shown = " ".join(f"{source.heading} {source.text}" for source in row.sources)
-        assert not any(matter.is_touched(shown) for matter in asked)
+        assert not any(concern.is_touched(shown) for concern in asked)
 
 
 def test_what_is_felt_is_answered_where_a_passage_lists_it_and_refused_where_none_does(
     made: dict[str, list[Row]],
 ) -> None:
-    described = [row for row in made["train"] if row.form == "description" and row.aspect not in FORMS]
+    described = [row for row in made["train"] if row.form == "description" and row.aspect not in aspects().named]
     answered = [row for row in described if row.answerable]
     refused = [row for row in described if not row.answerable]
     assert len(answered) > 2

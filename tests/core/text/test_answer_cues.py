@@ -3,10 +3,10 @@ import random
 import pytest
 
 from core.text.answer_cues import silent, tells
+from core.text.aspects import aspects
 from core.text.everyday import everyday
-from dataset.common_concerns import MATTERS, Matter
+from dataset.common_concerns import Concern, concerns
 from dataset.details import phrases, read_words, touches
-from index.tuning.lay_words import FORMS
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_the_name_of_an_illness_does_not_tell_how_it_is_inherited() -> None:
 
 
 def test_every_aspect_with_questions_has_words_of_its_answers() -> None:
-    for aspect in FORMS:
+    for aspect in aspects().named:
         assert not tells("?", "gout", aspect, "Gout."), aspect
 
 
@@ -60,8 +60,8 @@ def test_what_a_passage_is_silent_of(aspect: str, text: str, is_silent: bool) ->
     assert silent(aspect, text) == is_silent
 
 
-def asking(words: str) -> Matter:
-    return next(matter for matter in MATTERS if any(words in form for form in matter.asked))
+def asking(words: str) -> Concern:
+    return next(concern for concern in concerns() if any(words in form for form in concern.asked))
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def asking(words: str) -> Matter:
     ],
 )
 def test_a_word_is_not_yet_an_answer(words: str, said: str, touched: str, silent: str) -> None:
-    matter = asking(words)
-    assert [matter.is_said(text) for text in (said, touched, silent)] == [True, False, False]
-    assert [matter.is_touched(text) for text in (said, touched, silent)] == [True, True, False]
+    concern = asking(words)
+    assert [concern.is_said(text) for text in (said, touched, silent)] == [True, False, False]
+    assert [concern.is_touched(text) for text in (said, touched, silent)] == [True, True, False]
 
 
 def test_words_that_stand_together_once_are_no_phrase() -> None:
