@@ -23,7 +23,6 @@ from generator.weights import Weights, prepare_weights
 quieten()
 
 import torch  # noqa: E402
-from datasets import Dataset  # noqa: E402
 from peft import LoraConfig, PeftModel  # noqa: E402
 from transformers import (  # noqa: E402
     PrinterCallback,
@@ -33,8 +32,9 @@ from trl import SFTConfig, SFTTrainer  # noqa: E402
 
 from core.step_cost import StepCost  # noqa: E402
 from generator.loading import load_model, load_tokenizer  # noqa: E402
+from generator.tuning.batches import as_dataset, gain  # noqa: E402
 from generator.tuning.monitor import Watch, draw_curve  # noqa: E402
-from generator.tuning.shared_prefix import Pack, collate, joined_length, plan_packs  # noqa: E402
+from generator.tuning.shared_prefix import collate  # noqa: E402
 
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
@@ -86,7 +86,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Sa
             "rows": len(rows),
             "row_tokens": sum(len(row.ids) for row in tokens),
             "tokens_per_second": round(watch.read / watch.seconds, 1) if watch.seconds else 0.0,
-            "row_tokens_per_second": round(watch.read / watch.seconds * _gain(recipe, rows, tokens), 1)
+            "row_tokens_per_second": round(watch.read / watch.seconds * gain(recipe, rows, tokens), 1)
             if watch.seconds
             else 0.0,
         }
@@ -232,8 +232,8 @@ def _trainer(
         trainer = SFTTrainer(
             model=model,
             args=arguments,
-            train_dataset=_dataset(recipe, rows, tokens),
-            eval_dataset=_dataset(recipe, held, tokenise(held, tokenizer)) if held else None,
+            train_dataset=as_dataset(recipe, rows, tokens),
+            eval_dataset=as_dataset(recipe, held, tokenise(held, tokenizer)) if held else None,
             processing_class=tokenizer,
             data_collator=collate if shared else None,
             peft_config=None if begun else lora,
@@ -267,33 +267,6 @@ def _going_on(model: Any, begun: Adapter, lora: LoraConfig) -> PeftModel:
     # Where the base is here: by its name alone peft would ask the hub about it at every checkpoint.
     going_on.peft_config["default"].base_model_name_or_path = model.name_or_path
     return going_on
-
-
-def _dataset(recipe: Recipe, rows: Sequence[Row], tokens: Sequence[Tokens]) -> Dataset:
-    if recipe.train.share_prefixes:
-        packs = _packs(recipe, rows, tokens)
-        return Dataset.from_list(
-            [{"ids": [list(row.ids) for row in pack], "prompts": [row.prompt for row in pack]} for pack in packs]
-        )
-    return Dataset.from_list(
-        [{"input_ids": list(row.ids), "labels": [-100] * row.prompt + list(row.ids[row.prompt :])} for row in tokens]
-    )
-
-
-def _packs(recipe: Recipe, rows: Sequence[Row], tokens: Sequence[Tokens]) -> list[Pack]:
-    return plan_packs(tokens, [row.group for row in rows], recipe.train.pack_tokens, recipe.train.seed)
-
-
-def _gain(recipe: Recipe, rows: Sequence[Row], tokens: Sequence[Tokens]) -> float:
-    """How many tokens of rows a token that the model reads stands for; with padding, fewer than one."""
-    lengths = [len(row.ids) for row in tokens]
-    if recipe.train.share_prefixes:
-        read = sum(joined_length(pack) for pack in _packs(recipe, rows, tokens))
-    else:
-        size = recipe.train.batch_rows
-        batches = [lengths[begin : begin + size] for begin in range(0, len(lengths), size)]
-        read = sum(len(batch) * max(batch) for batch in batches)
-    return sum(lengths) / read
 
 
 def _out_of_memory(recipe: Recipe) -> str:
