@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     if record["status"] == "stopped":
         print(f"go on: citewell train --to {target} --resume")
         return 130
-    print(f"next: citewell merge --adapter {target}/adapter --to artifacts/merged")
+    print(f"next: citewell merge --adapter {target}/adapter --to {artifacts('merged')}")
     return 0
 
 
