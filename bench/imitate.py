@@ -1,7 +1,7 @@
 """Imitate a processor with AVX2 and neither AVX-512, bf16 nor VNNI, on one that has them.
 
 python -m bench.imitate                            # prepares it, and prints the variables that a process then needs
-env $(python -m bench.imitate) python -m core.doctor
+env $(python -m bench.imitate) citewell doctor
 env $(python -m bench.imitate) make test
 
 torch obeys variables. OpenVINO asks the processor itself (CPUID), so a copy of its libraries is made in which that

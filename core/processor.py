@@ -1,7 +1,7 @@
 """What this machine computes with: the class of its processor, cores and memory that the process may use.
 
 Which number formats the libraries multiply fast here is decided in `core.precision`, from this and from what they say.
-`python -m core.doctor` prints all of it.
+`citewell doctor` prints all of it.
 """
 
 import os

@@ -37,7 +37,7 @@ class IndexSettings:
     """`default` (the packaged all-MiniLM-L6-v2), a folder, or a hub id of a sentence-transformers model."""
     adapter: str = ""
     """Low-rank adapter that questions are embedded with: the name of one in index/adapters, or a folder that
-    `python -m index.tune` wrote; empty for none."""
+    `citewell tune` wrote; empty for none."""
     ranking: str = "default"
     """Weights of the search's stages and the bar for abstaining: `default`, or a file that `evaluation.search fit`
     wrote."""
@@ -56,7 +56,7 @@ class GeneratorSettings:
     cache: str = str(artifacts("models"))
     """Where prepared checkpoints are kept."""
     adapter: str = "default"
-    """A LoRA adapter over `model`: the name of one in generator/adapters, or a folder that `python -m generator.train`
+    """A LoRA adapter over `model`: the name of one in generator/adapters, or a folder that `citewell train`
     wrote. `default` is the shipped one where it was trained over this model; empty for none."""
     engine: str = "auto"
     """`auto`, `openvino`, `transformers`, or `openai` (any OpenAI-compatible server). `auto` takes the server where

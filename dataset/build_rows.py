@@ -67,7 +67,7 @@ def make(
     if csv_sha256 != index.manifest.csv_sha256:
         raise DataError(
             f"{csv} has SHA-256 {csv_sha256[:12]}, {settings.index.dir} was built from {index.manifest.csv} "
-            f"with {index.manifest.csv_sha256[:12]}; build it: python -m index.build --csv {csv} "
+            f"with {index.manifest.csv_sha256[:12]}; build it: citewell build --csv {csv} "
             f"--index {settings.index.dir}"
         )
     tokenizer = _tokenizer(settings.generator, say)

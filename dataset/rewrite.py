@@ -80,9 +80,7 @@ def main(argv: list[str] | None = None) -> int:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 file.flush()  # Ctrl-C loses none
                 progress.update()
-    print(
-        f"{arguments.to} holds {len(done) + len(todo):,} questions; next: python -m index.tune --asked {arguments.to}"
-    )
+    print(f"{arguments.to} holds {len(done) + len(todo):,} questions; next: citewell tune --asked {arguments.to}")
     return 0
 
 

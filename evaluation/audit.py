@@ -118,7 +118,7 @@ def main(argv: list[str] | None = None) -> int:
     write_atomic(
         FIGURES, json.dumps({**{name: asdict(each) for name, each in figures.items()}, "about": about}, indent=1) + "\n"
     )
-    print(f"{FIGURES}; check the quotes: python -m rag.receipt verify {arguments.to}/*.json")
+    print(f"{FIGURES}; check the quotes: citewell receipt verify {arguments.to}/*.json")
     return 0
 
 

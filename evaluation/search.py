@@ -156,7 +156,7 @@ def _fit(arguments: argparse.Namespace, settings: Settings) -> int:
         ranking, answerability=answerability, answerability_by_words=by_words, fitted_on=fitted_on
     )
     write_atomic(arguments.to, fitted.to_json())
-    print(f"{arguments.to} is written; take it up: python -m index.build --ranking {arguments.to}")
+    print(f"{arguments.to} is written; take it up: citewell build --ranking {arguments.to}")
     return 0
 
 
@@ -210,7 +210,7 @@ def _gate(arguments: argparse.Namespace, settings: Settings) -> int:
     figures: dict[str, Figure] = {}
     for name, csv in FILES.items():
         if not csv.is_file():
-            print(f"{name}: left out, no {csv} here; fetch it: python -m index.fetch medquad --to {csv}")
+            print(f"{name}: left out, no {csv} here; fetch it: citewell fetch medquad --to {csv}")
             continue
         retriever = _over(csv, artifacts(name), settings)
         judged = read_development(DEVELOPMENT / f"{name}.jsonl")
@@ -249,7 +249,7 @@ def compare(figures: dict[str, Figure], committed: dict[str, Figure]) -> list[st
 
 def _committed() -> dict[str, Any]:
     if not FIGURES.is_file():
-        raise DataError(f"no figures at {FIGURES}; measure them: python -m rag.evaluate gate --commit")
+        raise DataError(f"no figures at {FIGURES}; measure them: citewell evaluate search gate --commit")
     return dict(json.loads(FIGURES.read_text(encoding="utf-8")))
 
 

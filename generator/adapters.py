@@ -68,7 +68,7 @@ def named_adapter(name: str) -> Adapter:
     if not folder.is_dir():
         shipped = ", ".join(sorted(path.name for path in ADAPTERS.glob("*/"))) or "none is shipped"
         raise WeightsError(
-            f"no adapter {name!r}; expected a folder that python -m generator.train wrote, or the name of "
+            f"no adapter {name!r}; expected a folder that citewell train wrote, or the name of "
             f"a shipped one ({shipped})"
         )
     return read_adapter(folder)
@@ -86,7 +86,7 @@ def read_adapter(folder: Path) -> Adapter:
             status = read_facts(folder / RUN).get("status")
             raise WeightsError(
                 f"{folder} is a run that is not done ({status}) and has no adapter yet; go on with it: "
-                f"python -m generator.train --to {folder} --resume"
+                f"citewell train --to {folder} --resume"
             )
         folder = inner
     missing = [name for name in (CONFIG, TENSORS) if not (folder / name).is_file()]

@@ -81,7 +81,7 @@ def _check_alike(first: Adapter, other: Adapter) -> None:
         if mine != its:
             raise WeightsError(
                 f"{key} is {mine} in {first.name} and {its} in {other.name}; average adapters of one recipe, "
-                "the second trained on from the first: python -m generator.train --set base.adapter=FIRST"
+                "the second trained on from the first: citewell train --set base.adapter=FIRST"
             )
 
 
@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     with new_folder(arguments.to, TENSORS) as folder:
         average(adapters, arguments.weights or [1.0] * len(adapters), folder)
     print(f"{arguments.to}: the average of {', '.join(adapter.identity for adapter in adapters)}")
-    print(f"next: python -m generator.evaluate --models base,tuned --adapter {arguments.to} --rows DIR")
+    print(f"next: citewell evaluate answers --models base,tuned --adapter {arguments.to} --rows DIR")
     return 0
 
 

@@ -136,7 +136,7 @@ def _write_tensors(
             continue
         target = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if target is None:
-            raise WeightsError(f"tensor {name} has no name in GGUF; merge the adapter first: python -m generator.merge")
+            raise WeightsError(f"tensor {name} has no name in GGUF; merge the adapter first: citewell merge")
         shape = shard.get_slice(name).get_shape()
         kind = _kind(target, shape, quant)
         block, block_bytes = gguf.GGML_QUANT_SIZES[kind]

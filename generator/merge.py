@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{name:24} perplexity {perplexity:.4f}  ({perplexity / first - 1:+.2%})")
         spread = max(figures.values()) / min(figures.values()) - 1
         print(f"{len(rows)} held-out completions; the furthest two differ by {spread:.2%}")
-    print(f"next: python -m generator.export --model {arguments.to}, or CITEWELL_GENERATOR_MODEL={arguments.to}")
+    print(f"next: citewell export --model {arguments.to}, or CITEWELL_GENERATOR_MODEL={arguments.to}")
     return 0
 
 

@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     folders = find_runs(arguments.folder or [artifacts("runs")])
     if not folders:
-        raise DataError("no runs there; make one: python -m generator.train --smoke")
+        raise DataError("no runs there; make one: citewell train --smoke")
     print("\n".join(runs_table({folder.name: read_run(folder) for folder in folders})))
     return 0
 

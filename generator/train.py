@@ -60,9 +60,9 @@ def main(argv: list[str] | None = None) -> int:
         + (f", development perplexity {results['development_perplexity']:.3f}" if record["status"] == "done" else "")
     )
     if record["status"] == "stopped":
-        print(f"go on: python -m generator.train --to {target} --resume")
+        print(f"go on: citewell train --to {target} --resume")
         return 130
-    print(f"next: python -m generator.merge --adapter {target}/adapter --to artifacts/merged")
+    print(f"next: citewell merge --adapter {target}/adapter --to {artifacts('merged')}")
     return 0
 
 

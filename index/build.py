@@ -189,7 +189,7 @@ def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
             passage = index.passages[index.headed[row, 0]]
             raise IndexFolderError(
                 f"the new build does not find its own passage {passage.id}; nothing was published; "
-                f"try again: python -m index.build --index {index.folder} --force"
+                f"try again: citewell build --index {index.folder} --force"
             )
 
 

@@ -131,7 +131,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     count = fetch_medquad(arguments.to, arguments.url, say=lambda line: print(line, flush=True))
     print(f"wrote {count:,} questions with answers to {arguments.to}")
-    print(f"next: python -m index.build --csv {arguments.to}")
+    print(f"next: citewell build --csv {arguments.to}")
     return 0
 
 

@@ -68,4 +68,4 @@ def pointed(path: Path) -> str:
 
 def how_to_build(folder: Path) -> str:
     """The command that makes an index there, for the end of an error's message."""
-    return f"build it: python -m index.build --index {folder}"
+    return f"build it: citewell build --index {folder}"

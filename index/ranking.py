@@ -1,6 +1,6 @@
 """How an index ranks and when it has no answer: numbers fitted on questions, recorded with the index.
 
-`index/ranking.json` holds those fitted on the project's own development questions; `python -m rag.evaluate fit` fits
+`index/ranking.json` holds those fitted on the project's own development questions; `citewell evaluate search fit` fits
 others, which `index.build` takes up with the setting `index.ranking`.
 """
 
@@ -81,7 +81,7 @@ def read_ranking(content: bytes, name: str) -> Ranking:
         return ranking
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{name} is no ranking file ({error}); fit one: python -m rag.evaluate fit --to {name}"
+            f"{name} is no ranking file ({error}); fit one: citewell evaluate search fit --to {name}"
         ) from error
 
 
@@ -98,7 +98,7 @@ def find_ranking(name: str) -> bytes:
     """
     path = DEFAULT if name == "default" else Path(name)
     if not path.is_file():
-        raise DataError(f"no ranking at {path}; fit one: python -m rag.evaluate fit --to {path}")
+        raise DataError(f"no ranking at {path}; fit one: citewell evaluate search fit --to {path}")
     content = path.read_bytes()
     read_ranking(content, str(path))
     return content

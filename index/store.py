@@ -163,7 +163,7 @@ def rollback(folder: Path) -> str:
     """
     previous, current = pointed(folder / PREVIOUS), pointed(folder / CURRENT)
     if not previous or not current:
-        raise IndexFolderError(f"{folder} keeps no previous build; build one: python -m index.build --index {folder}")
+        raise IndexFolderError(f"{folder} keeps no previous build; build one: citewell build --index {folder}")
     check_build(folder / "builds" / previous)
     write_atomic(folder / CURRENT, previous)
     write_atomic(folder / PREVIOUS, current)

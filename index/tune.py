@@ -186,7 +186,7 @@ def main(argv: list[str] | None = None) -> int:
         say=lambda line: print(line, flush=True),
     )
     print(f"{arguments.to} is written after {facts['minutes']} minutes; take it up:")
-    print(f"python -m index.build --csv {settings.csv} --adapter {arguments.to}")
+    print(f"citewell build --csv {settings.csv} --adapter {arguments.to}")
     return 0
 
 

@@ -118,7 +118,7 @@ def rebuild(settings: Settings, name: str, content: bytes, listener: Listener, s
     if len(content) > UPLOAD_MIB << 20:
         raise DataError(
             f"{name} has {len(content) >> 20} MiB, the page takes {UPLOAD_MIB}; build it on the command line: "
-            "python -m index.build --csv FILE"
+            "citewell build --csv FILE"
         )
     kept = Path(settings.index.dir).parent / "uploads" / f"{_safe(name)}.csv"
     before = kept.read_bytes() if kept.is_file() else None

@@ -1,4 +1,4 @@
-"""The pages. Start them with `make app` or `python -m ui`."""
+"""The pages. Start them with `make app` or `citewell serve`."""
 
 from pathlib import Path
 

@@ -100,7 +100,7 @@ def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         thumb = st.feedback("thumbs", key=f"thumbs {key}")
         with st.popover("Receipt", icon=":material/receipt_long:"):
-            st.caption("The answer with all that it rests on. Check it: python -m rag.receipt verify FILE")
+            st.caption("The answer with all that it rests on. Check it: citewell receipt verify FILE")
             # Made when they are asked for: a conversation of fifty answers is drawn anew with each question.
             as_json, as_page = (lambda: receipt(answer).to_json()), (lambda: to_html(receipt(answer)))
             # No rerun on a click: it would revoke the very callable that the browser is about to ask for.

@@ -76,6 +76,6 @@ def _uploading() -> None:
     searched = "" if is_complete(settings) else " Until its vectors are made it is searched by words alone."
     st.session_state.done = (
         f"Indexed {uploaded.name}, which is kept as {kept}.{searched} "
-        "Back to the file of the settings: roll back, or python -m index.build."
+        "Back to the file of the settings: roll back, or citewell build."
     )
     st.rerun()

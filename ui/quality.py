@@ -56,7 +56,7 @@ def _feedback() -> None:
     st.bar_chart(by_day(judged), x="day", y="answers", color="reason", x_label="Day", y_label="Answers")
     st.caption(
         f"{len(judged)} answers judged; {len(pairs(judged))} preference pairs: "
-        "python -m rag.feedback export --to pairs.jsonl"
+        "citewell feedback export --to pairs.jsonl"
     )
 
 

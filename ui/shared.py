@@ -74,7 +74,7 @@ def embedding_status() -> None:
 
 
 _BY_WORDS = "Questions are answered from the words of the file alone."
-_GO_ON = "in a terminal, type python -m index.build --again"
+_GO_ON = "in a terminal, type citewell build --again"
 
 
 def _left(status: EmbeddingStatus) -> str:

@@ -28,7 +28,7 @@ class Base:
 @dataclass(frozen=True)
 class Data:
     dir: str = str(artifacts("examples"))
-    """Folder that `python -m generator.examples` wrote."""
+    """Folder that `citewell rows` wrote."""
     rows: int = 0
     """Rows to train on; 0 for all."""
 
@@ -94,7 +94,7 @@ class Recipe:
 
 RECIPES = Path(__file__).with_name("recipes")
 SMOKE_ROWS = Path(__file__).with_name("smoke")
-"""Rows over the example CSV: python -m generator.examples --records 12 --to generator/tuning/smoke"""
+"""Rows over the example CSV: citewell rows --records 12 --to generator/tuning/smoke"""
 SMOKE = {
     "data.dir": str(SMOKE_ROWS),
     "train.max_steps": 4,
@@ -167,10 +167,10 @@ def read_run(folder: Path) -> dict[str, Any]:
         run = dict(json.loads((folder / RUN).read_text(encoding="utf-8")))
         _ = run["recipe"], run["base"]["sha256"], run["status"]
     except FileNotFoundError:
-        raise DataError(f"no {RUN} in {folder}; expected the folder of a run of python -m generator.train") from None
+        raise DataError(f"no {RUN} in {folder}; expected the folder of a run of citewell train") from None
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{folder / RUN} cannot be read ({error}); start the run again: python -m generator.train --to {folder}"
+            f"{folder / RUN} cannot be read ({error}); start the run again: citewell train --to {folder}"
         ) from error
     return run
 

@@ -18,7 +18,7 @@ from generator.prompt import Source, messages
 MANIFEST = "examples.json"
 Split = Literal["train", "development", "test"]
 SPLITS: tuple[Split, ...] = ("train", "development", "test")
-_MAKE = "make the rows: python -m generator.examples --csv F --index DIR --to {folder}"
+_MAKE = "make the rows: citewell rows --csv F --index DIR --to {folder}"
 
 
 @dataclass(frozen=True)

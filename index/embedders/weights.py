@@ -53,7 +53,7 @@ def adapted_weights(settings: IndexSettings) -> EmbedderWeights:
     return EmbedderWeights(base.folder, f"{base.label}+{folder.name}", both, folder)
 
 
-_TUNE = "python -m index.tune --csv F --to DIR"
+_TUNE = "citewell tune --csv F --to DIR"
 
 
 def adapter_folder(name: str) -> Path:

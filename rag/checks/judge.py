@@ -90,4 +90,4 @@ def read_judge(
         fitted = tuple(float(values["weights"][name]) for name in FEATURES)
         return Judge(similarity, rarity_of(vocabulary), fitted, float(values["bias"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{weights} is damaged ({error!r}); make it again: python -m rag.verify fit") from error
+        raise DataError(f"{weights} is damaged ({error!r}); make it again: citewell evaluate verdicts fit") from error

@@ -83,12 +83,12 @@ class IndexRetriever(BaseRetriever):
         if made_with.embedder != embedder:
             raise IndexFolderError(
                 f"{folder} was built with the embedder {made_with.embedder}, the settings name "
-                f"{embedder}; build it again: python -m index.build --index {folder}"
+                f"{embedder}; build it again: citewell build --index {folder}"
             )
         if made_with.adapter != self.adapter:
             raise IndexFolderError(
                 f"{folder} was built for the adapter {made_with.adapter or 'none'}, the settings name "
-                f"{self.adapter or 'none'}; build it again: python -m index.build --index {folder}"
+                f"{self.adapter or 'none'}; build it again: citewell build --index {folder}"
             )
         _ = self.index.topics  # read now, nearly a second over 16 k questions, and not while the first one waits
 

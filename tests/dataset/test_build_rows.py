@@ -218,7 +218,7 @@ def test_the_index_of_another_csv(settings: Settings, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("question,answer\nWhat is gout?,Gout is a form of arthritis.\n")
     elsewhere = dataclasses.replace(settings, index=dataclasses.replace(settings.index, csv=str(other)))
-    with pytest.raises(DataError, match=r"other\.csv has SHA-256 .*, .* was built from .*; build it: python -m index"):
+    with pytest.raises(DataError, match=r"other\.csv has SHA-256 .*, .* was built from .*; build it: citewell build"):
         make(elsewhere, Plan(), None, tmp_path / "rows", print)
     assert not (tmp_path / "rows").exists()
 
@@ -238,7 +238,7 @@ def test_a_damaged_folder_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train\.parquet has SHA-256 .*, examples\.json says .*; make the rows"):
         read_rows(copy, "train")
     (copy / MANIFEST).write_text("{")
-    with pytest.raises(DataError, match=r"examples\.json cannot be read .*; make the rows: python -m generator\.exam"):
+    with pytest.raises(DataError, match=r"examples\.json cannot be read .*; make the rows: citewell rows"):
         read_rows(copy, "train")
 
 

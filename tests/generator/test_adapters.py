@@ -86,7 +86,7 @@ def test_the_default_is_the_shipped_one_where_it_fits(
 
 def test_names_and_folders_that_are_no_adapter(settings: GeneratorSettings, tmp_path: Path) -> None:
     weights = prepare_weights(settings)
-    with pytest.raises(WeightsError, match=r"no adapter 'nowhere'; expected a folder that python -m generator\.train"):
+    with pytest.raises(WeightsError, match=r"no adapter 'nowhere'; expected a folder that citewell train"):
         find_adapter(dataclasses.replace(settings, adapter="nowhere"), weights)
     (tmp_path / "empty").mkdir()
     with pytest.raises(WeightsError, match=r"no adapter_config\.json in .*empty; expected the folder of a LoRA"):

@@ -135,7 +135,7 @@ def test_ctrl_c_saves_and_resume_goes_on_to_the_end(
     assert stopped["status"] == "stopped"
     assert 0 < stopped["results"]["steps"] < stopped["results"]["of_steps"]
     assert not (folder / "adapter").exists()
-    assert f"go on: python -m generator.train --to {folder} --resume" in printed
+    assert f"go on: citewell train --to {folder} --resume" in printed
 
     with pytest.raises(DataError, match=r"was begun otherwise \(lora\.r: 2 -> 4\); resume it with its own recipe"):
         train.main([*words, "--set", "lora.r=4", "--resume"])
@@ -270,7 +270,7 @@ def test_a_reporter_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_no_rows_yet(tiny_qwen: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no examples\.json in .*none; make the rows: python -m generator\.examples"):
+    with pytest.raises(DataError, match=r"no examples\.json in .*none; make the rows: citewell rows"):
         train.main(arguments(tmp_path / "none", tiny_qwen, tmp_path / "run"))
 
 
@@ -324,5 +324,5 @@ def test_runs_are_tabulated_by_what_differs(run: Path, tmp_path: Path, capsys: p
     assert re.match(r"done +done +4 \(2r\)", lines[0])
     assert re.match(r"other +stopped", lines[1])
     assert f"{record(run)['results']['development_perplexity']}" in lines[0]
-    with pytest.raises(DataError, match="no runs there; make one: python -m generator.train --smoke"):
+    with pytest.raises(DataError, match="no runs there; make one: citewell train --smoke"):
         runs.main([str(tmp_path / "none")])

@@ -124,4 +124,4 @@ def test_the_command_says_what_to_do_next(server: str, tmp_path: Path, capsys: p
     assert main(["medquad", "--to", str(target), "--url", f"{server}/a.zip"]) == 0
     printed = capsys.readouterr().out
     assert f"wrote 2 questions with answers to {target}" in printed
-    assert f"next: python -m index.build --csv {target}" in printed
+    assert f"next: citewell build --csv {target}" in printed

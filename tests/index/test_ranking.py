@@ -34,7 +34,7 @@ def test_the_shipped_ranking_is_whole_and_goes_into_the_index(small_index: Index
 def test_a_ranking_that_is_not_whole(tmp_path: Path, change: dict[str, object]) -> None:
     path = tmp_path / "r.json"
     path.write_text(json.dumps({**json.loads(DEFAULT.read_text()), **change}))
-    with pytest.raises(DataError, match=r"is no ranking file .*; fit one: python -m rag.evaluate fit --to"):
+    with pytest.raises(DataError, match=r"is no ranking file .*; fit one: citewell evaluate search fit --to"):
         find_ranking(str(path))
 
 
@@ -65,5 +65,5 @@ def test_an_index_of_before_is_refused_with_the_command_that_rebuilds_it(small_i
 
     file = published_build(Path(small_index.dir)) / "manifest.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "schema": 1}))
-    with pytest.raises(IndexFolderError, match=r"schema version 1, this CiteWell reads 2; build it: python -m index"):
+    with pytest.raises(IndexFolderError, match=r"schema version 1, this CiteWell reads 2; build it: citewell build"):
         open_index(Path(small_index.dir))

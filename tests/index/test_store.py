@@ -34,7 +34,7 @@ def test_a_flipped_byte_is_found_and_the_file_named(small_index: IndexSettings, 
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
     for use in (lambda: open_index(Path(small_index.dir)), lambda: check_build(published_build(Path(small_index.dir)))):
-        with pytest.raises(IndexFolderError, match=rf"{name} is damaged: SHA-256 .*; build it: python -m index\.build"):
+        with pytest.raises(IndexFolderError, match=rf"{name} is damaged: SHA-256 .*; build it: citewell build"):
             use()
 
 
@@ -52,7 +52,7 @@ def test_a_truncated_or_missing_file_is_named(small_index: IndexSettings, name: 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 1}, "has schema version 1, this CiteWell reads 2; build it: python -m index.build --index"),
+        ({"schema": 1}, "has schema version 1, this CiteWell reads 2; build it: citewell build --index"),
         ({"files": {}}, "is damaged .its list of files is not complete"),
         ({"surprise": 1}, "is damaged"),
         (None, r"manifest\.json is damaged"),
@@ -68,7 +68,7 @@ def test_an_older_or_damaged_manifest(
 
 
 def test_no_index(tmp_path: Path) -> None:
-    with pytest.raises(IndexFolderError, match=r"no index at .*; build it: python -m index\.build --index"):
+    with pytest.raises(IndexFolderError, match=r"no index at .*; build it: citewell build --index"):
         open_index(tmp_path)
 
 

@@ -106,7 +106,7 @@ def test_asking_with_no_index_says_how_to_build_one(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].startswith("error: no index at")
-    assert f"build it: python -m index.build --index {tmp_path / 'none'}" in ended.stderr
+    assert f"build it: citewell build --index {tmp_path / 'none'}" in ended.stderr
 
 
 def test_open_chain_joins_index_and_generator(

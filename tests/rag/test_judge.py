@@ -147,7 +147,7 @@ def test_rarity_is_a_place_in_the_vocabulary(tmp_path: Path) -> None:
 def test_damaged_weights_are_told(tmp_path: Path) -> None:
     (tmp_path / "w.json").write_text('{"weights": {}}')
     (tmp_path / "vocab.txt").write_text("a\n")
-    with pytest.raises(DataError, match="damaged.*python -m rag.verify fit"):
+    with pytest.raises(DataError, match="damaged.*citewell evaluate verdicts fit"):
         read_judge(lambda *_: [], tmp_path / "vocab.txt", tmp_path / "w.json")
 
 

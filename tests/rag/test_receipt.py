@@ -38,7 +38,7 @@ def test_a_receipt_is_read_back_as_it_was_made(answer: Answer) -> None:
 
 def test_the_published_schema_is_the_one_that_is_written(answer: Answer) -> None:
     published = (ROOT / "docs/receipt.schema.json").read_text(encoding="utf-8")
-    assert published == module.schema(), "run: python -m rag.receipt schema > docs/receipt.schema.json"
+    assert published == module.schema(), "run: citewell receipt schema > docs/receipt.schema.json"
     jsonschema.validate(json.loads(receipt(answer).to_json()), json.loads(published))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"answer": {}}, json.loads(published))

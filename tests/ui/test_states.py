@@ -42,7 +42,7 @@ def test_with_no_index_the_page_says_how_to_build_one(tmp_path: Path, monkeypatc
     app = AppTest.from_file(APP, default_timeout=30).run()
     assert app.title[0].value == "CiteWell is not ready yet"
     assert "No index at" in app.error[0].value
-    assert "python -m index.build" in app.error[0].value
+    assert "citewell build" in app.error[0].value
     assert not app.chat_input
 
 
