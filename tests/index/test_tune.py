@@ -146,7 +146,7 @@ def test_resuming_another_training_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_and_damaged_adapters(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="no adapter 'nowhere'; known by name: .*; or give a folder made by python"):
+    with pytest.raises(WeightsError, match="no adapter 'nowhere'; known by name: .*; or give a folder made by citewell tune"):
         adapter_identity(IndexSettings(adapter="nowhere"))
     (tmp_path / "half").mkdir()
     with pytest.raises(WeightsError, match="adapter_model.safetensors is missing; the adapter is not whole"):
