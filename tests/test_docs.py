@@ -1,6 +1,8 @@
 """What the documents name exists: links, commands with their options, modules, paths, settings, and figures."""
 
+import contextlib
 import importlib.util
+import io
 import re
 import subprocess
 import tomllib
@@ -10,14 +12,12 @@ from pathlib import Path
 
 import pytest
 
+import citewell
 from bench.documents import TABLES, documents, fill
 from core.settings import Settings, flat, load
 from tests.conftest import ROOT
 from tests.test_layers import ALLOWED
 
-COMMAND = ROOT / "citewell.py"
-LATER = () if COMMAND.is_file() else ("citewell.py", "docs/commands.md", "LICENSE", "NOTICE")
-"""Paths that come with the command."""
 README = ROOT / "README.md"
 MOST_LINES = 150
 DOCUMENTS = documents()
@@ -77,8 +77,6 @@ def test_links_and_pictures_lead_somewhere(document: Path) -> None:
             continue
         path, _, place = link.partition("#")
         target = (document.parent / path).resolve() if path else document
-        if str(target.relative_to(ROOT)) in LATER:
-            continue
         assert target.exists(), link
         if place:
             assert place in map(anchor, _HEADING.findall(prose_of(target))), link
@@ -107,11 +105,6 @@ def test_commands_to_type_are_commands_of_a_shell(document: Path) -> None:
 @cache
 def usage(words: tuple[str, ...]) -> str:
     """What `citewell WORDS --help` prints."""
-    import contextlib
-    import io
-
-    import citewell
-
     printed, failed = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(failed):
         try:
@@ -122,7 +115,6 @@ def usage(words: tuple[str, ...]) -> str:
     return printed.getvalue()
 
 
-@pytest.mark.skipif(not COMMAND.is_file(), reason="the command is not there yet")
 @each_document
 def test_verbs_and_their_options_exist(document: Path) -> None:
     for words, rest in _CALL.findall(text_of(document)):
@@ -160,7 +152,7 @@ def named(document: Path) -> Iterator[str]:
 @each_document
 def test_paths_that_are_named_exist(document: Path) -> None:
     for name in named(document):
-        if "/" in name and _PATH.fullmatch(name) and name.partition("/")[0] not in MADE and name not in LATER:
+        if "/" in name and _PATH.fullmatch(name) and name.partition("/")[0] not in MADE:
             assert (ROOT / name).exists() or (document.parent / name).exists(), name
 
 
@@ -188,7 +180,7 @@ def test_the_map_of_files_is_right() -> None:
     paths = re.findall(r"(?<!\S)[\w/]+/(?=\s|$)|(?<!\S)\w+\.py\b", block)
     assert {f"{package}/" for package in ALLOWED} <= set(paths)
     for path in paths:
-        assert path in LATER or (ROOT / path).exists(), path
+        assert (ROOT / path).exists(), path
 
 
 def test_the_floors_are_those_that_are_held() -> None:

@@ -18,11 +18,9 @@ from index.topics import record_topic
 from index.tune import _begin, tune
 from index.tuning.question_forms import lay_questions, misspelt, topic_names
 from index.tuning.training import Corpus, Recipe, held_out_records, split_questions
-from tests.conftest import index_rows
+from tests.conftest import ROOT, index_rows
 from tests.fakes import WordEmbedder, write_csv
 from tests.products import Products
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.mark.parametrize(
@@ -146,7 +144,9 @@ def test_resuming_another_training_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_and_damaged_adapters(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="no adapter 'nowhere'; known by name: .*; or give a folder made by citewell tune"):
+    with pytest.raises(
+        WeightsError, match="no adapter 'nowhere'; known by name: .*; or give a folder made by citewell tune"
+    ):
         adapter_identity(IndexSettings(adapter="nowhere"))
     (tmp_path / "half").mkdir()
     with pytest.raises(WeightsError, match="adapter_model.safetensors is missing; the adapter is not whole"):
