@@ -6,7 +6,6 @@ python -m bench.commands
 import os
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import NoReturn
 from unittest.mock import patch
 
@@ -14,8 +13,9 @@ import citewell
 from core.command import Parser, called_as, command_parser
 from core.errors import run_command
 from core.files import write_atomic
+from core.paths import PACKAGES
 
-FILE = Path(__file__).parent.parent / "docs/commands.md"
+FILE = PACKAGES / "docs/commands.md"
 WIDTH = "120"
 """Columns of the help, whatever the terminal's are."""
 

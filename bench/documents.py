@@ -9,7 +9,6 @@ the way through the JSON, joined by full stops. FORMAT is Python's, such as .3f 
 `interval` ("0.988 (0.978–0.996)") or `change` ("+0.967 (+0.951 to +0.981)"); without it the value stands as it is.
 """
 
-import argparse
 import json
 import re
 import tomllib
@@ -18,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.command import command_parser
 from core.errors import DataError, run_command
 from core.files import write_atomic
+from core.paths import PACKAGES
 
-ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "docs/*.md", "data/**/README.md", "generator/adapters/*/README.md")
 TABLES = "docs/tables.toml"
 
@@ -57,7 +57,7 @@ class Filled:
     errors: tuple[Finding, ...]
 
 
-def fill(text: str, file: str, root: Path = ROOT) -> Filled:
+def fill(text: str, file: str, root: Path = PACKAGES) -> Filled:
     """Fill the figures of a document; a figure that cannot be filled stays as it is.
 
     Args:
@@ -109,7 +109,7 @@ def _differences(old: str, new: str) -> Iterator[tuple[int, str]]:
         yield len(after) - 1, f"found {before[len(after) - 1]!r}, the files have no such row"
 
 
-def figure(reference: str, root: Path = ROOT, file: str = "", at: str = "") -> str:
+def figure(reference: str, root: Path = PACKAGES, file: str = "", at: str = "") -> str:
     """A figure as it is shown.
 
     Args:
@@ -129,7 +129,7 @@ def figure(reference: str, root: Path = ROOT, file: str = "", at: str = "") -> s
     return _shown(_value(_read(root / source, source), key, source), match["format"] or "", f"{source} {key}")
 
 
-def table(name: str, root: Path = ROOT) -> str:
+def table(name: str, root: Path = PACKAGES) -> str:
     """The rows of a table that docs/tables.toml describes, each with its line break.
 
     Raises:
@@ -198,18 +198,16 @@ def _tables(path: Path) -> dict[str, Any]:
         raise DataError(f"{TABLES} is no TOML: {error}") from None
 
 
-def documents(root: Path = ROOT) -> list[Path]:
+def documents(root: Path = PACKAGES) -> list[Path]:
     """The documents whose figures are filled."""
     return sorted(path for pattern in DOCUMENTS for path in root.glob(pattern))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.documents", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("bench.documents", __doc__)
     parser.add_argument("--check", action="store_true", help="report stale figures and change nothing")
-    parser.add_argument("--root", type=Path, default=ROOT, metavar="DIR", help="the checkout (default: this one)")
+    parser.add_argument("--root", type=Path, default=PACKAGES, metavar="DIR", help="the checkout (default: this one)")
     arguments = parser.parse_args(argv)
     findings: list[Finding] = []
     for path in documents(arguments.root):

@@ -20,10 +20,10 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 from bench.process import memory_mib
 from core.command import command_parser
 from core.errors import CiteWellError, run_command
+from core.paths import PACKAGES
 from core.settings import load
 from index.store import open_index
 
-ROOT = Path(__file__).parent.parent
 QUESTIONS = 50
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ANSWER_MS = 120_000
@@ -116,7 +116,7 @@ def served(index: str, port: int, **environment: str) -> Iterator[subprocess.Pop
     """
     server = subprocess.Popen(
         [sys.executable, "-m", "ui", "--port", str(port)],
-        cwd=ROOT,
+        cwd=PACKAGES,
         env={**os.environ, "CITEWELL_INDEX_DIR": str(Path(index).absolute()), **environment},
         stdout=subprocess.DEVNULL,
     )
@@ -131,7 +131,7 @@ def served(index: str, port: int, **environment: str) -> Iterator[subprocess.Pop
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """The installed browser, until the block ends."""
-    found = subprocess.run([ROOT / ".ci/browser", "--path"], capture_output=True, text=True, check=True)
+    found = subprocess.run([PACKAGES / ".ci/browser", "--path"], capture_output=True, text=True, check=True)
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS)
 

@@ -21,7 +21,6 @@ from core.settings import load
 from rag.checks.citations import verdict
 from rag.checks.judge import FEATURES, SUPPORTED, WEAK, WEIGHTS, Judge, rarity_of
 
-# PAIRS
 PAIRS = shipped("data/dev/verdicts.jsonl")
 """Hand-written sentences over hand-written passages: verbatim, paraphrased, number, negated, other, absent."""
 TRUE = ("verbatim", "paraphrased")

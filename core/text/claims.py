@@ -98,4 +98,5 @@ def negation_differs(claim: str, said: str) -> bool:
 
 
 def stem(token: str) -> str:
+    """The stem of a token; empty for one that is no content word."""
     return next(iter(content_words(token)), "")
