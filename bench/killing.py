@@ -13,7 +13,6 @@ from pathlib import Path
 
 from core.command import command_parser
 from core.errors import CiteWellError, IndexFolderError, run_command
-from core.progress import silent
 from core.settings import load
 from index.checkpoint import Checkpoint
 from index.embedders import load_embedder
@@ -56,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
                 if published:
                     raise CiteWellError(f"after kill {killed} the index does not open: {error}") from error
             if Checkpoint.exists(folder):
-                with Checkpoint(folder, embedder.identity, embedder.dimension, silent) as checkpoint:
+                with Checkpoint(folder, embedder.identity, embedder.dimension) as checkpoint:
                     kept.append(len(checkpoint))
             print(f"kill {killed}: answers {published}, {kept[-1] if kept else 0:,} vectors kept", file=sys.stderr)
         if kept != sorted(kept):

@@ -9,7 +9,6 @@ from typing import Any
 
 import xllamacpp
 
-from core.progress import silent
 from core.settings import GeneratorSettings
 from generator.engines.base import Chat, Chunk
 from generator.export import export
@@ -21,7 +20,7 @@ class LlamaCppEngine:
 
     def __init__(self, settings: GeneratorSettings, scratch: Path) -> None:
         if settings.model == "default":
-            file = default_gguf(scratch, silent)
+            file = default_gguf(scratch)
         else:
             file = scratch / "model.gguf"
             export(prepare_weights(settings), "q4_0", file)

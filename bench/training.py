@@ -36,10 +36,10 @@ def main(argv: list[str] | None = None) -> int:
 
     with tempfile.TemporaryDirectory() as scratch:
         rows = Path(scratch) / "rows"
-        make(settings, Plan(RECORDS, development_records=1, test_records=1), None, rows, say=lambda line: None)
+        make(settings, Plan(RECORDS, development_records=1, test_records=1), None, rows)
         changes = [f"data.dir={rows}", "lora.dropout=0", "train.log_steps=1000", "train.save_steps=1000"]
         recipe = read_recipe(None, [*changes, *TRAINERS[arguments.way]], {})
-        done = train(recipe, Path(scratch) / "run", resume=False, report_to="none", say=lambda line: None)
+        done = train(recipe, Path(scratch) / "run", resume=False, report_to="none")
     results = done["results"]
     print(
         json.dumps(

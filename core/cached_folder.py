@@ -1,4 +1,4 @@
-"""Folders of files made from other files (a converted model, say): sealed when made, checked before use.
+"""Folders of files made from other files (a converted model): sealed when made, checked before use.
 
 A sealed folder holds `citewell.json`: what it was made from, and size, time and SHA-256 of each of its files.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from core.files import new_folder, sha256_file, write_atomic
-from core.progress import Say
+from core.progress import log
 
 MARKER = "citewell.json"
 
@@ -61,13 +61,13 @@ def sealed_hash(folder: Path, name: str) -> str:
 
 
 @contextlib.contextmanager
-def made_once(folder: Path, facts: Facts, say: Say) -> Iterator[Path | None]:
+def made_once(folder: Path, facts: Facts) -> Iterator[Path | None]:
     """Make a sealed folder if it does not stand whole: yields an empty folder to fill, or None.
 
     One process makes it while others wait. What was filled is sealed and put in place when the block ends; a block
     that fails or is killed leaves nothing.
 
-    >>> with made_once(folder, facts, say) as empty:
+    >>> with made_once(folder, facts) as empty:
     ...     if empty is not None:
     ...         convert(empty)
 
@@ -81,7 +81,7 @@ def made_once(folder: Path, facts: Facts, say: Say) -> Iterator[Path | None]:
             yield None
             return
         if folder.exists():
-            say(f"{folder} cannot be used ({wrong}); making it again")
+            log.info(f"{folder} cannot be used ({wrong}); making it again")
         with new_folder(folder) as empty:
             yield empty
             seal(empty, facts)

@@ -7,6 +7,8 @@ import errno
 import sys
 from collections.abc import Callable
 
+from core.progress import show_lines
+
 
 class CiteWellError(Exception):
     """Base of every error that is reported to the user as one line, without a traceback."""
@@ -46,6 +48,7 @@ def run_command(main: Callable[[], int | None]) -> None:
     A `CiteWellError`, and an error of the file system such as a full disk, prints one line and exits 1. Ctrl-C
     exits with 130, as shells expect of SIGINT.
     """
+    show_lines()
     try:
         status = main()
     except CiteWellError as error:

@@ -1,6 +1,7 @@
-"""How long work speaks to its user: lines, and bars that become lines where there is no terminal."""
+"""How long work tells its user: lines of one logger, and bars that become lines where there is no terminal."""
 
 import contextlib
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,8 +9,8 @@ from contextvars import ContextVar
 
 from tqdm import tqdm
 
-Say = Callable[[str], None]
-"""Called with each line for the user."""
+log = logging.getLogger("citewell")
+"""Lines for the user: `info` for what is being done, `warning` for what is done otherwise than was asked for."""
 Listener = Callable[[str, float], None]
 """Called with what is being done, and the share of it that is done, from 0 to 1."""
 
@@ -19,8 +20,23 @@ LINE_S = 10
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
-def silent(line: str) -> None:
-    """A `Say` that says nothing."""
+class _StandardError(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to what is standard error now, which tests and pages exchange."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self.setFormatter(logging.Formatter("%(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+def show_lines(level: int = logging.INFO) -> None:
+    """Show the lines of this process on standard error; a command does so once, a library call says nothing."""
+    log.setLevel(level)
+    if not log.handlers:
+        log.addHandler(_StandardError())
 
 
 @contextlib.contextmanager
@@ -76,7 +92,7 @@ class _Lines:
         now = time.monotonic()
         if now - self._told >= LINE_S and not sys.stderr.isatty():
             self._told = now
-            print(self._line(now - self._started), file=sys.stderr, flush=True)
+            log.info(self._line(now - self._started))
 
     def _line(self, seconds: float) -> str:
         """Such as "embedding: 37 % (11,612 of 31,383 texts), 88.2 a second, 03:44 left"."""

@@ -7,7 +7,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from core.precision import torch_dtype
 from core.processor import processor
-from core.progress import Say
+from core.progress import log
 
 UNTOLD_S = 60
 """Seconds that a run may take without a word on how long it will."""
@@ -16,8 +16,7 @@ UNTOLD_S = 60
 class StepCost(TrainerCallback):
     """Times the first step, and says what all of them will take if that is more than a minute."""
 
-    def __init__(self, say: Say, device: str = "cpu") -> None:
-        self._say = say
+    def __init__(self, device: str = "cpu") -> None:
         self._device = device
         self._begun = 0.0
         self._told = False
@@ -36,7 +35,7 @@ class StepCost(TrainerCallback):
             return
         where = self._device if self._device != "cpu" else processor().label
         number_format = str(torch_dtype(self._device)).removeprefix("torch.")
-        self._say(
+        log.info(
             f"a step takes some {seconds:.1f} s ({where}, {number_format}): {left} more take {seconds * left / 60:.0f} "
             "minutes; Ctrl-C ends the run with what it has saved, --resume continues"
         )

@@ -9,9 +9,7 @@ people use: what the record answers, what another passage of the set answers, an
 passages nor their headings alone say whether to answer or to refuse; only reading them does.
 """
 
-import sys
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 from core.command import command_parser
@@ -54,11 +52,10 @@ def main(argv: list[str] | None = None) -> int:
     if not 0 <= arguments.refusals < 1:
         parser.error(f"--refusals is {arguments.refusals}; expected a share from 0 to below 1")
     settings = load({"index.csv": arguments.csv, "index.dir": arguments.index})
-    say = partial(print, file=sys.stderr, flush=True)
     if arguments.show:
         from dataset.build_rows import shown
 
-        print("\n\n".join(shown(arguments.to, arguments.show, settings.generator, say)))
+        print("\n\n".join(shown(arguments.to, arguments.show, settings.generator)))
         return 0
 
     from dataset.build_rows import Plan, make
@@ -69,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         refusals=arguments.refusals,
         seed=arguments.seed,
     )
-    manifest = make(settings, plan, arguments.hold_out, arguments.to, say, arguments.by_hand)
+    manifest = make(settings, plan, arguments.hold_out, arguments.to, arguments.by_hand)
     for split, counts in manifest["rows"].items():
         forms = ", ".join(f"{count} {form}" for form, count in Counter(counts["forms"]).most_common())
         print(

@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
 from core.errors import DataError
 from core.files import read_jsonl, sha256_file
-from core.progress import Say, bar
+from core.progress import bar
 from core.settings import GeneratorSettings, Settings
 from dataset.by_hand import read_by_hand, rows_by_hand
 from dataset.evidence_sets import EvidenceMaker
@@ -46,7 +46,7 @@ class Plan:
 
 
 def make(
-    settings: Settings, plan: Plan, hold_out: Path | None, target: Path, say: Say, by_hand: Path | None = None
+    settings: Settings, plan: Plan, hold_out: Path | None, target: Path, by_hand: Path | None = None
 ) -> dict[str, Any]:
     """Write the folder of rows; returns its manifest.
 
@@ -60,7 +60,7 @@ def make(
         OSError: the disk is full; `target` is then as it was before.
     """
     hand_written = read_by_hand(by_hand) if by_hand is not None else []
-    retriever = _wide(open_retriever(settings, say))
+    retriever = _wide(open_retriever(settings))
     index = retriever.index
     csv = Path(settings.index.csv)
     csv_sha256 = sha256_file(csv) if csv.is_file() else "nothing"
@@ -70,7 +70,7 @@ def make(
             f"with {index.manifest.csv_sha256[:12]}; build it: citewell build --csv {csv} "
             f"--index {settings.index.dir}"
         )
-    tokenizer = _tokenizer(settings.generator, say)
+    tokenizer = _tokenizer(settings.generator)
     counter = _token_counter(tokenizer)
     evidence_tokens = settings.rag.evidence_tokens or FULL_EVIDENCE
     maker = EvidenceMaker(retriever, counter, evidence_tokens, split_topics(index, hold_out))
@@ -177,10 +177,10 @@ def _wide(retriever: IndexRetriever) -> IndexRetriever:
     return retriever.model_copy(update={"settings": wide})
 
 
-def _tokenizer(settings: GeneratorSettings, say: Say) -> Any:
+def _tokenizer(settings: GeneratorSettings) -> Any:
     from generator.loading import load_tokenizer
 
-    return load_tokenizer(prepare_weights(settings, say).folder)
+    return load_tokenizer(prepare_weights(settings).folder)
 
 
 def _token_counter(tokenizer: Any) -> Callable[[list[BaseMessage]], int]:
@@ -191,10 +191,10 @@ def _token_counter(tokenizer: Any) -> Callable[[list[BaseMessage]], int]:
     return count
 
 
-def shown(folder: Path, count: int, settings: GeneratorSettings, say: Say, seed: int = 0) -> list[str]:
+def shown(folder: Path, count: int, settings: GeneratorSettings, seed: int = 0) -> list[str]:
     """Random rows of the training split as the model reads them, the trained tokens between « and »."""
     rows = read_rows(folder, "train")
-    tokenizer = _tokenizer(settings, say)
+    tokenizer = _tokenizer(settings)
     chosen = random.Random(seed).sample(rows, min(count, len(rows)))  # noqa: S311
     return [
         f"{tokenizer.decode(tokens.ids[: tokens.prompt])}«{tokenizer.decode(tokens.ids[tokens.prompt :])}»"

@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     done = {row["record_id"] for row in read_jsonl(arguments.to, "record_id", "question")} if begun else set()
     todo = [record for record in sample(corpus.records, arguments.limit) if record.id not in done]
     if todo:
-        llm = QwenChat.from_settings(settings.generator, print)
+        llm = QwenChat.from_settings(settings.generator)
         arguments.to.parent.mkdir(parents=True, exist_ok=True)
         with arguments.to.open("a", encoding="utf-8") as file, bar("asking", len(todo), " questions") as progress:
             for record in todo:

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.charts import chart
 from core.paths import artifacts
-from core.progress import Say, bar
+from core.progress import bar, log
 from core.settings import GeneratorSettings
 from evaluation.judged_questions import read_questions
 from evaluation.measures import Table, measure, measure_against_references, measure_likelihood
@@ -22,6 +22,7 @@ from generator.tuning.perplexity import likelihood
 from generator.tuning.rows import Row
 from index.embedders.weights import find_weights
 from rag.answerer import Answerer
+from rag.checks.citations import SupportJudge
 from rag.writing import RULES, write
 
 ANSWERS = artifacts("evaluation/answers")
@@ -48,7 +49,7 @@ class Candidate:
     identity: dict[str, str]
 
 
-def candidate(name: str, settings: GeneratorSettings, say: Say) -> Candidate:
+def candidate(name: str, settings: GeneratorSettings) -> Candidate:
     """`base` is the settings' model without an adapter, `tuned` with it; any other name is a model of its own.
 
     Raises:
@@ -58,7 +59,7 @@ def candidate(name: str, settings: GeneratorSettings, say: Say) -> Candidate:
         settings = dataclasses.replace(settings, adapter="")
     elif name != "tuned":
         settings = dataclasses.replace(settings, model=name, adapter="")
-    weights, adapter = prepare_tuned(settings, say)
+    weights, adapter = prepare_tuned(settings)
     identity = {
         "model": weights.name,
         "sha256": weights.sha256,
@@ -70,14 +71,14 @@ def candidate(name: str, settings: GeneratorSettings, say: Say) -> Candidate:
     return Candidate(name, settings, identity)
 
 
-def answers(model: Candidate, rows: Sequence[Row], say: Say) -> list[str]:
+def answers(model: Candidate, rows: Sequence[Row]) -> list[str]:
     """What a model writes for each row's prompt, greedily; Ctrl-C loses nothing that was written."""
     key = hashlib.sha256(json.dumps(model.identity, sort_keys=True).encode()).hexdigest()[:16]
     path = ANSWERS / f"{model.name.replace('/', '-')}-{key}.jsonl"
     known = _known(path)
     prompts = [hashlib.sha256(json.dumps(row.chat()).encode()).hexdigest() for row in rows]
     if missing := [number for number, prompt in enumerate(prompts) if prompt not in known]:
-        llm = QwenChat.from_settings(dataclasses.replace(model.settings, temperature=0.0), say)
+        llm = QwenChat.from_settings(dataclasses.replace(model.settings, temperature=0.0))
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file, bar(model.name, len(missing), " answers") as progress:
             for number in missing:
@@ -102,16 +103,16 @@ def _known(path: Path) -> dict[str, str]:
     return known
 
 
-def evaluate(model: Candidate, rows: Sequence[Row], say: Say) -> tuple[Measured, list[str]]:
+def evaluate(model: Candidate, rows: Sequence[Row], support: SupportJudge) -> tuple[Measured, list[str]]:
     """All measures of a model over rows with references, and what it wrote."""
     from generator.loading import load_model, load_tokenizer
 
-    written = answers(model, rows, say)
-    weights, _ = prepare_tuned(model.settings, say)
-    say(f"{model.name}: scoring the references")
+    written = answers(model, rows)
+    weights, _ = prepare_tuned(model.settings)
+    log.info(f"{model.name}: scoring the references")
     scored = likelihood(load_model(weights.folder).eval(), load_tokenizer(weights.folder), rows)
     return {
-        **measure(rows, written),
+        **measure(rows, written, support),
         **measure_against_references(rows, written, str(find_weights().folder)),
         **measure_likelihood(scored),
     }, written

@@ -15,16 +15,14 @@ import argparse
 import dataclasses
 import json
 import random
-import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from core.command import command_parser
 from core.errors import CiteWellError, run_command
 from core.files import write_atomic
 from core.paths import artifacts, shipped
-from core.progress import Say
+from core.progress import log
 from core.settings import Settings, load
 from generator.tuning.rows import Row, read_manifest, read_rows
 
@@ -59,29 +57,30 @@ def main(argv: list[str] | None = None) -> int:
     if not names:
         parser.error("--models names none; expected such as base,tuned")
     settings = load({"index.dir": arguments.index, "generator.adapter": arguments.adapter})
-    say: Say = partial(print, file=sys.stderr, flush=True)
 
     from evaluation.answer_report import answers, candidate
 
     if arguments.stress:
-        return _stress([candidate(name, settings.generator, say) for name in names], arguments, say)
+        return _stress(settings, [candidate(name, settings.generator) for name in names], arguments)
     rows = read_rows(arguments.rows, "test")
     rows = rows[: arguments.limit or len(rows)]
-    models = [candidate(name, settings.generator, say) for name in names]
+    models = [candidate(name, settings.generator) for name in names]
     if arguments.examples:
         rows = random.Random(arguments.seed).sample(rows, min(arguments.examples, len(rows)))  # noqa: S311
-        written = {model.name: answers(model, rows, say) for model in models}
+        written = {model.name: answers(model, rows) for model in models}
         for number, row in enumerate(rows):
             print("\n".join(_shown(row, {name: texts[number] for name, texts in written.items()})))
         return 0
-    return _evaluate(settings, models, rows, arguments, say)
+    return _evaluate(settings, models, rows, arguments)
 
 
-def _evaluate(settings: Settings, models: Sequence, rows: list[Row], arguments: argparse.Namespace, say: Say) -> int:  # type: ignore[type-arg]
+def _evaluate(settings: Settings, models: Sequence, rows: list[Row], arguments: argparse.Namespace) -> int:  # type: ignore[type-arg]
     from evaluation.answer_report import answers, as_json, draw, evaluate
     from evaluation.measures import measure, signatures, table
+    from rag.opening import open_judge
 
-    figures = table({model.name: evaluate(model, rows, say)[0] for model in models})
+    support = open_judge(settings)
+    figures = table({model.name: evaluate(model, rows, support)[0] for model in models})
     manifest = read_manifest(arguments.rows)
     about = {
         "rows": len(rows),
@@ -97,8 +96,8 @@ def _evaluate(settings: Settings, models: Sequence, rows: list[Row], arguments: 
     }
     result = {**as_json(figures), "about": about}
     _print(f"{len(rows)} questions of topics not trained on", figures)
-    if lay := _lay(settings, models[0].settings, arguments.lay, say):
-        measured = {model.name: measure(lay, answers(model, lay, say)) for model in models}
+    if lay := _lay(settings, models[0].settings, arguments.lay):
+        measured = {model.name: measure(lay, answers(model, lay), support) for model in models}
         lay_figures = table(measured)
         answerable = sum(row.answerable for row in lay)
         _print(f"{len(lay)} lay questions, {answerable} answerable", lay_figures)
@@ -109,17 +108,19 @@ def _evaluate(settings: Settings, models: Sequence, rows: list[Row], arguments: 
     return 0
 
 
-def _stress(models: Sequence, arguments: argparse.Namespace, say: Say) -> int:  # type: ignore[type-arg]
+def _stress(settings: Settings, models: Sequence, arguments: argparse.Namespace) -> int:  # type: ignore[type-arg]
     """Ask every model the stress set; prints the bad answers, writes stress.json."""
     from evaluation.answer_report import answers, as_json
     from evaluation.measures import table
     from evaluation.stress import measure_stress, outcome, read_cases
+    from rag.opening import open_judge
 
+    support = open_judge(settings)
     cases = read_cases(arguments.stress)[: arguments.limit or None]
     measured = {}
     for model in models:
-        written = answers(model, [case.row for case in cases], say)
-        outcomes = [outcome(case, text) for case, text in zip(cases, written, strict=True)]
+        written = answers(model, [case.row for case in cases])
+        outcomes = [outcome(case, text, support) for case, text in zip(cases, written, strict=True)]
         measured[model.name] = measure_stress(cases, outcomes)
         for case, text, each in zip(cases, written, outcomes, strict=True):
             if each.bad:
@@ -132,7 +133,7 @@ def _stress(models: Sequence, arguments: argparse.Namespace, say: Say) -> int:  
     return 0
 
 
-def _lay(settings: Settings, generator, part: str, say: Say) -> list[Row]:  # type: ignore[no-untyped-def]
+def _lay(settings: Settings, generator, part: str) -> list[Row]:  # type: ignore[no-untyped-def]
     """Lay questions over the index of the settings; none, with a notice, where there is no such index."""
     if part == "none":
         return []
@@ -142,25 +143,25 @@ def _lay(settings: Settings, generator, part: str, say: Say) -> list[Row]:  # ty
 
     unsure = dataclasses.replace(settings, rag=dataclasses.replace(settings.rag, abstain=False), generator=generator)
     try:
-        retriever = open_retriever(unsure, say)
+        retriever = open_retriever(unsure)
         files = [file for file in LAY if file.is_file()]
-        answerer = Answerer(retriever, open_llm(unsure, say), context_tokens=unsure.generator.context_tokens)
+        answerer = Answerer(retriever, open_llm(unsure), context_tokens=unsure.generator.context_tokens)
         rows = lay_rows(answerer, files, "" if part == "all" else part)
     except CiteWellError as error:
-        say(f"notice: lay questions are left out: {error}")
+        log.warning(f"notice: lay questions are left out: {error}")
         return []
     if not any(row.answerable for row in rows):
-        say(f"notice: lay questions are left out: {settings.index.dir} holds none of their answers")
+        log.warning(f"notice: lay questions are left out: {settings.index.dir} holds none of their answers")
         return []
     return rows
 
 
 def _print(title: str, figures) -> None:  # type: ignore[no-untyped-def]
-    print(f"\n{title}\n{'':<20}" + "".join(f"{name:>26}" for name in figures))
+    print(f"\n{title}\n{'':<28}" + "".join(f"{name:>26}" for name in figures))
     for measure in next(iter(figures.values())):
         cells = [each[measure] for each in figures.values()]
         shown = [f"{cell.mean:.3f} ({cell.low:.3f} to {cell.high:.3f})" if cell.n else "-" for cell in cells]
-        print(f"{measure:<20}" + "".join(f"{text:>26}" for text in shown))
+        print(f"{measure:<28}" + "".join(f"{text:>26}" for text in shown))
 
 
 def _shown(row: Row, written: dict[str, str]) -> list[str]:

@@ -12,10 +12,8 @@ artifacts/evaluation/audit.json, which the Quality page shows. Figures are means
 
 import json
 import random
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +22,7 @@ from core.command import command_parser
 from core.errors import run_command
 from core.files import new_folder, write_atomic
 from core.paths import artifacts
-from core.progress import Say, bar
+from core.progress import bar
 from core.settings import load
 from evaluation.judged_questions import Question, read_questions
 from evaluation.stats import Figure, mean
@@ -88,9 +86,8 @@ def main(argv: list[str] | None = None) -> int:
     questions = read_questions(arguments.questions, arguments.split)
     if 0 < arguments.limit < len(questions):
         questions = random.Random(arguments.seed).sample(questions, arguments.limit)  # noqa: S311
-    say: Say = partial(print, file=sys.stderr, flush=True)
 
-    answerer = open_answerer(settings, say)
+    answerer = open_answerer(settings)
     chain = answer_chain(answerer)
     wide = replace(answerer.retriever.settings, abstain=False)
     barless = replace(answerer, retriever=answerer.retriever.model_copy(update={"settings": wide}))

@@ -195,7 +195,7 @@ def _over(csv: Path, folder: Path, settings: Settings) -> IndexRetriever:
     index = dataclasses.replace(
         settings.index, csv=str(csv), dir=str(folder), question_column="question", answer_column="answer"
     )
-    build(index, say=print)
+    build(index)
     return open_retriever(dataclasses.replace(settings, index=index))
 
 

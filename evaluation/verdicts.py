@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
 
     settings = load().index
     pairs = read_jsonl(arguments.pairs, "heading", "evidence", "sentence", "kind")
-    similarity = partial(cosines, load_embedder(settings, print))
+    similarity = partial(cosines, load_embedder(settings))
     judge = Judge(similarity, rarity_of(find_weights().folder / "vocab.txt"), (), 0.0)
     rows = []
     for pair in pairs:

@@ -8,7 +8,7 @@ from typing import Any
 from core.cached_folder import made_once, sealed_hash
 from core.errors import WeightsError
 from core.files import sha256_file
-from core.progress import Say, silent
+from core.progress import log
 from core.settings import GeneratorSettings
 from generator.tuning.recipe import RUN
 from generator.weights import Weights, prepare_weights
@@ -125,7 +125,7 @@ def check_base(adapter: Adapter, weights: Weights) -> None:
         )
 
 
-def prepare_tuned(settings: GeneratorSettings, say: Say = silent) -> tuple[Weights, Adapter | None]:
+def prepare_tuned(settings: GeneratorSettings) -> tuple[Weights, Adapter | None]:
     """The weights to answer with: the base, or the adapter merged into it, made once and kept.
 
     Raises:
@@ -133,16 +133,16 @@ def prepare_tuned(settings: GeneratorSettings, say: Say = silent) -> tuple[Weigh
         EngineError: the adapter does not load over the base.
         OSError: the disk is full or the cache cannot be written.
     """
-    weights = prepare_weights(settings, say)
+    weights = prepare_weights(settings)
     adapter = find_adapter(settings, weights)
     if adapter is None:
         return weights, None
     name = f"{Path(weights.name).name}+{adapter.name}"
     folder = Path(settings.cache) / f"{name}-{weights.sha256[:6]}{adapter.sha256[:6]}"
     facts: dict[str, str | int] = {"weights": weights.sha256, "adapter": adapter.sha256}
-    with made_once(folder, facts, say) as empty:
+    with made_once(folder, facts) as empty:
         if empty is not None:
-            say(f"merging the adapter {adapter.name} into the weights (some seconds, once)")
+            log.info(f"merging the adapter {adapter.name} into the weights (some seconds, once)")
             merge(weights, adapter, empty)
     return Weights(folder, weights.name, sealed_hash(folder, "model.safetensors")), adapter
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.processor import processor
-from core.progress import Say, silent
+from core.progress import log
 
 AUTO = "auto"
 """The `generator.quant` that leaves it to the machine."""
@@ -39,7 +39,7 @@ def choice() -> Choice:
     return WITHOUT_VNNI if processor().kind in ("avx2", "avx512") and not processor().vnni else WITH_VNNI
 
 
-def chosen_quant(setting: str, say: Say = silent) -> str:
+def chosen_quant(setting: str) -> str:
     """How weights are stored: as the setting says, or with `auto` the best that fits into memory, a lesser one told."""
     if setting != AUTO:
         return setting
@@ -47,12 +47,12 @@ def chosen_quant(setting: str, say: Say = silent) -> str:
     best, *_, least = QUANT_MIB
     quant = next((quant for quant, needed in QUANT_MIB.items() if memory >= needed), least)
     if quant != best:
-        say(
+        log.warning(
             f"notice: this process may use {memory:,} MiB of memory, the model at eight bits a weight needs "
             f"{QUANT_MIB[best]:,}; it answers with four bits, a little worse (CITEWELL_GENERATOR_QUANT={best} insists)"
         )
     if memory < QUANT_MIB[quant]:
-        say(
+        log.warning(
             f"notice: even with four bits it needs {QUANT_MIB[quant]:,} MiB and may be ended for lack of memory; close "
             "other programs, or give the container more"
         )

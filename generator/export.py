@@ -10,7 +10,6 @@ writer are those of its own `gguf` package.
 
 import json
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from core.command import command_parser
 from core.errors import WeightsError, run_command
 from core.files import new_file
 from core.paths import artifacts
-from core.progress import Say, bar, silent
+from core.progress import bar, log
 from core.settings import load
 from generator.weights import Weights, prepare_weights
 
@@ -41,7 +40,7 @@ VOCABULARY = ("token_embd.weight", "output.weight")
 """Kept at eight bits by q4_0: they decide which word is written, and cost little time."""
 
 
-def export(weights: Weights, quant: str, target: Path, say: Say = silent) -> None:
+def export(weights: Weights, quant: str, target: Path) -> None:
     """Write the GGUF of a checkpoint to `target`, whole or not at all.
 
     Args:
@@ -53,7 +52,7 @@ def export(weights: Weights, quant: str, target: Path, say: Say = silent) -> Non
         OSError: the disk is full or the folder cannot be written; `target` is then as it was before.
     """
     config = _config(weights.folder)
-    say(f"writing the weights as GGUF ({quant})")
+    log.info(f"writing the weights as GGUF ({quant})")
     with new_file(target) as partial:
         writer = gguf.GGUFWriter(partial, config["model_type"])
         _add_metadata(writer, config, weights.name, QUANTS[quant][1])
@@ -170,9 +169,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--to", metavar="F", type=Path, help="the file to write (default: artifacts/NAME-QUANT.gguf)")
     arguments = parser.parse_args(argv)
     settings = load({"generator.model": arguments.model}).generator
-    weights = prepare_weights(settings, say=lambda line: print(line, file=sys.stderr, flush=True))
+    weights = prepare_weights(settings)
     target = arguments.to or artifacts(f"{Path(weights.name).name}-{arguments.quant}.gguf")
-    export(weights, arguments.quant, target, say=lambda line: print(line, file=sys.stderr, flush=True))
+    export(weights, arguments.quant, target)
     print(f"{target}: {target.stat().st_size:,} bytes")
     return 0
 

@@ -11,7 +11,6 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field, SkipValidation
 
-from core.progress import Say, silent
 from core.settings import GeneratorSettings
 from generator.engines import load_engine
 from generator.engines.base import Chat, Chunk, Engine
@@ -34,13 +33,13 @@ class QwenChat(BaseChatModel):
     """Texts before which an answer ends."""
 
     @classmethod
-    def from_settings(cls, settings: GeneratorSettings, say: Say = silent) -> "QwenChat":
+    def from_settings(cls, settings: GeneratorSettings) -> "QwenChat":
         """The chat model that the settings describe; loads the weights.
 
         Raises:
             WeightsError, EngineError, SettingsError: see `generator.engines.load_engine`.
         """
-        engine = load_engine(settings, say)
+        engine = load_engine(settings)
         engine.warm(_chat(messages("", ())))
         return cls(engine=engine, max_tokens=settings.max_new_tokens, temperature=settings.temperature)
 

@@ -8,14 +8,13 @@ held-out completions is printed for the adapter over 4-bit weights, over 16-bit 
 """
 
 import json
-import sys
 from functools import partial
 from pathlib import Path
 
 from core.command import command_parser
 from core.errors import DataError, run_command
 from core.files import new_folder
-from core.progress import Say
+from core.progress import log
 from core.settings import load
 from generator.adapters import Adapter, merge, read_adapter
 from generator.tuning.recipe import RUN
@@ -32,13 +31,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rows", metavar="DIR", type=Path, help="rows to compare on (default: those of the run)")
     parser.add_argument("--limit", metavar="N", type=int, default=60, help="rows to compare on; 0: do not compare")
     arguments = parser.parse_args(argv)
-    say: Say = partial(print, file=sys.stderr, flush=True)
     adapter = read_adapter(arguments.adapter)
-    weights = prepare_weights(load({"generator.model": arguments.model}).generator, say)
+    weights = prepare_weights(load({"generator.model": arguments.model}).generator)
     with new_folder(arguments.to, "config.json") as folder:
         merge(weights, adapter, folder)
     print(f"{arguments.to}: {weights.name} with {adapter.name} merged in")
-    rows = _rows(adapter, arguments.rows, arguments.limit, say) if arguments.limit else []
+    rows = _rows(adapter, arguments.rows, arguments.limit) if arguments.limit else []
     if rows:
         figures = compare(weights, adapter, arguments.to, rows)
         first = next(iter(figures.values()))
@@ -50,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _rows(adapter: Adapter, folder: Path | None, limit: int, say: Say) -> list[Row]:
+def _rows(adapter: Adapter, folder: Path | None, limit: int) -> list[Row]:
     """Held-out rows; none, with a notice, where those of the run are no longer there."""
     if folder is not None:
         return read_rows(folder, "development")[:limit]
@@ -58,7 +56,7 @@ def _rows(adapter: Adapter, folder: Path | None, limit: int, say: Say) -> list[R
         recipe = json.loads((adapter.folder / RUN).read_text(encoding="utf-8"))["recipe"]
         return read_rows(Path(recipe["data.dir"]), "development")[:limit]
     except (OSError, ValueError, KeyError, DataError) as error:
-        say(f"notice: perplexities are not compared: {error}; name rows with --rows DIR")
+        log.warning(f"notice: perplexities are not compared: {error}; name rows with --rows DIR")
         return []
 
 

@@ -7,8 +7,6 @@ citewell prepare --model Qwen/Qwen2-0.5B-Instruct
 import contextlib
 import dataclasses
 import json
-import sys
-from functools import partial
 from pathlib import Path
 
 from core.command import command_parser
@@ -28,14 +26,13 @@ def main(argv: list[str] | None = None) -> int:
     if engine_name(settings) == "openai":
         print(json.dumps({"base_url": settings.base_url, "name": settings.remote_model}))
         return 0
-    say = partial(print, file=sys.stderr, flush=True)
-    weights, _ = prepare_tuned(settings, say)
+    weights, _ = prepare_tuned(settings)
     if engine_name(settings) == "openvino":
         # What cannot be converted is told by the engine, which then has another one take its place.
         with contextlib.suppress(EngineError, WeightsError, ImportError):
             from generator.engines.openvino import prepare
 
-            prepare(weights, chosen_quant(settings.quant, say), Path(settings.cache), say)
+            prepare(weights, chosen_quant(settings.quant), Path(settings.cache))
     print(json.dumps({**dataclasses.asdict(weights), "folder": str(weights.folder)}))
     return 0
 

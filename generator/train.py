@@ -11,15 +11,13 @@ Afterwards: citewell runs (compare runs), citewell merge --adapter RUN/adapter -
 """
 
 import os
-import sys
-from functools import partial
 from pathlib import Path
 
 from core.command import command_parser
 from core.errors import SettingsError, run_command
 from core.files import new_folder
 from core.paths import artifacts
-from core.progress import Say
+from core.progress import log
 from generator.tuning.recipe import SMOKE, read_recipe, read_run
 
 REPORTERS = ("none", "tensorboard", "wandb")
@@ -36,20 +34,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--report-to", choices=REPORTERS, default="none", help="where metrics go beside metrics.csv")
     arguments = parser.parse_args(argv)
     main_process = os.environ.get("RANK", "0") == "0"
-    say: Say = partial(print, file=sys.stderr, flush=True) if main_process else lambda line: None
     given = SMOKE if arguments.smoke else {}
     if arguments.resume and arguments.to and not (arguments.config or arguments.set or arguments.smoke):
         given = read_run(arguments.to)["recipe"]
     recipe = read_recipe(arguments.config, arguments.set, given)
     target = arguments.to or artifacts("runs") / ("smoke" if arguments.smoke else _name(recipe.lora.r))
-    _reporter(arguments.report_to, target, say)
+    _reporter(arguments.report_to, target)
     if arguments.smoke and not arguments.to and not arguments.resume:  # nothing in it is worth keeping
         with new_folder(target):
             pass
 
     from generator.tuning.training import train
 
-    record = train(recipe, target, resume=arguments.resume, report_to=arguments.report_to, say=say)
+    record = train(recipe, target, resume=arguments.resume, report_to=arguments.report_to)
     if not main_process:
         return 0
     results = record["results"]
@@ -72,7 +69,7 @@ def _name(rank: int) -> str:
     return f"{datetime.now():%Y%m%d-%H%M%S}-r{rank}"
 
 
-def _reporter(name: str, target: Path, say: Say) -> None:
+def _reporter(name: str, target: Path) -> None:
     """Set up the reporter: its package is there, its files go to the run folder, and it never asks for a key."""
     import importlib.util
 
@@ -88,7 +85,7 @@ def _reporter(name: str, target: Path, say: Say) -> None:
     target.mkdir(parents=True, exist_ok=True)
     if not os.environ.get("WANDB_API_KEY"):
         os.environ.setdefault("WANDB_MODE", "offline")
-        say(
+        log.info(
             "notice: no WANDB_API_KEY, so the run is logged offline; send it later: wandb sync " + str(target / "wandb")
         )
 

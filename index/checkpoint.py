@@ -14,7 +14,7 @@ from types import TracebackType
 import numpy as np
 
 from core.errors import IndexFolderError
-from core.progress import Say
+from core.progress import log
 
 NAME = "embedded.sqlite"
 COMMIT_S = 2.0
@@ -28,21 +28,21 @@ class Checkpoint:
     """The vectors that an embedder has made so far of the texts of an index folder.
 
     A vector is found by the hash of its text and of the embedder's identity, so one of another embedder never is. A
-    file that is damaged is begun again, and `say` is told.
+    file that is damaged is begun again, and a line says so.
 
     Raises:
         OSError: the folder cannot be written.
         IndexFolderError: in `add` and when it is closed, the file cannot be written: the disk is full.
     """
 
-    def __init__(self, folder: Path, embedder: str, dimension: int, say: Say) -> None:
+    def __init__(self, folder: Path, embedder: str, dimension: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / NAME
         self._embedder, self._dimension = embedder.encode(), dimension
         try:
             self._database = _opened(self.file)
         except sqlite3.DatabaseError as error:
-            say(f"notice: {self.file} is damaged ({error}); it is begun again")
+            log.warning(f"notice: {self.file} is damaged ({error}); it is begun again")
             Checkpoint.remove(folder)
             self._database = _opened(self.file)
         self._committed = time.monotonic()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.progress import Say, bar
+from core.progress import bar, log
 from index.checkpoint import Checkpoint
 from index.embedders.base import Embedder
 from index.passages import headed_text
@@ -70,7 +70,7 @@ class Made:
     per_second: float
 
 
-def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder, say: Say) -> Wanted:
+def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) -> Wanted:
     """What the vectors of a build of words alone are of, and which of them are known.
 
     Args:
@@ -93,7 +93,7 @@ def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder, sa
                 unchanged.update(zip(rows, vectors.reconstruct_batch(np.array(list(rows.values()))), strict=True))
     kept: dict[str, np.ndarray] = {}
     if Checkpoint.exists(folder):
-        with Checkpoint(folder, embedder.identity, embedder.dimension, say) as checkpoint:
+        with Checkpoint(folder, embedder.identity, embedder.dimension) as checkpoint:
             kept = checkpoint.known([text for text in dict.fromkeys([*headed, *questions]) if text not in unchanged])
     return Wanted(folder, headed, questions, unchanged, kept)
 
@@ -103,7 +103,7 @@ def headed_texts(index: Index) -> list[str]:
     return [headed_text(index.questions[head][1], index.passages[row]) for row, head in index.headed]
 
 
-def embed(todo: Wanted, embedder: Embedder, say: Say, published: Path | None = None) -> Made:
+def embed(todo: Wanted, embedder: Embedder, published: Path | None = None) -> Made:
     """Embed what is new; each vector is kept within seconds, so that a build that ends early loses only those.
 
     Args:
@@ -120,7 +120,7 @@ def embed(todo: Wanted, embedder: Embedder, say: Say, published: Path | None = N
             vectors[[row_of[text] for text in known]] = list(known.values())
     started = time.perf_counter()
     if todo.new:
-        _embed_new(todo, embedder, vectors, row_of, say, published)
+        _embed_new(todo, embedder, vectors, row_of, published)
     seconds = time.perf_counter() - started
     return Made(
         vectors[[row_of[text] for text in todo.headed]],
@@ -133,11 +133,11 @@ def embed(todo: Wanted, embedder: Embedder, say: Say, published: Path | None = N
 
 
 def _embed_new(
-    todo: Wanted, embedder: Embedder, vectors: np.ndarray, row_of: dict[str, int], say: Say, published: Path | None
+    todo: Wanted, embedder: Embedder, vectors: np.ndarray, row_of: dict[str, int], published: Path | None
 ) -> None:
     started, done = time.perf_counter(), 0
     with (
-        Checkpoint(todo.folder, embedder.identity, embedder.dimension, say) as checkpoint,
+        Checkpoint(todo.folder, embedder.identity, embedder.dimension) as checkpoint,
         bar("embedding", len(todo.new), " texts") as progress,
     ):
 
@@ -157,5 +157,7 @@ def _embed_new(
                 together = todo.new[begin : begin + TOGETHER]
                 vectors[[row_of[text] for text in together]] = embedder.embed(together, keep)
         except KeyboardInterrupt:
-            say(f"{done:,} of {len(todo.new):,} texts are embedded and kept; the same command continues from there")
+            log.info(
+                f"{done:,} of {len(todo.new):,} texts are embedded and kept; the same command continues from there"
+            )
             raise

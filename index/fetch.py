@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 from core.command import command_parser
 from core.errors import DataError, run_command
 from core.files import CHUNK, sha256_file, write_atomic
-from core.progress import Say, bar, silent
+from core.progress import bar, log
 
 MEDQUAD_URL = "https://github.com/abachaa/MedQuAD/archive/refs/heads/master.zip"
 LICENCE = (
@@ -29,7 +29,7 @@ COLUMNS = ("question", "answer", "source", "url", "focus", "question_type")
 TIMEOUT_S = 60
 
 
-def fetch_medquad(target: Path, url: str = MEDQUAD_URL, say: Say = silent) -> int:
+def fetch_medquad(target: Path, url: str = MEDQUAD_URL) -> int:
     """Download MedQuAD's XML archive, write its answered pairs to `target`, and return their number.
 
     A download that breaks off is kept beside `target` and resumed by the next call.
@@ -39,9 +39,9 @@ def fetch_medquad(target: Path, url: str = MEDQUAD_URL, say: Say = silent) -> in
     """
     archive = target.with_name(f"{target.name}.zip")
     target.parent.mkdir(parents=True, exist_ok=True)
-    download(url, archive, say)
-    say(f"{archive}: {archive.stat().st_size:,} bytes, SHA-256 {sha256_file(archive)}")
-    say(LICENCE)
+    download(url, archive)
+    log.info(f"{archive}: {archive.stat().st_size:,} bytes, SHA-256 {sha256_file(archive)}")
+    log.info(LICENCE)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -62,7 +62,7 @@ def fetch_medquad(target: Path, url: str = MEDQUAD_URL, say: Say = silent) -> in
     return count
 
 
-def download(url: str, target: Path, say: Say = silent) -> None:
+def download(url: str, target: Path) -> None:
     """Download a file, going on where an earlier attempt broke off.
 
     Raises:
@@ -75,7 +75,7 @@ def download(url: str, target: Path, say: Say = silent) -> None:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as reply:  # noqa: S310
             resumed = reply.status == 206
             if resumed:
-                say(f"going on after {have:,} bytes of {url}")
+                log.info(f"going on after {have:,} bytes of {url}")
             length = reply.headers.get("Content-Length")
             total = int(length) + (have if resumed else 0) if length else None
             done = have if resumed else 0
@@ -86,7 +86,7 @@ def download(url: str, target: Path, say: Say = silent) -> None:
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:  # nothing is missing, or the file has changed: begin again
             partial.unlink()
-            return download(url, target, say)
+            return download(url, target)
         raise DataError(f"{url} answered {error.code} {error.reason}; check the address and try again") from error
     except OSError as error:
         raise DataError(
@@ -129,7 +129,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--to", metavar="F", type=Path, required=True, help="the CSV to write")
     parser.add_argument("--url", default=MEDQUAD_URL, help="another place to get the archive from")
     arguments = parser.parse_args(argv)
-    count = fetch_medquad(arguments.to, arguments.url, say=lambda line: print(line, flush=True))
+    count = fetch_medquad(arguments.to, arguments.url)
     print(f"wrote {count:,} questions with answers to {arguments.to}")
     print(f"next: citewell build --csv {arguments.to}")
     return 0

@@ -20,7 +20,7 @@ from core.command import command_parser
 from core.errors import DataError, run_command
 from core.files import new_folder, read_jsonl, write_atomic
 from core.paths import shipped
-from core.progress import Say, silent
+from core.progress import log
 from core.settings import IndexSettings, load
 from index.build import build
 from index.embedders import load_embedder
@@ -40,7 +40,6 @@ def tune(
     asked: Path | None = None,
     held_out: tuple[Path, ...] = (),
     resume: bool = False,
-    say: Say = silent,
 ) -> dict[str, Any]:
     """Train an adapter on the CSV that the settings name and write it to the folder `to`; returns its facts.
 
@@ -53,13 +52,13 @@ def tune(
     from index.embedders.torch import TorchEmbedder
     from index.tuning.training import Corpus, Recipe, held_out_records, split_questions, train
 
-    build(settings, say=say)
+    build(settings)
     index = open_index(Path(settings.dir))
-    embedder = load_embedder(settings, say)
+    embedder = load_embedder(settings)
     trained = Recipe(**recipe)
     out = held_out_records(index, _judged_records(held_out))
     split = split_questions(index, embedder, _asked(asked), out, trained)
-    say(
+    log.info(
         f"{len(split.train):,} questions to train on, {len(split.development):,} of other topics to look at; "
         f"{split.strayed:,} left out as they do not lead back to their record; {len(out):,} records held out"
     )
@@ -85,15 +84,15 @@ def tune(
     model = TorchEmbedder(weights).model
     untuned = embedder.embed([item.question for item in split.train])
     started = time.perf_counter()
-    log = train(model, Corpus(index, out), split, untuned, trained, run, resume=resume, say=say)
+    losses = train(model, Corpus(index, out), split, untuned, trained, run, resume=resume)
     facts["minutes"] = round((time.perf_counter() - started) / 60, 1)
-    facts["log"] = log
+    facts["log"] = losses
     with new_folder(to, ADAPTER_FACTS) as folder:
         transformer: Any = model[0]
         transformer.auto_model.save_pretrained(str(folder))
         _scale(folder / ADAPTER_WEIGHTS, trained.scale)
         write_atomic(folder / ADAPTER_FACTS, json.dumps(facts, indent=1) + "\n")
-        _draw(log, folder / "curve.png")
+        _draw(losses, folder / "curve.png")
     shutil.rmtree(run, ignore_errors=True)
     return facts
 
@@ -138,13 +137,13 @@ def _scale(path: Path, share: float) -> None:
     save_file({name: value.to(torch.float16).contiguous() for name, value in scaled.items()}, path)
 
 
-def _draw(log: list[dict[str, Any]], path: Path) -> None:
+def _draw(losses: list[dict[str, Any]], path: Path) -> None:
     from index.tuning.training import DEVELOPMENT
 
     curves = (("loss", "Loss"), (DEVELOPMENT, "Mean reciprocal rank, other topics"))
     with chart(path, len(curves), (8, 3)) as (_, panels):
         for axes, (name, title) in zip(panels, curves, strict=True):
-            points = [(entry["step"], entry[name]) for entry in log if name in entry]
+            points = [(entry["step"], entry[name]) for entry in losses if name in entry]
             axes.plot([step for step, _ in points], [value for _, value in points], color="#0b6e63")
             axes.set(title=title, xlabel="step")
 
@@ -183,7 +182,6 @@ def main(argv: list[str] | None = None) -> int:
         asked=arguments.asked,
         held_out=tuple(arguments.held_out),
         resume=arguments.resume,
-        say=lambda line: print(line, flush=True),
     )
     print(f"{arguments.to} is written after {facts['minutes']} minutes; take it up:")
     print(f"citewell build --csv {settings.csv} --adapter {arguments.to}")

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from core.files import write_atomic
-from core.progress import Say, bar
+from core.progress import bar, log
 from core.settings import IndexSettings
 from index.corpus import Corpus, read_corpus
 from index.embedders.base import Embedder
@@ -18,7 +18,7 @@ SPLIT_TOGETHER = 256
 
 
 def build_words(
-    settings: IndexSettings, recipe: Recipe, old: Index | None, embedder: Embedder, report: Path | None, say: Say
+    settings: IndexSettings, recipe: Recipe, old: Index | None, embedder: Embedder, report: Path | None
 ) -> Path:
     """Read the CSV, cut its answers, write a build that can be searched by words, and return its folder.
 
@@ -31,18 +31,18 @@ def build_words(
         OSError: the disk is full or a folder cannot be written.
     """
     csv_path = Path(settings.csv)
-    say(f"reading {csv_path}")
+    log.info(f"reading {csv_path}")
     corpus = read_corpus(csv_path, settings.question_column, settings.answer_column)
-    _report_refusals(corpus, report, say)
+    _report_refusals(corpus, report)
     passages = _split(corpus, embedder, settings.passage_tokens, old)
     return write_words(Path(settings.dir), corpus, csv_path, passages, recipe)
 
 
-def _report_refusals(corpus: Corpus, report: Path | None, say: Say) -> None:
+def _report_refusals(corpus: Corpus, report: Path | None) -> None:
     for refusal in corpus.refused[:10]:
-        say(f"  line {refusal.line} left out: {refusal.reason}")
+        log.info(f"  line {refusal.line} left out: {refusal.reason}")
     if len(corpus.refused) > 10:
-        say(f"  … and {len(corpus.refused) - 10} more rows; --report FILE lists them all")
+        log.info(f"  … and {len(corpus.refused) - 10} more rows; --report FILE lists them all")
     if report is not None:
         lines = [json.dumps(dataclasses.asdict(refusal)) + "\n" for refusal in corpus.refused]
         write_atomic(report, "".join(lines))

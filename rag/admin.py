@@ -13,7 +13,7 @@ from typing import Any
 from core.command import of_its_own
 from core.errors import DataError
 from core.files import write_atomic
-from core.progress import Listener, Say, heard_by
+from core.progress import Listener, heard_by
 from core.settings import Settings
 from index.build import build
 from index.published import build_lock, previous_build, published_build
@@ -106,7 +106,7 @@ def embed_in_background(settings: Settings) -> bool:
     return True
 
 
-def rebuild(settings: Settings, name: str, content: bytes, listener: Listener, say: Say) -> Path:
+def rebuild(settings: Settings, name: str, content: bytes, listener: Listener) -> Path:
     """Index an uploaded CSV in the place of the one before, which stays for a roll-back; returns where the CSV is kept.
 
     A large file can be searched by words when this returns, and its vectors are made in the background.
@@ -126,7 +126,7 @@ def rebuild(settings: Settings, name: str, content: bytes, listener: Listener, s
     try:
         with heard_by(listener):
             index = dataclasses.replace(settings.index, csv=str(kept))
-            build(index, words_only=True, report=_report(settings), say=say)
+            build(index, words_only=True, report=_report(settings))
     except BaseException:
         if before is None:
             kept.unlink()

@@ -11,7 +11,6 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
@@ -45,13 +44,12 @@ def main(argv: list[str] | None = None) -> int:
     from rag.answerer import Asked, answer_chain
     from rag.opening import open_answerer, open_untuned_llm
 
-    say = partial(print, file=sys.stderr, flush=True)
-    answerer = open_answerer(settings, say)
+    answerer = open_answerer(settings)
     if arguments.compare and not answerer.llm.engine.identity.get("adapter"):
         raise SettingsError(
             "no adapter is in use, so there is nothing to compare; name one: CITEWELL_GENERATOR_ADAPTER=NAME"
         )
-    untuned = replace(answerer, llm=open_untuned_llm(settings, say)) if arguments.compare else None
+    untuned = replace(answerer, llm=open_untuned_llm(settings)) if arguments.compare else None
     chain = answer_chain(answerer)
     filters = {"source": arguments.source, "question_type": arguments.type}
     wanted = {name: value for name, value in filters.items() if value}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from langchain_core.runnables import Runnable
 
-from core.progress import Say, silent
 from core.settings import Settings
 from generator.llm import QwenChat
 from index.embedders import adapter_identity, load_embedder, load_question_embedder
@@ -17,6 +16,7 @@ from index.published import published_build
 from index.store import open_index
 from rag.answer import Answer
 from rag.answerer import Answerer, Asked, Checks, answer_chain
+from rag.checks.citations import SupportJudge
 from rag.checks.emergency import EmergencyDetector, known_phrasings
 from rag.checks.entailment import StrictJudge, read_entailment
 from rag.checks.judge import read_judge
@@ -32,37 +32,37 @@ class Embedders:
     questions: Embedder
 
 
-def open_chain(settings: Settings, say: Say = silent) -> Runnable[str | Asked, Answer]:
+def open_chain(settings: Settings) -> Runnable[str | Asked, Answer]:
     """The chain of an opened answerer; raises as `open_answerer` does."""
-    return answer_chain(open_answerer(settings, say))
+    return answer_chain(open_answerer(settings))
 
 
-def open_answerer(settings: Settings, say: Say = silent) -> Answerer:
+def open_answerer(settings: Settings) -> Answerer:
     """Open the index, load the models, and join them.
 
     Raises:
         IndexFolderError: no index, a damaged one, or one that was made with another embedder.
         WeightsError, EngineError, SettingsError: the embedder or the generator cannot be had.
     """
-    retriever = open_retriever(settings, say)
-    checks = open_checks(settings, retriever.of_passages, say)
-    return Answerer(retriever, open_llm(settings, say), checks, settings.generator.context_tokens)
+    retriever = open_retriever(settings)
+    checks = open_checks(settings, retriever.of_passages)
+    return Answerer(retriever, open_llm(settings), checks, settings.generator.context_tokens)
 
 
-def open_embedders(settings: Settings, say: Say = silent) -> Embedders:
+def open_embedders(settings: Settings) -> Embedders:
     """Load the embedders that the settings name; raises as `open_answerer` does."""
-    passages = load_embedder(settings.index, say)
-    return Embedders(passages, load_question_embedder(settings.index, passages, say))
+    passages = load_embedder(settings.index)
+    return Embedders(passages, load_question_embedder(settings.index, passages))
 
 
-def open_retriever(settings: Settings, say: Say = silent, embedders: Embedders | None = None) -> IndexRetriever:
+def open_retriever(settings: Settings, embedders: Embedders | None = None) -> IndexRetriever:
     """Open the published index, with the embedders that it was made with; raises as `open_answerer` does.
 
     Args:
         embedders: those that are loaded already; None loads them.
     """
     index = open_index(Path(settings.index.dir))
-    loaded = embedders or open_embedders(settings, say)
+    loaded = embedders or open_embedders(settings)
     return IndexRetriever(
         index=index,
         embedder=loaded.questions,
@@ -73,7 +73,7 @@ def open_retriever(settings: Settings, say: Say = silent, embedders: Embedders |
     )
 
 
-def open_checks(settings: Settings, embedder: Embedder, say: Say = silent) -> Checks:
+def open_checks(settings: Settings, embedder: Embedder) -> Checks:
     """What looks at questions before and at sentences after the model.
 
     Args:
@@ -83,20 +83,33 @@ def open_checks(settings: Settings, embedder: Embedder, say: Say = silent) -> Ch
         DataError: a file that the checks are made from is damaged.
         WeightsError: the default embedder, whose vocabulary says how rare a word is, or `rag.nli` cannot be had.
     """
-    detector = EmergencyDetector(*known_phrasings(embedder, Path(settings.index.cache), say), embedder.embed)
-    judge = read_judge(partial(cosines, embedder), find_weights().folder / "vocab.txt")
-    nli = settings.rag.nli
-    return Checks(detector, StrictJudge(judge, read_entailment(nli)) if nli else judge)
+    detector = EmergencyDetector(*known_phrasings(embedder, Path(settings.index.cache)), embedder.embed)
+    return Checks(detector, open_judge(settings, embedder))
 
 
-def open_llm(settings: Settings, say: Say = silent) -> QwenChat:
+def open_judge(settings: Settings, embedder: Embedder | None = None) -> SupportJudge:
+    """What decides whether a passage supports a sentence: for the page, for receipts and for every figure.
+
+    Args:
+        embedder: that of the index's passages, if it is loaded already.
+
+    Raises:
+        DataError: the file of fitted weights is damaged.
+        WeightsError: the embedder, or the model of `rag.nli`, cannot be had.
+    """
+    similarity = partial(cosines, embedder or load_embedder(settings.index))
+    judge = read_judge(similarity, find_weights().folder / "vocab.txt")
+    return StrictJudge(judge, read_entailment(settings.rag.nli)) if settings.rag.nli else judge
+
+
+def open_llm(settings: Settings) -> QwenChat:
     """Load the generator; raises as `open_answerer` does."""
-    return QwenChat.from_settings(settings.generator, say)
+    return QwenChat.from_settings(settings.generator)
 
 
-def open_untuned_llm(settings: Settings, say: Say = silent) -> QwenChat:
+def open_untuned_llm(settings: Settings) -> QwenChat:
     """Load the generator without its adapter; raises as `open_answerer` does."""
-    return QwenChat.from_settings(dataclasses.replace(settings.generator, adapter=""), say)
+    return QwenChat.from_settings(dataclasses.replace(settings.generator, adapter=""))
 
 
 def published(settings: Settings) -> str:

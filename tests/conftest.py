@@ -1,8 +1,9 @@
 """Fixtures shared by all tests: small indexes with fake models, a tiny random Qwen2, and the packaged weights."""
 
+import logging
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import hypothesis
 import pytest
 
 from core.files import sha256_file
+from core.progress import log
 from core.settings import GeneratorSettings, IndexSettings, RagSettings, Settings
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, Source
@@ -17,6 +19,8 @@ from generator.tuning.rows import Row, write_folder
 from index.build import build
 from index.reader import Index
 from index.store import open_index
+from rag.checks.citations import SupportJudge
+from rag.opening import open_judge
 from rag.search.retriever import IndexRetriever
 from tests.fakes import ROWS, QueueEngine, WordEmbedder, write_csv
 
@@ -32,6 +36,20 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("CITEWELL_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The lines for the user, as they come."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: lines.append(record.getMessage()))
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    yield lines
+    log.setLevel(level)
+    log.removeHandler(handler)
 
 
 @pytest.fixture
@@ -137,6 +155,12 @@ def real_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     index = IndexSettings(csv=str(ROOT / "data/health_qa.csv"), dir=str(tmp_path_factory.mktemp("real") / "index"))
     assert build(index)
     return Settings(index=index, generator=GeneratorSettings(cache=str(ROOT / "artifacts/models"), max_new_tokens=96))
+
+
+@pytest.fixture(scope="session")
+def page_judge() -> SupportJudge:
+    """What decides on the page, and in the figures, whether a passage supports a sentence."""
+    return open_judge(Settings(index=IndexSettings(cache=str(ROOT / "artifacts/embedders"))))
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,18 @@
 """The pages. Start them with `make app` or `citewell serve`."""
 
+import logging
 from pathlib import Path
 
 import streamlit as st
 
 from core.errors import CiteWellError
+from core.progress import show_lines
 from ui import chat, data, evidence, quality, shared
 
 
 def main() -> None:
     """Open the index, load the model, and draw the page that was chosen."""
+    show_lines(logging.WARNING)
     st.set_page_config(page_title="CiteWell", page_icon=str(Path(__file__).with_name("icon.svg")), layout="centered")
     try:
         with st.spinner("Opening the index and loading the model; the first time takes a minute …"):

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import CiteWellError
+from core.progress import log
 from core.settings import Settings, load
 from rag.answer import Answer
 from rag.answerer import Answerer, Asked, answer_chain, made_by
@@ -175,7 +176,7 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
         except CiteWellError as error:
             turn.error = shared.sentence(error)
         except Exception:
-            shared.log.exception("answering failed")
+            log.exception("answering failed")
             turn.error = "Something went wrong while answering. The terminal that runs CiteWell shows what; ask again."
         finally:  # whatever was written stays, also when the page is left or the answer stopped
             save(turn, number, history, keep)

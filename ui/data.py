@@ -64,7 +64,7 @@ def _uploading() -> None:
         progress.progress(share, f"{doing[:1].upper()}{doing[1:]}: {share:.0%}")
 
     try:
-        kept = rebuild(settings, uploaded.name, uploaded.getvalue(), tell, shared.log.info)
+        kept = rebuild(settings, uploaded.name, uploaded.getvalue(), tell)
     except CiteWellError as error:
         progress.empty()
         st.error(shared.sentence(error))

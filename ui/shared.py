@@ -22,23 +22,23 @@ log = logging.getLogger("citewell.ui")
 @st.cache_resource(show_spinner=False)
 def llm() -> QwenChat:
     """The model that writes."""
-    return opening.open_llm(load(), log.warning)
+    return opening.open_llm(load())
 
 
 @st.cache_resource(show_spinner="Loading the model without its adapter; the first time takes some seconds …")
 def untuned_llm() -> QwenChat:
     """The same without its adapter."""
-    return opening.open_untuned_llm(load(), log.warning)
+    return opening.open_untuned_llm(load())
 
 
 @st.cache_resource(show_spinner=False)
 def _embedders() -> opening.Embedders:
-    return opening.open_embedders(load(), log.warning)
+    return opening.open_embedders(load())
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _retriever(build: str) -> IndexRetriever:
-    return opening.open_retriever(load(), log.warning, _embedders())
+    return opening.open_retriever(load(), _embedders())
 
 
 def retriever() -> IndexRetriever:
@@ -48,7 +48,7 @@ def retriever() -> IndexRetriever:
 
 @st.cache_resource(show_spinner=False)
 def _checks(identity: str, _embedder: Embedder) -> Checks:
-    return opening.open_checks(load(), _embedder, log.warning)
+    return opening.open_checks(load(), _embedder)
 
 
 def answerer() -> Answerer:

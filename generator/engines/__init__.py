@@ -5,12 +5,12 @@ Add one by writing a module with a class that has the members of `Engine`, and n
 
 from core.errors import EngineError, SettingsError, WeightsError
 from core.libraries import cuda_available
-from core.progress import Say, silent
+from core.progress import log
 from core.settings import GeneratorSettings
 from generator.engines.base import Engine
 
 
-def load_engine(settings: GeneratorSettings, say: Say = silent) -> Engine:
+def load_engine(settings: GeneratorSettings) -> Engine:
     """The engine that the settings name; where `auto` means `openvino` and that cannot run, `transformers`.
 
     Raises:
@@ -23,16 +23,16 @@ def load_engine(settings: GeneratorSettings, say: Say = silent) -> Engine:
         try:
             from generator.engines.openvino import OpenVinoEngine
 
-            return OpenVinoEngine(settings, say)
+            return OpenVinoEngine(settings)
         except (EngineError, WeightsError, ImportError) as error:
             if settings.engine != "auto":
                 raise
-            say(f"notice: answering with transformers, which is slower: {error}")
+            log.warning(f"notice: answering with transformers, which is slower: {error}")
             name = "transformers"
     if name == "transformers":
         from generator.engines.transformers import TransformersEngine
 
-        return TransformersEngine(settings, say)
+        return TransformersEngine(settings)
     if name == "openai":
         from generator.engines.openai import OpenAIEngine
 

@@ -19,7 +19,7 @@ from core.errors import EngineError, SettingsError
 from core.memory import drop_mapped
 from core.precision import openvino_precision
 from core.processor import openvino_threads
-from core.progress import Say, silent
+from core.progress import log
 from core.settings import GeneratorSettings
 from generator.adapters import prepare_tuned
 from generator.by_processor import choice, chosen_quant
@@ -47,10 +47,10 @@ class OpenVinoEngine:
         WeightsError: the checkpoint is of an architecture that cannot be exported.
     """
 
-    def __init__(self, settings: GeneratorSettings, say: Say = silent) -> None:
-        weights, adapter = prepare_tuned(settings, say)
-        quant = chosen_quant(settings.quant, say)
-        self._folder = prepare(weights, quant, Path(settings.cache), say)
+    def __init__(self, settings: GeneratorSettings) -> None:
+        weights, adapter = prepare_tuned(settings)
+        quant = chosen_quant(settings.quant)
+        self._folder = prepare(weights, quant, Path(settings.cache))
         try:
             self._pipeline = openvino_genai.LLMPipeline(
                 self._folder,
@@ -166,7 +166,7 @@ class _Generation:
         )
 
 
-def prepare(weights: Weights, quant: str, cache: Path, say: Say = silent) -> Path:
+def prepare(weights: Weights, quant: str, cache: Path) -> Path:
     """The folder of a checkpoint quantised and converted for OpenVINO; made if it is not there whole.
 
     Raises:
@@ -179,11 +179,11 @@ def prepare(weights: Weights, quant: str, cache: Path, say: Say = silent) -> Pat
         raise SettingsError(f"unknown generator.quant {quant!r}; expected {', '.join(QUANTS)}")
     folder = cache / f"{Path(weights.name).name}-{weights.sha256[:12]}-{quant}"
     facts = {"weights": weights.sha256, "quant": quant, "openvino_genai": openvino_genai.__version__}
-    with made_once(folder, facts, say) as empty:
+    with made_once(folder, facts) as empty:
         if empty is not None:
             gguf = empty / "model.gguf"
-            export(weights, quant, gguf, say)
-            say("converting it for this processor (some seconds, once)")
+            export(weights, quant, gguf)
+            log.info("converting it for this processor (some seconds, once)")
             try:
                 openvino_genai.LLMPipeline(gguf, "CPU", enable_save_ov_model=True)  # saves beside the GGUF
             except RuntimeError as error:

@@ -6,7 +6,6 @@ from typing import Any
 
 from core.errors import EngineError
 from core.libraries import quieten
-from core.progress import Say, silent
 from core.settings import GeneratorSettings
 from generator.adapters import find_adapter, prepare_tuned
 from generator.engines.base import Chat, Chunk
@@ -32,16 +31,16 @@ class TransformersEngine:
         EngineError: the checkpoint or the adapter does not load.
     """
 
-    def __init__(self, settings: GeneratorSettings, say: Say = silent) -> None:
+    def __init__(self, settings: GeneratorSettings) -> None:
         device = settings.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         in_4bit = settings.load_in_4bit and device == "cuda"
         if in_4bit:  # an adapter is never merged into four bits
-            weights = prepare_weights(settings, say)
+            weights = prepare_weights(settings)
             adapter = find_adapter(settings, weights)
         else:
-            weights, adapter = prepare_tuned(settings, say)
+            weights, adapter = prepare_tuned(settings)
         self.identity = {
             "engine": "transformers",
             "model": weights.name,

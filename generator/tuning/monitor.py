@@ -12,7 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from trl import SFTTrainer
 
 from core.charts import chart
-from core.progress import Say
+from core.progress import log
 
 METRICS = "metrics.csv"
 CURVE = "loss.png"
@@ -21,8 +21,7 @@ CURVE = "loss.png"
 class Watch(TrainerCallback):
     """Writes metrics.csv and a line for the user at each logged step, counts tokens, and stops gently at Ctrl-C."""
 
-    def __init__(self, folder: Path, trainer: SFTTrainer, say: Say) -> None:
-        self._say = say
+    def __init__(self, folder: Path, trainer: SFTTrainer) -> None:
         self._metrics = folder / METRICS
         self._begun = time.perf_counter()
         self.stopped = False
@@ -71,7 +70,7 @@ class Watch(TrainerCallback):
                 ]
             )
         left = seconds / max(state.global_step - self._first, 1) * (state.max_steps - state.global_step)
-        self._say(
+        log.info(
             f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}, "
             f"{self.read / seconds:.0f} tokens/s, {left / 60:.0f} min left"
         )
@@ -90,7 +89,7 @@ class Watch(TrainerCallback):
             if self.stopped:
                 raise KeyboardInterrupt
             self.stopped = True
-            self._say("stopping after this step, with a checkpoint; Ctrl-C again stops at once")
+            log.info("stopping after this step, with a checkpoint; Ctrl-C again stops at once")
 
         before = signal.signal(signal.SIGINT, ask)
         try:

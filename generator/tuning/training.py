@@ -13,7 +13,7 @@ from core.errors import DataError, EngineError, SettingsError
 from core.files import new_folder, write_atomic
 from core.libraries import quieten
 from core.precision import stored_dtype, trains_in_bf16
-from core.progress import Say
+from core.progress import log
 from core.settings import GeneratorSettings, flat
 from generator.adapters import Adapter, find_adapter
 from generator.tuning.recipe import RUN, Recipe, changed, read_run
@@ -40,7 +40,7 @@ ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
 
 
-def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Say) -> dict[str, Any]:
+def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str) -> dict[str, Any]:
     """Run a recipe, and leave in `folder` what is needed to use and to judge it; returns the record of the run.
 
     The folder holds run.json (recipe, hashes, results), metrics.csv, loss.png, adapter/ and tokenizer/ (with the chat
@@ -52,7 +52,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Sa
         EngineError: the model does not load, or memory runs out.
         WeightsError: the base weights cannot be had, or their chat template does not let a model learn to stop.
     """
-    weights = prepare_weights(GeneratorSettings(model=recipe.base.model), say)
+    weights = prepare_weights(GeneratorSettings(model=recipe.base.model))
     begun = find_adapter(GeneratorSettings(model=recipe.base.model, adapter=recipe.base.adapter), weights)
     manifest = read_manifest(Path(recipe.data.dir))
     on_cuda = torch.cuda.is_available()
@@ -65,17 +65,17 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Sa
         "versions": {name: _version(name) for name in ("torch", "transformers", "peft", "trl", "bitsandbytes")},
         "status": "running",
     }
-    checkpoint = _start(folder, record, resume, say)
+    checkpoint = _start(folder, record, resume)
     tokenizer = load_tokenizer(weights.folder)
     rows = read_rows(Path(recipe.data.dir), "train")
     rows = rows[: recipe.data.rows or len(rows)]
     held = read_rows(Path(recipe.data.dir), "development")
     tokens = tokenise(rows, tokenizer)
     try:
-        trainer = _trainer(recipe, folder, (weights, begun), tokenizer, (rows, tokens), held, report_to, say)
-        watch = Watch(folder, trainer, say)
+        trainer = _trainer(recipe, folder, (weights, begun), tokenizer, (rows, tokens), held, report_to)
+        watch = Watch(folder, trainer)
         trainer.add_callback(watch)
-        trainer.add_callback(StepCost(say, "cuda" if on_cuda else "cpu"))
+        trainer.add_callback(StepCost("cuda" if on_cuda else "cpu"))
         with watch.stopping_gently():
             outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         results: dict[str, Any] = {
@@ -93,7 +93,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str, say: Sa
         if watch.stopped:
             record |= {"status": "stopped", "results": results}
         else:
-            say(f"reading {len(held)} development rows")
+            log.info(f"reading {len(held)} development rows")
             loss = trainer.evaluate()["eval_loss"] if held else math.nan
             results |= {"development_loss": round(loss, 4), "development_perplexity": round(math.exp(loss), 4)}
             record |= {"status": "done", "results": results}
@@ -132,7 +132,7 @@ def save_adapter(model: Any, folder: Path, record: dict[str, Any]) -> None:
     (folder / RUN).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def _start(folder: Path, record: dict[str, Any], resume: bool, say: Say) -> Path | None:
+def _start(folder: Path, record: dict[str, Any], resume: bool) -> Path | None:
     """Make or check the run folder; returns the checkpoint to go on from."""
     checkpoint = None
     if resume:
@@ -150,7 +150,7 @@ def _start(folder: Path, record: dict[str, Any], resume: bool, say: Say) -> Path
         if not whole:
             raise DataError(f"{folder} has no whole checkpoint to go on from; start it again without --resume")
         checkpoint = whole[-1]
-        say(f"going on from {checkpoint.name}")
+        log.info(f"going on from {checkpoint.name}")
     if os.environ.get("RANK", "0") != "0":  # the main process alone looks at the folder and begins the run
         return checkpoint
     if not resume and (folder / RUN).is_file():
@@ -169,7 +169,6 @@ def _trainer(
     training: tuple[Sequence[Row], Sequence[Tokens]],
     held: Sequence[Row],
     report_to: str,
-    say: Say,
 ) -> SFTTrainer:
     rows, tokens = training
     weights, begun = begun_with
@@ -181,7 +180,7 @@ def _trainer(
     if optimizer == "auto":
         optimizer = "paged_adamw_32bit" if on_cuda else "adamw_torch"
         if not on_cuda:
-            say("notice: no CUDA device, so AdamW's state is not paged (adamw_torch in place of paged_adamw_32bit)")
+            log.warning("notice: no CUDA device, so AdamW's state is not paged (adamw_torch, not paged_adamw_32bit)")
     checkpointing = settings.gradient_checkpointing
     try:
         arguments = SFTConfig(

@@ -7,22 +7,22 @@ from pathlib import Path
 
 from core.files import sha256_file
 from core.libraries import cuda_available
-from core.progress import Say, silent
+from core.progress import log
 from core.settings import IndexSettings
 from index.embedders.base import Embedder
 from index.embedders.weights import ADAPTER_WEIGHTS, EmbedderWeights, adapted_weights, adapter_folder, find_weights
 
 
-def load_embedder(settings: IndexSettings, say: Say = silent) -> Embedder:
+def load_embedder(settings: IndexSettings) -> Embedder:
     """Load the embedder that the settings name: the one of the passages.
 
     Raises:
         WeightsError: the model is not to be had, or its weights are not the official ones.
     """
-    return _load(find_weights(settings.embedder), settings, say)
+    return _load(find_weights(settings.embedder), settings)
 
 
-def load_question_embedder(settings: IndexSettings, passages: Embedder, say: Say = silent) -> Embedder:
+def load_question_embedder(settings: IndexSettings, passages: Embedder) -> Embedder:
     """The embedder of questions: that of the passages, with the adapter that the settings name merged into it.
 
     Raises:
@@ -30,7 +30,7 @@ def load_question_embedder(settings: IndexSettings, passages: Embedder, say: Say
     """
     if not settings.adapter:
         return passages
-    return _load(adapted_weights(settings), settings, say)
+    return _load(adapted_weights(settings), settings)
 
 
 def adapter_identity(settings: IndexSettings) -> str:
@@ -41,15 +41,17 @@ def adapter_identity(settings: IndexSettings) -> str:
     return f"{folder.name}@{sha256_file(folder / ADAPTER_WEIGHTS)[:12]}"
 
 
-def _load(weights: EmbedderWeights, settings: IndexSettings, say: Say) -> Embedder:
+def _load(weights: EmbedderWeights, settings: IndexSettings) -> Embedder:
     if not cuda_available():
         from index.embedders.openvino import OpenVinoEmbedder
 
         try:
-            return OpenVinoEmbedder.load(weights, Path(settings.cache), settings.batch_size, say)
+            return OpenVinoEmbedder.load(weights, Path(settings.cache), settings.batch_size)
         except (ImportError, RuntimeError, ValueError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-            say(f"notice: embedding with torch, which is slower: OpenVINO cannot run {weights.label} ({reason})")
+            log.warning(
+                f"notice: embedding with torch, which is slower: OpenVINO cannot run {weights.label} ({reason})"
+            )
     from index.embedders.torch import TorchEmbedder
 
     return TorchEmbedder(weights, settings.batch_size)

@@ -19,7 +19,7 @@ from core.cached_folder import Facts, made_once
 from core.files import sha256_file
 from core.precision import openvino_precision
 from core.processor import openvino_threads, processor
-from core.progress import Say, silent
+from core.progress import log
 from core.text.sentences import Span
 from index.embedders.base import Done
 from index.embedders.eight_bits import CALIBRATION, quantise
@@ -63,7 +63,7 @@ class OpenVinoEmbedder:
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, weights: EmbedderWeights, cache: Path, batch_size: int, say: Say = silent) -> "OpenVinoEmbedder":
+    def load(cls, weights: EmbedderWeights, cache: Path, batch_size: int) -> "OpenVinoEmbedder":
         """Load a model from the cache, converting it first if it is not there whole.
 
         Raises:
@@ -79,9 +79,9 @@ class OpenVinoEmbedder:
         if eight_bits:
             folder = folder.with_name(f"{folder.name}-8bit")
             facts["calibration"] = sha256_file(CALIBRATION)
-        with made_once(folder, facts, say) as empty:
+        with made_once(folder, facts) as empty:
             if empty is not None:
-                say(f"converting {weights.label} for this processor (some seconds, once)")
+                log.info(f"converting {weights.label} for this processor (some seconds, once)")
                 _convert(weights, empty, eight_bits)
         return cls(folder, weights.identity, batch_size)
 

@@ -19,7 +19,7 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraine
 from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 
 from core.precision import trains_in_bf16
-from core.progress import Say, bar, silent
+from core.progress import bar
 from core.step_cost import StepCost
 from index.embedders.base import Embedder
 from index.reader import Index
@@ -204,7 +204,6 @@ def train(
     run: Path,
     *,
     resume: bool = False,
-    say: Say = silent,
 ) -> list[dict[str, float]]:
     """Train a low-rank adapter into `model`; returns the log (step, loss, development_mrr10).
 
@@ -251,7 +250,7 @@ def train(
         loss=SearchLoss(model, corpus, split.train, untuned, recipe.anchor),
         evaluator=DevelopmentRank(corpus, split.development) if split.development else None,
     )
-    trainer.add_callback(StepCost(say, "cuda" if torch.cuda.is_available() else "cpu"))
+    trainer.add_callback(StepCost("cuda" if torch.cuda.is_available() else "cpu"))
     trainer.train(resume_from_checkpoint=resume)
     history: list[dict[str, Any]] = trainer.state.log_history
     return [

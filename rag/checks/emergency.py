@@ -14,7 +14,6 @@ import numpy as np
 
 from core.cached_folder import Facts, made_once
 from core.files import read_jsonl, sha256_file
-from core.progress import Say, silent
 from core.text.personal import asks_for_advice
 from core.text.sentences import sentence_spans
 from index.embedders.base import Embedder
@@ -42,9 +41,7 @@ TEXTS: dict[Urgency, str] = {
 }
 
 
-def known_phrasings(
-    embedder: Embedder, cache: Path, say: Say = silent, phrasings: Path = PHRASINGS
-) -> tuple[list[str], np.ndarray]:
+def known_phrasings(embedder: Embedder, cache: Path, phrasings: Path = PHRASINGS) -> tuple[list[str], np.ndarray]:
     """The kind of each known phrasing, and its vector, shape (phrasings, dimensions); embedded once and kept.
 
     Raises:
@@ -54,7 +51,7 @@ def known_phrasings(
     known = read_jsonl(phrasings, "question", "kind")
     facts: Facts = {"embedder": embedder.identity, "phrasings": sha256_file(phrasings)}
     folder = cache / f"emergencies-{str(facts['embedder']).rpartition('@')[2][:12]}-{str(facts['phrasings'])[:12]}"
-    with made_once(folder, facts, say) as empty:
+    with made_once(folder, facts) as empty:
         if empty is not None:
             np.save(empty / "vectors.npy", embedder.embed([_plain(row["question"]) for row in known]))
     return [row["kind"] for row in known], np.load(folder / "vectors.npy", allow_pickle=False)

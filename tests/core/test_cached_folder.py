@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from core.cached_folder import MARKER, damage, made_once, seal, sealed_hash
-from core.progress import silent
 
 FACTS = {"weights": "abc", "quant": "q8_0"}
 
@@ -39,11 +38,11 @@ def test_the_hash_is_that_of_the_file(folder: Path) -> None:
     assert sealed_hash(folder, "model.bin") == hashlib.sha256(b"weights").hexdigest()
 
 
-def test_what_fails_leaves_nothing_and_what_is_damaged_is_made_again(tmp_path: Path) -> None:
+def test_what_fails_leaves_nothing_and_what_is_damaged_is_made_again(told: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "cache" / "made"
 
     def break_off() -> None:
-        with made_once(folder, FACTS, silent) as empty:
+        with made_once(folder, FACTS) as empty:
             assert empty is not None
             (empty / "half").write_text("x")
             raise RuntimeError("broken off")
@@ -51,21 +50,20 @@ def test_what_fails_leaves_nothing_and_what_is_damaged_is_made_again(tmp_path: P
     with pytest.raises(RuntimeError, match="broken off"):
         break_off()
     assert not folder.exists()
-    said: list[str] = []
     for content in ("one", "two"):
-        with made_once(folder, FACTS, said.append) as empty:
+        with made_once(folder, FACTS) as empty:
             assert empty is not None
             (empty / "file").write_text(content)
         assert damage(folder, FACTS) == ""
         (folder / "file").write_text("damaged")
-    assert said == [f"{folder} cannot be used (file has changed); making it again"]
+    assert told == [f"{folder} cannot be used (file has changed); making it again"]
 
 
 def test_two_at_once_make_it_once(tmp_path: Path) -> None:
     makers: list[int] = []
 
     def make(number: int) -> None:
-        with made_once(tmp_path / "made", FACTS, silent) as empty:
+        with made_once(tmp_path / "made", FACTS) as empty:
             if empty is not None:
                 makers.append(number)
                 (empty / "file").write_text("x")

@@ -63,7 +63,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, tiny_qwen: Path) -> Setti
 @pytest.fixture(scope="module")
 def folder(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("made") / "examples"
-    make(settings, Plan(records=0, test_records=0, seed=2), None, target, print)
+    make(settings, Plan(records=0, test_records=0, seed=2), None, target)
     return target
 
 

@@ -39,22 +39,21 @@ def logits(model: Any) -> torch.Tensor:
 
 
 def test_merged_weights_say_what_base_and_adapter_say(
-    settings: GeneratorSettings, tiny_qwen: Path, tiny_adapter: Path
+    told: list[str], settings: GeneratorSettings, tiny_qwen: Path, tiny_adapter: Path
 ) -> None:
-    said: list[str] = []
-    weights, adapter = prepare_tuned(settings, said.append)
+    weights, adapter = prepare_tuned(settings)
     assert adapter is not None
     assert adapter.identity == f"tiny@{adapter.sha256[:12]}"
-    assert said == ["merging the adapter tiny into the weights (some seconds, once)"]
+    assert told == ["merging the adapter tiny into the weights (some seconds, once)"]
     with torch.no_grad():
         base, merged = logits(load_model(tiny_qwen)), logits(load_model(weights.folder))
         over = logits(load_model(tiny_qwen, adapter=tiny_adapter))
     assert (merged - over).abs().max() < 0.05 * (merged - base).abs().max()
     assert load_tokenizer(weights.folder).chat_template == load_tokenizer(tiny_qwen).chat_template
 
-    said.clear()
-    assert prepare_tuned(settings, said.append)[0] == weights
-    assert said == []
+    told.clear()
+    assert prepare_tuned(settings)[0] == weights
+    assert told == []
 
 
 def test_an_adapter_of_another_base_is_refused(settings: GeneratorSettings, foreign: Path) -> None:

@@ -40,31 +40,31 @@ def test_evidence_is_as_set_or_as_suits_the_processor_that_reads_it(monkeypatch:
     assert by_processor.evidence_tokens(0, {"engine": "openai"}) == FULL_EVIDENCE
 
 
-def test_weights_are_stored_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
+def test_weights_are_stored_as_memory_allows(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, memory_mib=QUANT_MIB["q8_0"])
-    assert chosen_quant("auto", said.append) == "q8_0"
-    assert said == []
+    assert chosen_quant("auto") == "q8_0"
+    assert told == []
 
     machine(monkeypatch, memory_mib=QUANT_MIB["q8_0"] - 1)
-    assert chosen_quant("auto", said.append) == "q4_0"
-    assert said == [
+    assert chosen_quant("auto") == "q4_0"
+    assert told == [
         f"notice: this process may use {QUANT_MIB['q8_0'] - 1:,} MiB of memory, the model at eight bits a weight needs "
         f"{QUANT_MIB['q8_0']:,}; it answers with four bits, a little worse (CITEWELL_GENERATOR_QUANT=q8_0 insists)"
     ]
-    assert chosen_quant("q8_0", said.append) == "q8_0"
-    assert len(said) == 1
+    assert chosen_quant("q8_0") == "q8_0"
+    assert len(told) == 1
 
     machine(monkeypatch, memory_mib=512)
-    assert chosen_quant("auto", said.append) == "q4_0"
-    assert said[2].startswith(f"notice: even with four bits it needs {QUANT_MIB['q4_0']:,} MiB and may be ended")
+    assert chosen_quant("auto") == "q4_0"
+    assert told[2].startswith(f"notice: even with four bits it needs {QUANT_MIB['q4_0']:,} MiB and may be ended")
 
 
-def test_the_engine_takes_what_fits(tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_takes_what_fits(
+    told: list[str], tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     machine(monkeypatch, memory_mib=QUANT_MIB["q4_0"])
-    said: list[str] = []
-    engine = load_engine(GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path), engine="openvino"), said.append)
+    engine = load_engine(GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path), engine="openvino"))
     assert engine.identity["quant"] == "q4_0"
-    assert any("answers with four bits" in line for line in said)
+    assert any("answers with four bits" in line for line in told)
     chunks = list(engine.stream([{"role": "user", "content": "Hello?"}], max_new_tokens=3, temperature=0.0))
     assert chunks[-1].answer_tokens > 0

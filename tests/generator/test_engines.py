@@ -119,16 +119,15 @@ def test_whoever_waits_is_told_how_many_are_ahead_and_may_leave(
     "failure", [EngineError("no such instruction"), ImportError("No module named 'openvino_genai'")]
 )
 def test_where_openvino_cannot_run_transformers_does_and_it_is_said_once(
-    tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+    told: list[str], tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     def refused(*_: object) -> None:
         raise failure
 
     monkeypatch.setattr(engine_openvino.OpenVinoEngine, "__init__", refused)
-    said: list[str] = []
     settings = GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path))
-    assert isinstance(load_engine(settings, said.append), TransformersEngine)
-    assert said == [f"notice: answering with transformers, which is slower: {failure}"]
+    assert isinstance(load_engine(settings), TransformersEngine)
+    assert told == [f"notice: answering with transformers, which is slower: {failure}"]
     with pytest.raises(type(failure), match=str(failure)):  # asked for by name, it is not replaced
         load_engine(dataclasses.replace(settings, engine="openvino"))
 

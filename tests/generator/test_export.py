@@ -172,16 +172,15 @@ def test_openvino_and_llama_cpp_write_what_transformers_writes(
         assert reply["choices"][0]["text"] == text
 
 
-def test_a_damaged_conversion_is_made_again(tiny_qwen: Path, tmp_path: Path) -> None:
+def test_a_damaged_conversion_is_made_again(told: list[str], tiny_qwen: Path, tmp_path: Path) -> None:
     from generator.engines.openvino import OpenVinoEngine
 
     settings = GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path))
-    said: list[str] = []
-    OpenVinoEngine(settings, said.append)
+    OpenVinoEngine(settings)
     model = next(tmp_path.glob("tiny-qwen*/openvino_model.bin"))
     model.write_bytes(model.read_bytes()[:-1])
-    OpenVinoEngine(settings, said.append)
-    assert sum("cannot be used (openvino_model.bin has changed); making it again" in line for line in said) == 1
-    said.clear()
-    OpenVinoEngine(settings, said.append)
-    assert said == []
+    OpenVinoEngine(settings)
+    assert sum("cannot be used (openvino_model.bin has changed); making it again" in line for line in told) == 1
+    told.clear()
+    OpenVinoEngine(settings)
+    assert told == []

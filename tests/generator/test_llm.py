@@ -82,7 +82,7 @@ def test_stopping_does_not_depend_on_how_the_text_is_cut_into_chunks(pieces: lis
 def test_settings_choose_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     from core.settings import GeneratorSettings
 
-    monkeypatch.setattr("generator.llm.load_engine", lambda settings, say: QueueEngine("from settings"))
+    monkeypatch.setattr("generator.llm.load_engine", lambda settings: QueueEngine("from settings"))
     llm = QwenChat.from_settings(GeneratorSettings(max_new_tokens=7, temperature=0.5))
     assert (llm.max_tokens, llm.temperature) == (7, 0.5)
     assert isinstance(llm.engine, QueueEngine)

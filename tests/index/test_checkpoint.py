@@ -67,15 +67,15 @@ def counted(
 
 def test_vectors_are_found_by_their_text_and_embedder(tmp_path: Path) -> None:
     vectors = WordEmbedder().embed(["gout", "acne"])
-    with Checkpoint(tmp_path, "words@1", 256, print) as kept:
+    with Checkpoint(tmp_path, "words@1", 256) as kept:
         kept.add(["gout", "acne"], vectors)
-    with Checkpoint(tmp_path, "words@1", 256, print) as kept:
+    with Checkpoint(tmp_path, "words@1", 256) as kept:
         found = kept.known(["acne", "measles", "gout"])
         assert list(found) == ["acne", "gout"]
         assert np.allclose(found["gout"], vectors[0], atol=1e-3)
-    with Checkpoint(tmp_path, "words@2", 256, print) as kept:
+    with Checkpoint(tmp_path, "words@2", 256) as kept:
         assert kept.known(["acne"]) == {}  # of another embedder
-    with Checkpoint(tmp_path, "words@1", 128, print) as kept:
+    with Checkpoint(tmp_path, "words@1", 128) as kept:
         assert kept.known(["acne"]) == {}  # of another width
     Checkpoint.remove(tmp_path)
     assert not Checkpoint.exists(tmp_path)
@@ -83,14 +83,13 @@ def test_vectors_are_found_by_their_text_and_embedder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"no database at all", b"SQLite format 3\0" + b"\xff" * 5000])
-def test_a_damaged_checkpoint_is_begun_again(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_checkpoint_is_begun_again(told: list[str], tmp_path: Path, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)
-    said: list[str] = []
-    with Checkpoint(tmp_path, "words@1", 256, said.append) as kept:
+    with Checkpoint(tmp_path, "words@1", 256) as kept:
         kept.add(["gout"], WordEmbedder().embed(["gout"]))
         assert list(kept.known(["gout"])) == ["gout"]
-    assert len(said) == 1
-    assert "is damaged" in said[0]
+    assert len(told) == 1
+    assert "is damaged" in told[0]
 
 
 def test_a_checkpoint_that_is_cut_off_loses_no_build(
@@ -109,23 +108,22 @@ def test_a_checkpoint_that_is_cut_off_loses_no_build(
 
 def test_a_full_disk_keeps_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "COMMIT_S", 0.0)
-    with Checkpoint(tmp_path, "words@1", 256, print) as kept:
+    with Checkpoint(tmp_path, "words@1", 256) as kept:
         kept.add(["gout"], WordEmbedder().embed(["gout"]))
-    kept = Checkpoint(tmp_path, "words@1", 256, print)
+    kept = Checkpoint(tmp_path, "words@1", 256)
     pages = kept._database.execute("PRAGMA page_count").fetchone()[0]
     kept._database.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own "database or disk is full"
     texts = [f"illness {n}" for n in range(500)]
     with pytest.raises(IndexFolderError, match="disk is full.; what was embedded before is kept; free space"):
         kept.add(texts, WordEmbedder().embed(texts))
     kept._database.close()
-    with Checkpoint(tmp_path, "words@1", 256, print) as kept:
+    with Checkpoint(tmp_path, "words@1", 256) as kept:
         assert list(kept.known(["gout"])) == ["gout"]
 
 
 def test_a_large_file_is_searched_by_words_before_it_is_embedded(
-    large: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+    told: list[str], large: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
     seen: list[tuple[bool, EmbeddingStatus | None]] = []
     embed = word_embedder.embed
 
@@ -134,7 +132,7 @@ def test_a_large_file_is_searched_by_words_before_it_is_embedded(
         return embed(texts, done)
 
     monkeypatch.setattr(word_embedder, "embed", watched)
-    assert build(large, say=said.append)
+    assert build(large)
     assert len(seen) == 10  # 80 texts, eight at a time
     assert not any(complete for complete, _ in seen)
     reached = [status.done for _, status in seen if status is not None]
@@ -144,7 +142,7 @@ def test_a_large_file_is_searched_by_words_before_it_is_embedded(
     assert index.embedded
     assert read_status(Path(large.dir)) is None
     assert not Checkpoint.exists(Path(large.dir))
-    assert f"published {large.dir} to be searched by words alone: questions can be asked now" in said
+    assert f"published {large.dir} to be searched by words alone: questions can be asked now" in told
     assert sorted(os.listdir(Path(large.dir) / "builds")) == [index.manifest.build]
     assert not build(large)
 
@@ -183,17 +181,20 @@ def test_what_was_complete_stays_for_a_roll_back_and_serves_while_little_changes
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device"), RuntimeError("broke")])
 def test_a_build_that_ends_early_computes_nothing_twice(
-    error: BaseException, large: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+    told: list[str],
+    error: BaseException,
+    large: IndexSettings,
+    word_embedder: WordEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    said: list[str] = []
     first = counted(monkeypatch, word_embedder, fail_after=50, error=error)
     with pytest.raises(type(error)):
-        build(large, say=said.append)
+        build(large)
     assert not open_index(Path(large.dir)).embedded  # it serves by its words
     if isinstance(error, KeyboardInterrupt):
-        assert said[-1] == "50 of 80 texts are embedded and kept; the same command continues from there"
+        assert told[-1] == "50 of 80 texts are embedded and kept; the same command continues from there"
     second = counted(monkeypatch, word_embedder)
-    assert build(large, say=said.append)
+    assert build(large)
     assert len(first) + len(second) == 80
     assert not set(first) & set(second)
     index = open_index(Path(large.dir))
@@ -213,7 +214,7 @@ def test_force_takes_nothing_from_the_checkpoint(
 
 
 def test_a_build_ends_when_another_file_is_published_meanwhile(
-    large: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch, csv_file: Path
+    told: list[str], large: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch, csv_file: Path
 ) -> None:
     other = IndexSettings(csv=str(csv_file), dir=large.dir)
     embed = word_embedder.embed
@@ -224,32 +225,30 @@ def test_a_build_ends_when_another_file_is_published_meanwhile(
         return embed(texts, done)
 
     monkeypatch.setattr(word_embedder, "embed", interrupted)
-    said: list[str] = []
-    assert not build(large, say=said.append)
-    assert said[-1] == f"{large.dir} holds another build by now; this one ends"
+    assert not build(large)
+    assert told[-1] == f"{large.dir} holds another build by now; this one ends"
     assert open_index(Path(large.dir)).manifest.csv == csv_file.name
 
 
 def test_two_builds_of_one_file_embed_it_once(
-    large: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+    told: list[str], large: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embed, other, said = word_embedder.embed, [], []
+    embed, other = word_embedder.embed, []
+    waits = f"another process embeds for {large.dir}; waiting for it to end"
 
     def slow(texts: list[str], done: Done | None = None) -> np.ndarray:
         if not other:
-            other.append(threading.Thread(target=build, args=(large,), kwargs={"say": said.append}))
+            other.append(threading.Thread(target=build, args=(large,)))
             other[0].start()
-            while not said:
+            while waits not in told and other[0].is_alive():
                 time.sleep(0.01)
         return embed(texts, done)
 
     monkeypatch.setattr(word_embedder, "embed", slow)
     assert build(large)
     other[0].join(timeout=60)
-    assert said[-2:] == [
-        f"another process embeds for {large.dir}; waiting for it to end",
-        f"{large.dir} holds another build by now; this one ends",
-    ]
+    assert waits in told
+    assert told[-1] == f"{large.dir} holds another build by now; this one ends"
     assert open_index(Path(large.dir)).embedded
 
 
@@ -319,7 +318,7 @@ def test_how_far_it_is(tmp_path: Path) -> None:
 
 
 def test_two_processes_may_keep_vectors_at_once(tmp_path: Path) -> None:
-    with Checkpoint(tmp_path, "words@1", 256, print) as one, Checkpoint(tmp_path, "words@1", 256, print) as other:
+    with Checkpoint(tmp_path, "words@1", 256) as one, Checkpoint(tmp_path, "words@1", 256) as other:
         one.add(["gout"], WordEmbedder().embed(["gout"]))
         one._database.commit()
         other.add(["acne"], WordEmbedder().embed(["acne"]))

@@ -36,17 +36,16 @@ def test_altered_default_weights_are_refused(tmp_path: Path, monkeypatch: pytest
 
 
 def test_what_openvino_cannot_run_runs_in_torch_and_is_said_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object) -> None:
         raise RuntimeError("a place in the source\nno such instruction")
 
     (tmp_path / "model.safetensors").write_bytes(b"another model")
     monkeypatch.setattr(OpenVinoEmbedder, "load", refused)
-    said: list[str] = []
-    embedder = load_embedder(IndexSettings(embedder=str(tmp_path)), said.append)
+    embedder = load_embedder(IndexSettings(embedder=str(tmp_path)))
     assert isinstance(embedder, TorchEmbedder)
-    assert said == [
+    assert told == [
         f"notice: embedding with torch, which is slower: OpenVINO cannot run {tmp_path} (no such instruction)"
     ]
 
@@ -83,19 +82,18 @@ def test_openvino_gives_the_vectors_of_the_original_in_any_order_and_from_many_t
 
 
 @pytest.mark.weights
-def test_a_damaged_conversion_is_made_again(tmp_path: Path) -> None:
+def test_a_damaged_conversion_is_made_again(told: list[str], tmp_path: Path) -> None:
     settings = IndexSettings(cache=str(tmp_path))
-    said: list[str] = []
-    before = load_embedder(settings, said.append).embed(["a cold"])
+    before = load_embedder(settings).embed(["a cold"])
     model = next(tmp_path.glob(f"*/{MODEL}"))
     model.write_text("<damaged>")
-    assert np.array_equal(load_embedder(settings, said.append).embed(["a cold"]), before)
-    assert [line for line in said if "cannot be used" in line] == [
+    assert np.array_equal(load_embedder(settings).embed(["a cold"]), before)
+    assert [line for line in told if "cannot be used" in line] == [
         f"{model.parent} cannot be used ({MODEL} has changed); making it again"
     ]
-    said.clear()
-    load_embedder(settings, said.append)
-    assert said == []
+    told.clear()
+    load_embedder(settings)
+    assert told == []
 
 
 @pytest.mark.weights

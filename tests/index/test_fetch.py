@@ -61,9 +61,9 @@ def server() -> Iterator[str]:
         yield url
 
 
-def test_the_archive_becomes_a_csv_with_all_metadata(server: str, tmp_path: Path) -> None:
-    target, lines = tmp_path / "medquad.csv", list[str]()
-    assert fetch_medquad(target, f"{server}/a.zip", lines.append) == 2
+def test_the_archive_becomes_a_csv_with_all_metadata(told: list[str], server: str, tmp_path: Path) -> None:
+    target = tmp_path / "medquad.csv"
+    assert fetch_medquad(target, f"{server}/a.zip") == 2
     with target.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[0] == {
@@ -74,19 +74,18 @@ def test_the_archive_becomes_a_csv_with_all_metadata(server: str, tmp_path: Path
         "focus": "Thing 1",
         "question_type": "information",
     }
-    assert any("bytes, SHA-256" in line for line in lines)
-    assert any("CC BY 4.0" in line for line in lines)
+    assert any("bytes, SHA-256" in line for line in told)
+    assert any("CC BY 4.0" in line for line in told)
     assert [file.name for file in tmp_path.iterdir()] == ["medquad.csv"]
 
 
-def test_a_download_that_broke_off_is_resumed(server: str, tmp_path: Path) -> None:
+def test_a_download_that_broke_off_is_resumed(told: list[str], server: str, tmp_path: Path) -> None:
     Server.break_after = 100
     with pytest.raises(DataError, match="run the same again"):
         fetch_medquad(tmp_path / "m.csv", f"{server}/a.zip")
-    lines: list[str] = []
-    assert fetch_medquad(tmp_path / "m.csv", f"{server}/a.zip", lines.append) == 2
+    assert fetch_medquad(tmp_path / "m.csv", f"{server}/a.zip") == 2
     assert Server.ranges == ["", "bytes=100-"]
-    assert any("going on after 100 bytes" in line for line in lines)
+    assert any("going on after 100 bytes" in line for line in told)
 
 
 def test_a_partial_file_that_is_already_too_long_is_begun_again(server: str, tmp_path: Path) -> None:

@@ -34,14 +34,14 @@ def test_a_small_upload_is_complete_at_once_and_a_large_one_goes_on_behind(
     settings = Settings(index=small_index)
     rows = [(f"What is illness {n}?", f"It is illness {n}.") for n in range(40)]
     content = write_csv(Path(small_index.dir).parent / "up.csv", rows).read_bytes()
-    kept = rebuild(settings, "up.csv", content, lambda *_: None, print)
+    kept = rebuild(settings, "up.csv", content, lambda *_: None)
     assert is_complete(settings)
     assert started == []
 
     monkeypatch.setattr(building, "FEW", 10)
     rows[0] = ("What is a zorb?", "A ball.")
     larger = write_csv(Path(small_index.dir).parent / "up.csv", [(q, a + " Or so.") for q, a in rows]).read_bytes()
-    assert rebuild(settings, "up.csv", larger, lambda *_: None, print) == kept
+    assert rebuild(settings, "up.csv", larger, lambda *_: None) == kept
     assert not is_complete(settings)
     (command,) = started
     assert command[:4] == [sys.executable, str(ROOT / "citewell.py"), "build", "--background"]

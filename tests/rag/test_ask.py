@@ -22,9 +22,9 @@ def opened(retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch, tmp_path:
     """The chain over the small index, its replies in the list returned."""
     replies: list[str] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(opening, "open_retriever", lambda settings, say: retriever)
+    monkeypatch.setattr(opening, "open_retriever", lambda settings: retriever)
     monkeypatch.setattr(opening, "open_checks", lambda *_: UNCHECKED)
-    monkeypatch.setattr(opening, "open_llm", lambda settings, say: queue_llm(*replies))
+    monkeypatch.setattr(opening, "open_llm", lambda settings: queue_llm(*replies))
     return replies
 
 
@@ -33,8 +33,8 @@ def test_compare_answers_the_same_evidence_with_and_without_the_adapter(
 ) -> None:
     tuned, untuned = queue_llm(GOOD, GOOD), queue_llm("Measles comes from cold feet.", REFUSAL)
     tuned.engine.identity = {**tuned.engine.identity, "adapter": "medquad@1234"}
-    monkeypatch.setattr(opening, "open_llm", lambda settings, say: tuned)
-    monkeypatch.setattr(opening, "open_untuned_llm", lambda settings, say: untuned)
+    monkeypatch.setattr(opening, "open_llm", lambda settings: tuned)
+    monkeypatch.setattr(opening, "open_untuned_llm", lambda settings: untuned)
     assert ask.main([QUESTION, "--compare"]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"with medquad@1234 +\| without", printed)
@@ -114,7 +114,7 @@ def test_open_chain_joins_index_and_generator(
 ) -> None:
     from core.settings import RagSettings, Settings
 
-    monkeypatch.setattr(opening.QwenChat, "from_settings", classmethod(lambda cls, settings, say: queue_llm(GOOD)))
+    monkeypatch.setattr(opening.QwenChat, "from_settings", classmethod(lambda cls, settings: queue_llm(GOOD)))
     settings = Settings(index=small_index, rag=RagSettings(min_score=0.2))
     assert opening.open_chain(settings).invoke(QUESTION).sentences[0].verdict == "supported"
     assert opening.published(settings) in [path.name for path in (Path(small_index.dir) / "builds").iterdir()]

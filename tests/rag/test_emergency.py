@@ -22,7 +22,7 @@ FRESH = ROOT / "tests/data/emergencies.jsonl"
 
 @pytest.fixture(scope="module")
 def detector() -> EmergencyDetector:
-    embedder = load_embedder(IndexSettings(cache=str(ROOT / "artifacts/embedders")), lambda _: None)
+    embedder = load_embedder(IndexSettings(cache=str(ROOT / "artifacts/embedders")))
     return EmergencyDetector(*known_phrasings(embedder, ROOT / "artifacts/embedders"), embedder.embed)
 
 

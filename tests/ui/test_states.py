@@ -32,7 +32,7 @@ def app(small_index: IndexSettings, word_embedder: object, monkeypatch: pytest.M
     monkeypatch.setenv("CITEWELL_INDEX_DIR", small_index.dir)
     monkeypatch.setenv("CITEWELL_HISTORY_FILE", str(Path(small_index.dir).parent / "history.sqlite"))
     monkeypatch.setenv("CITEWELL_RAG_MIN_SCORE", "0.2")
-    monkeypatch.setattr(opening, "open_llm", lambda settings, say: queue_llm(GOOD, GOOD))
+    monkeypatch.setattr(opening, "open_llm", lambda settings: queue_llm(GOOD, GOOD))
     monkeypatch.setattr(opening, "open_checks", lambda *_: UNCHECKED)
     return AppTest.from_file(APP, default_timeout=30)
 
@@ -72,7 +72,7 @@ def test_what_was_written_before_the_engine_failed_stays_marked_incomplete(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     llm = QwenChat(engine=BreaksOff(GOOD))
-    monkeypatch.setattr(opening, "open_llm", lambda settings, say: llm)
+    monkeypatch.setattr(opening, "open_llm", lambda settings: llm)
     app.run()
     app.chat_input[0].set_value(QUESTION).run()
     (turn,) = app.session_state.turns
@@ -98,7 +98,7 @@ def test_whoever_waits_reads_the_evidence_and_sees_the_place_in_the_queue(
         seen.append((drawn["status"], len([each for each in drawn["sources"] if each["lead"]])))
 
     llm = QwenChat(engine=QueueEngine(GOOD, ahead=(2, 1)))
-    monkeypatch.setattr(opening, "open_llm", lambda settings, say: llm)
+    monkeypatch.setattr(opening, "open_llm", lambda settings: llm)
     monkeypatch.setattr(Place, "show", shown)
     app.run()
     app.chat_input[0].set_value(QUESTION).run()
@@ -115,8 +115,8 @@ def test_whoever_waits_reads_the_evidence_and_sees_the_place_in_the_queue(
 def test_an_answer_is_compared_with_that_of_the_untuned_model(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     tuned = queue_llm(GOOD)
     tuned.engine.identity = {**tuned.engine.identity, "adapter": "medquad@1234"}
-    monkeypatch.setattr(opening, "open_llm", lambda settings, say: tuned)
-    monkeypatch.setattr(opening, "open_untuned_llm", lambda settings, say: queue_llm("Measles comes from cold feet."))
+    monkeypatch.setattr(opening, "open_llm", lambda settings: tuned)
+    monkeypatch.setattr(opening, "open_untuned_llm", lambda settings: queue_llm("Measles comes from cold feet."))
     app.run()
     app.chat_input[0].set_value(QUESTION).run()
     next(button for button in app.button if button.label == "Compare with the untuned model").click().run()
