@@ -1,28 +1,22 @@
 """How good written answers are, measured by rule against their evidence and a reference.
 
 Every measure is a ratio of sums over questions (a mean over those that it applies to), so that one bootstrap serves
-them all, paired differences included. It stands above `rag`: support is checked by the verifier that answering uses.
+them all, paired differences included. Support is decided by the judge that the page uses; beside it stand the figures
+of the older rule, shared words alone, under names that end in "by_words".
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from core.text.claims import number_differs
 from core.text.sentences import ends_whole
 from evaluation.stats import Figure, Measured, Ratio, figure
 from generator.tuning.perplexity import Likelihood
 from generator.tuning.rows import Row
 from rag.answer import NumberedSource
-from rag.checks.citations import SUPPORTED, Verifier, is_aside, is_refusal, read_markers
-
-_NUMBER = re.compile(r"(\d+(?:[.,]\d+)*)\s*(%|°|[^\W\d_]+)?")
-_UNITS = re.compile(
-    r"%|percent|°|mg|mcg|g|kg|ml|l|iu|units?|mm|cm|m|inch(?:es)?|feet|pounds?|minutes?|hours?|days?|weeks?|months?|"
-    r"years?|times|people|cases|births|children|adults|men|women",
-    re.I,
-)
+from rag.checks.citations import SUPPORTED, SupportJudge, Verifier, is_aside, is_refusal, read_markers
 
 
 @dataclass(frozen=True)
@@ -41,27 +35,30 @@ class Judged:
     citations: int
     right_citations: int
     invented: bool
-    """It holds a number, or a number with its unit, that no evidence holds."""
+    """It holds a number, a number with its unit or a code that neither evidence nor question hold."""
 
 
-def judge(row: Row, written: str) -> Judged:
-    """Judge one answer as it was written, before anything is mended.
+def judge(row: Row, written: str, support: SupportJudge | None) -> Judged:
+    """Judge one answer as the model wrote it, before `rag.answerer` corrects anything.
 
-    Citations in the manner of ALCE (Gao et al. 2023, arXiv 2305.14627), support decided by `rag.checks.citations`.
-    Recall is the share of sentences that a passage they cite supports, precision the share of citations whose passage
-    supports their sentence. A missing marker, and one that points outside the evidence, count 0.
+    Citations in the manner of ALCE (Gao et al. 2023, arXiv 2305.14627). Recall is the share of sentences that a passage
+    they cite supports, precision the share of citations whose passage supports their sentence. A missing marker, and
+    one that points outside the evidence, count 0.
+
+    Args:
+        support: decides whether a passage supports a sentence; None counts the words that they share.
     """
-    verifier = Verifier(
-        [NumberedSource(number, source.heading, source.text) for number, source in enumerate(row.sources, start=1)]
-    )
+    bar = support.supported if support else SUPPORTED
+    numbered = [NumberedSource(number, source.heading, source.text) for number, source in enumerate(row.sources, 1)]
+    verifier = Verifier(numbered, support)
     drafts = read_markers(written)
     refused = not drafts or is_refusal(drafts[0].text)
     said = [draft for draft in drafts if not is_aside(draft.text)]
     supported = rightly = citations = right = 0
     for draft in said:
-        support = {match.citation.n: match.support for match in verifier.best(draft.text)}
-        good = [number for number in draft.marked if support.get(number, 0.0) >= SUPPORTED]
-        supported += max(support.values(), default=0.0) >= SUPPORTED
+        found = {match.citation.n: match.support for match in verifier.best(draft.text)}
+        good = [number for number in draft.marked if found.get(number, 0.0) >= bar]
+        supported += max(found.values(), default=0.0) >= bar
         rightly += bool(good)
         citations += len(draft.marked)
         right += len(good)
@@ -76,48 +73,41 @@ def judge(row: Row, written: str) -> Judged:
         rightly,
         citations,
         right,
-        _invents(text, held),
+        number_differs(text, held),
     )
 
 
-def _invents(text: str, held: str) -> bool:
-    return not (_numbers(text) <= _numbers(held))
-
-
-def _numbers(text: str) -> set[tuple[str, str]]:
-    """Every number, and beside it every number with its unit."""
-    found: set[tuple[str, str]] = set()
-    for number, unit in _NUMBER.findall(text):
-        bare = number.replace(",", "").rstrip(".")
-        found.add((bare, ""))
-        if unit and _UNITS.fullmatch(unit):
-            found.add((bare, unit.casefold().rstrip("s")))
-    return found
-
-
-def measure(rows: Sequence[Row], written: Sequence[str]) -> Measured:
+def measure(rows: Sequence[Row], written: Sequence[str], support: SupportJudge) -> Measured:
     """The measures of answers against their evidence."""
-    judged = [judge(row, text) for row, text in zip(rows, written, strict=True)]
+    judged = [judge(row, text, support) for row, text in zip(rows, written, strict=True)]
+    by_words = [judge(row, text, None) for row, text in zip(rows, written, strict=True)]
     answerable = np.array([row.answerable for row in rows])
     refused = np.array([answer.refused for answer in judged])
-
-    def mean(value: Callable[[Judged], float], over: np.ndarray) -> Ratio:
-        return Ratio(np.array([value(answer) for answer in judged]) * over, over.astype(float))
-
     everything = np.ones(len(rows), dtype=bool)
     said = np.array([answer.sentences > 0 and not answer.refused for answer in judged])
     return {
-        "citation_recall": mean(lambda answer: answer.cited_rightly / max(answer.sentences, 1), said),
-        "citation_precision": mean(lambda answer: answer.right_citations / max(answer.citations, 1), said),
-        "groundedness": mean(lambda answer: answer.supported / max(answer.sentences, 1), said),
-        "invented_numbers": mean(lambda answer: answer.invented, said),
+        **_support(judged, said),
+        **{f"{name}_by_words": ratio for name, ratio in _support(by_words, said).items()},
+        "invented_numbers": _mean(judged, lambda answer: answer.invented, said),
         "refusal_precision": Ratio((refused & ~answerable).astype(float), refused.astype(float)),
         "refusal_recall": Ratio((refused & ~answerable).astype(float), (~answerable).astype(float)),
         "false_refusals": Ratio((refused & answerable).astype(float), answerable.astype(float)),
-        "whole_endings": mean(lambda answer: answer.whole, everything),
-        "sentences": mean(lambda answer: answer.sentences, said),
-        "words": mean(lambda answer: len(answer.text.split()), said),
+        "whole_endings": _mean(judged, lambda answer: answer.whole, everything),
+        "sentences": _mean(judged, lambda answer: answer.sentences, said),
+        "words": _mean(judged, lambda answer: len(answer.text.split()), said),
     }
+
+
+def _support(judged: Sequence[Judged], said: np.ndarray) -> Measured:
+    return {
+        "citation_recall": _mean(judged, lambda answer: answer.cited_rightly / max(answer.sentences, 1), said),
+        "citation_precision": _mean(judged, lambda answer: answer.right_citations / max(answer.citations, 1), said),
+        "groundedness": _mean(judged, lambda answer: answer.supported / max(answer.sentences, 1), said),
+    }
+
+
+def _mean(judged: Sequence[Judged], value: Callable[[Judged], float], over: np.ndarray) -> Ratio:
+    return Ratio(np.array([value(answer) for answer in judged]) * over, over.astype(float))
 
 
 def measure_against_references(rows: Sequence[Row], written: Sequence[str], encoder: str) -> Measured:
@@ -136,8 +126,8 @@ def measure_against_references(rows: Sequence[Row], written: Sequence[str], enco
     from transformers import AutoConfig
 
     over = np.array([row.answerable for row in rows], dtype=float)
-    texts = [judge(row, text).text for row, text in zip(rows, written, strict=True)]
-    references = [judge(row, row.completion).text for row in rows]
+    texts = [judge(row, text, None).text for row, text in zip(rows, written, strict=True)]
+    references = [judge(row, row.completion, None).text for row in rows]
     pairs = list(zip(references, texts, strict=True))
     rouge = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True)
     scored = [rouge.score(reference, text) for reference, text in pairs]

@@ -18,6 +18,7 @@ from evaluation.measures import judge
 from evaluation.stats import Measured, Ratio
 from generator.prompt import Source
 from generator.tuning.rows import Row
+from rag.checks.citations import SupportJudge
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,9 @@ def read_cases(file: Path) -> list[Case]:
     return cases
 
 
-def outcome(case: Case, written: str) -> Outcome:
+def outcome(case: Case, written: str, support: SupportJudge) -> Outcome:
     """Judge one answer: patterns, and every sentence and number against the passages (`evaluation.measures.judge`)."""
-    judged = judge(case.row, written)
+    judged = judge(case.row, written, support)
     if judged.refused:
         return Outcome("", True, False)
     forbidden = next((pattern.pattern for pattern in case.must_not if pattern.search(judged.text)), "")

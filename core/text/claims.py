@@ -17,10 +17,39 @@ _SPELLED = {
     **{"eighty": "80", "ninety": "90", "hundred": "100", "thousand": "1000", "million": "1000000"},
     **{"once": "1", "twice": "2", "half": "0.5", "quarter": "0.25"},
 }
+_TIMES = frozenset(("once", "twice"))
 _COUNTS_ONLY_WITH_A_UNIT = frozenset(("one", "quarter"))
-_UNITS = frozenset(
-    "day week month year hour minut second dose tablet pill mg ml percent time pound kilo cup glass".split()
+_ONE_OF = frozenset(
+    "day week month year hour minute second dose tablet pill mg ml percent time pound kg cup glass".split()
 )
+"""Units before which "one" and "quarter" are numbers."""
+_MEASURES = {
+    written: unit
+    for unit, forms in {
+        "mg": "mg milligram milligrams",
+        "mcg": "mcg µg μg microgram micrograms",
+        "g": "g gram grams",
+        "kg": "kg kilo kilos kilogram kilograms",
+        "ml": "ml milliliter milliliters millilitre millilitres",
+        "l": "l liter liters litre litres",
+        "iu": "iu",
+        "mm": "mm millimeter millimeters millimetre millimetres",
+        "cm": "cm centimeter centimeters centimetre centimetres",
+        "inch": "inch inches",
+        "pound": "pound pounds lb lbs",
+        "percent": "% percent",
+        "second": "second seconds sec",
+        "minute": "minute minutes min mins",
+        "hour": "hour hours hr hrs",
+        "day": "day days",
+        "week": "week weeks",
+        "month": "month months",
+        "year": "year years yr yrs",
+    }.items()
+    for written in forms.split()
+}
+"""Units in which a number is another number: 20 mg are not 20 ml, and three days not three weeks. What else is counted
+has many names: twenty tablets may be twenty pills."""
 _CODE = re.compile(r"\b([A-Za-z]{3,})\s+([A-Z]\d{0,2})\b(?!['’])")
 _HARD = re.compile(r"(?:no|not|never|none|neither|nor|without|cannot|nothing|\w+n['’]t)$")
 _SOFT = re.compile(r"(?:avoid|prevent|stop|lack|keep|fail)\w*$|(?:trouble|unable|hardly|rarely|less|free|against)$")
@@ -28,23 +57,23 @@ _NO_NEGATION = re.compile(r"\b(?:no|not) (?:more|longer|less|later|fewer|only)\b
 
 
 def numbers(text: str) -> list[tuple[str, str]]:
-    """Numbers in digits, spelled ones among them, each with the stem of the word that it counts; empty if none."""
+    """Numbers in digits, spelled ones among them, each with what it counts: a unit, a word's stem, or nothing."""
     tokens = [token.casefold() for token in TOKEN.findall(text)]
     found = []
     for place, token in enumerate(tokens):
         value = token.replace(",", "") if token[0].isdigit() else _SPELLED.get(token)
         if value is None:
             continue
-        unit = _unit(tokens[place + 1 :])
-        if token not in _COUNTS_ONLY_WITH_A_UNIT or unit in _UNITS:
+        unit = "time" if token in _TIMES else _unit(tokens[place + 1 :])
+        if token not in _COUNTS_ONLY_WITH_A_UNIT or unit in _ONE_OF:
             found.append((value, unit))
     return found
 
 
 def _unit(after: Sequence[str]) -> str:
     for token in after[:4]:
-        if token in ("%",):
-            return "percent"
+        if token in _MEASURES:
+            return _MEASURES[token]
         if token in _STOP:
             return ""
         counted = stem(token)
@@ -60,8 +89,11 @@ def number_differs(claim: str, said: str) -> bool:
     counted: dict[str, set[str]] = {}
     for value, unit in known:
         counted.setdefault(unit, set()).add(value)
-    if any(value not in counted.get(unit, values) or value not in values for value, unit in numbers(claim)):
-        return True
+    bare = counted.get("", set())
+    for value, unit in numbers(claim):
+        others = bare if unit in _MEASURES.values() else values
+        if value not in values or value not in counted.get(unit, others) | bare:
+            return True
     codes = {(stem(word), code) for word, code in _CODE.findall(said)}
     named = {word for word, _ in codes}
     return any(

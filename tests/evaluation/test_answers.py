@@ -16,7 +16,9 @@ from evaluation.stats import Ratio, figure
 from generator.prompt import REFUSAL, Source
 from generator.tuning.rows import Row, read_rows
 from index.embedders.weights import find_weights
+from rag.answer import NumberedSource
 from rag.answerer import Answerer
+from rag.checks.citations import SupportJudge, Verifier, read_markers
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
 
@@ -28,12 +30,16 @@ ROW = Row("g", "what is gout", "plain", "gout", "information", SOURCES, (1,), "G
 UNANSWERABLE = dataclasses.replace(ROW, question="gout in dogs", right=(), completion=REFUSAL)
 
 
-def test_citations_are_judged_sentence_by_sentence() -> None:
-    answer = judge(
-        ROW,
-        "Gout is a form of arthritis [1]. Acne forms when follicles are clogged with oil [1][2]. "
-        "It affects 4 percent of adults. Gout comes from cold feet [2]. Gout is a form of arthritis [7].",
-    )
+CITED = (
+    "Gout is a form of arthritis [1]. Acne forms when follicles are clogged with oil [1][2]. "
+    "It affects 4 percent of adults. Garlic cures gout [2]. Gout is a form of arthritis [7]."
+)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("by_words", [False, True])
+def test_citations_are_judged_sentence_by_sentence(page_judge: SupportJudge, by_words: bool) -> None:
+    answer = judge(ROW, CITED, None if by_words else page_judge)
     assert (answer.sentences, answer.supported, answer.cited_rightly) == (5, 4, 2)
     assert (answer.citations, answer.right_citations) == (5, 2)
     assert answer.whole
@@ -52,21 +58,35 @@ def test_citations_are_judged_sentence_by_sentence() -> None:
     ],
 )
 def test_numbers_that_no_evidence_holds(written: str, invented: bool) -> None:
-    assert judge(ROW, written).invented is invented
+    assert judge(ROW, written, None).invented is invented
 
 
 def test_refusals_and_torn_ends() -> None:
-    assert judge(ROW, REFUSAL).refused
-    assert judge(ROW, "").refused
-    assert not judge(ROW, "Gout is a form of").whole
-    assert judge(ROW, "Gout is a form of arthritis [1]").whole is False
-    assert judge(ROW, "Gout is a form of arthritis. [1]").whole
+    assert judge(ROW, REFUSAL, None).refused
+    assert judge(ROW, "", None).refused
+    assert not judge(ROW, "Gout is a form of", None).whole
+    assert judge(ROW, "Gout is a form of arthritis [1]", None).whole is False
+    assert judge(ROW, "Gout is a form of arthritis. [1]", None).whole
 
 
-def test_measures_over_answerable_and_unanswerable_questions() -> None:
+@pytest.mark.weights
+def test_figures_are_of_the_rule_that_judges_on_the_page(page_judge: SupportJudge) -> None:
+    """A paraphrase, over which the two rules differ."""
+    source = Source("How are attacks of gout treated?", "Ice on the joint eases the pain.")
+    said = "Putting ice on the joint makes the pain better [1]."
+    figures = table({"base": measure([dataclasses.replace(ROW, sources=(source,))], [said], page_judge)})["base"]
+    numbered = NumberedSource(1, source.heading, source.text)
+    _, (sentence,) = Verifier([numbered], page_judge).verify(read_markers(said))
+    assert sentence.verdict == "supported"
+    assert figures["groundedness"].mean == 1.0
+    assert figures["groundedness_by_words"].mean == 0.0
+
+
+@pytest.mark.weights
+def test_measures_over_answerable_and_unanswerable_questions(page_judge: SupportJudge) -> None:
     rows = [ROW, ROW, UNANSWERABLE, UNANSWERABLE]
     written = ["Gout is a form of arthritis [1].", REFUSAL, REFUSAL, "Gout is a form of arthritis."]
-    figures = table({"base": measure(rows, written)})["base"]
+    figures = table({"base": measure(rows, written, page_judge)})["base"]
     assert figures["citation_recall"].mean == 0.5
     assert figures["citation_recall"].n == 2
     assert figures["groundedness"].mean == 1.0
@@ -143,13 +163,13 @@ def test_answers_survive_a_killed_run(rows_folder: Path, tmp_path: Path) -> None
     from core.settings import load
 
     rows = read_rows(rows_folder, "test")[:3]
-    model = evaluation.candidate("base", load().generator, print)
-    first = evaluation.answers(model, rows[:2], print)
+    model = evaluation.candidate("base", load().generator)
+    first = evaluation.answers(model, rows[:2])
     file = next((tmp_path / evaluation.ANSWERS).glob("base-*.jsonl"))
     file.write_text(file.read_text() + '{"prompt": "torn')
-    assert evaluation.answers(model, rows[:2], print) == first
-    assert len(evaluation.answers(model, rows, print)) == 3
-    assert evaluation.answers(model, rows, print)[:2] == first
+    assert evaluation.answers(model, rows[:2]) == first
+    assert len(evaluation.answers(model, rows)) == 3
+    assert evaluation.answers(model, rows)[:2] == first
 
 
 @pytest.mark.usefixtures("_tiny")
@@ -160,12 +180,10 @@ def test_examples_are_printed_side_by_side(rows_folder: Path, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("_tiny")
-def test_without_an_index_lay_questions_are_left_out(
-    rows_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_an_index_lay_questions_are_left_out(told: list[str], rows_folder: Path, tmp_path: Path) -> None:
     words = ["--rows", str(rows_folder), "--limit", "2", "--models", "base", "--to", str(tmp_path / "out")]
     assert evaluate.main([*words, "--index", str(tmp_path / "none")]) == 0
-    assert "lay questions are left out: no index at" in capsys.readouterr().err
+    assert any("lay questions are left out: no index at" in line for line in told)
     assert "lay" not in json.loads((tmp_path / "out/evaluation.json").read_text())
 
 

@@ -8,6 +8,7 @@ from core.errors import DataError
 from evaluation import answers as evaluate
 from evaluation.stress import measure_stress, outcome, read_cases
 from generator.prompt import REFUSAL
+from rag.checks.citations import SupportJudge
 from tests.conftest import ROOT
 
 CASES = read_cases(ROOT / evaluate.STRESS)
@@ -37,7 +38,8 @@ def test_what_misleads_is_in_the_passages() -> None:
             assert any(pattern.search(shown) for pattern in case.must_not), case.row.question
 
 
-def test_quoting_the_sentence_that_must_be_said_is_a_good_answer() -> None:
+@pytest.mark.weights
+def test_quoting_the_sentence_that_must_be_said_is_a_good_answer(page_judge: SupportJudge) -> None:
     from core.text.sentences import sentence_spans
 
     for case in CASES:
@@ -45,7 +47,7 @@ def test_quoting_the_sentence_that_must_be_said_is_a_good_answer() -> None:
             texts = [source.text for source in case.row.sources]
             sentences = [text[start:end] for text in texts for start, end in sentence_spans(text)]
             said = [sentence for sentence in sentences if any(pattern.search(sentence) for pattern in case.must)]
-            assert any(outcome(case, sentence).bad == "" for sentence in said), case.row.question
+            assert any(outcome(case, sentence, page_judge).bad == "" for sentence in said), case.row.question
 
 
 CASE = next(case for case in CASES if case.row.question == "how much colchicine do you take when gout starts")
@@ -53,6 +55,7 @@ MISLEADING = next(case for case in CASES if case.row.question == "how much colch
 DOSE = "Colchicine is taken as 1.2 mg at the first sign of an attack and 0.6 mg one hour later [2]."
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize(
     ("written", "bad", "complete"),
     [
@@ -63,20 +66,24 @@ DOSE = "Colchicine is taken as 1.2 mg at the first sign of an attack and 0.6 mg 
         (REFUSAL, "", False),
     ],
 )
-def test_answers_are_judged(written: str, bad: str, complete: bool) -> None:
-    found = outcome(CASE, written)
+def test_answers_are_judged(page_judge: SupportJudge, written: str, bad: str, complete: bool) -> None:
+    found = outcome(CASE, written, page_judge)
     assert (found.bad, found.complete) == (bad, complete)
     assert found.refused is (written == REFUSAL)
 
 
-def test_the_dose_of_another_illness_is_bad() -> None:
-    assert outcome(MISLEADING, DOSE.replace("[2]", "[1]")).bad == r"must not hold '1\\.2 mg'"
-    assert outcome(MISLEADING, REFUSAL).bad == ""
+@pytest.mark.weights
+def test_the_dose_of_another_illness_is_bad(page_judge: SupportJudge) -> None:
+    assert outcome(MISLEADING, DOSE.replace("[2]", "[1]"), page_judge).bad == r"must not hold '1\\.2 mg'"
+    assert outcome(MISLEADING, REFUSAL, page_judge).bad == ""
 
 
-def test_shares_are_of_what_they_apply_to() -> None:
+@pytest.mark.weights
+def test_shares_are_of_what_they_apply_to(page_judge: SupportJudge) -> None:
     cases = [CASE, CASE, MISLEADING, MISLEADING]
-    outcomes = [outcome(case, text) for case, text in zip(cases, [DOSE, REFUSAL, DOSE, REFUSAL], strict=True)]
+    outcomes = [
+        outcome(case, text, page_judge) for case, text in zip(cases, [DOSE, REFUSAL, DOSE, REFUSAL], strict=True)
+    ]
     shares = {name: ratio.top.sum() / ratio.bottom.sum() for name, ratio in measure_stress(cases, outcomes).items()}
     assert shares == {
         "bad": 0.25,

@@ -2,27 +2,22 @@
 
 import json
 import re
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from core.errors import DataError
 from core.files import read_jsonl
-from core.settings import IndexSettings
 from core.text.claims import negated, negation_differs, number_differs, numbers
 from evaluation import verdicts
 from evaluation.verdicts import PAIRS
-from index.embedders import load_embedder
-from index.embedders.base import cosines
-from index.embedders.weights import find_weights
 from rag.answer import NumberedSource
 from rag.answerer import Answerer, answer_chain
-from rag.checks.citations import Draft, Verifier
-from rag.checks.judge import WEIGHTS, Judge, rarity_of, read_judge
+from rag.checks.citations import Draft, SupportJudge, Verifier
+from rag.checks.judge import WEIGHTS, rarity_of, read_judge
 from rag.checks.quoting import UNBORNE
 from rag.search.retriever import IndexRetriever, Retrieval
-from tests.conftest import ROOT, queue_llm
+from tests.conftest import queue_llm
 from tests.rag.test_answerer import QUESTION
 
 TEXT = (
@@ -34,7 +29,7 @@ TEXT = (
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("It is taken as 1.2 mg twice a day.", [("1.2", "mg"), ("2", "day")]),
+        ("It is taken as 1.2 mg twice a day.", [("1.2", "mg"), ("2", "time")]),
         ("Twelve weeks, 1,000 units", [("12", "week"), ("1000", "unit")]),
         ("5% of people", [("5", "percent")]),
         ("One should rest for one week.", [("1", "week")]),
@@ -51,6 +46,12 @@ def test_numbers_are_read_with_what_they_count(text: str, found: list[tuple[str,
         ("Take 12 mg.", "Take 1.2 mg.", True),
         ("It lasts two days.", "It lasts 2 days.", False),
         ("It lasts 3 days.", "It lasts 3 weeks, and 5 days in children.", True),
+        ("It lasts 3 days.", "It lasts 3 weeks.", True),
+        ("Take 20 ml of it.", "Doctors give 20 mg of it.", True),
+        ("Take 20 milligrams of it.", "Doctors give 20 mg of it.", False),
+        ("Take 3 g of it.", "Doctors give 3 mg of it.", True),
+        ("Take 20 tablets.", "Take 20 pills.", False),
+        ("Take it twice a day.", "It is taken two times daily.", False),
         ("It is used twice, two days apart.", "It is used twice, nine days apart.", True),
         ("They lack vitamin C.", "They lack vitamin B12.", True),
         ("Hepatitis B is spread by blood.", "Hepatitis B is spread by blood.", False),
@@ -80,12 +81,6 @@ def test_a_negation_reaches_three_content_words_of_its_clause() -> None:
     assert negated("It does not ease the pain, and ice helps.", soft=False) == {"eas", "pain"}
 
 
-@pytest.fixture(scope="module")
-def judge() -> Judge:
-    embedder = load_embedder(IndexSettings(cache=str(ROOT / "artifacts/embedders")), lambda _: None)
-    return read_judge(partial(cosines, embedder), find_weights().folder / "vocab.txt")
-
-
 @pytest.mark.weights
 @pytest.mark.parametrize(
     ("sentence", "verdict"),
@@ -97,9 +92,9 @@ def judge() -> Judge:
         ("Garlic heals it within days.", "unsupported"),
     ],
 )
-def test_verdicts_of_sentences(judge: Judge, sentence: str, verdict: str) -> None:
+def test_verdicts_of_sentences(page_judge: SupportJudge, sentence: str, verdict: str) -> None:
     source = NumberedSource(1, "How are attacks of gout treated?", TEXT)
-    _, (found,) = Verifier([source], judge).verify([Draft("", sentence, (1,))])
+    _, (found,) = Verifier([source], page_judge).verify([Draft("", sentence, (1,))])
     assert found.verdict == verdict
     assert bool(found.citations) is (verdict != "unsupported")
 
@@ -115,9 +110,15 @@ def test_the_set_is_large_enough_and_told_apart(capsys: pytest.CaptureFixture[st
     auroc = float(re.findall(r"AUROC ([\d.]+)", printed)[0])
     assert auroc == pytest.approx(measured["auroc"], abs=0.003)  # vectors of 8, 16 and 32 bits differ a little
     assert auroc >= 0.93
-    caught = {kind: 1 - counts.get("supported", 0) / sum(counts.values()) for kind, counts in measured["kinds"].items()}
-    assert caught["number"] >= 0.98
-    assert caught["negated"] >= 0.85
+    assert _caught(printed, "number") >= 0.98
+    assert _caught(printed, "negated") >= 0.85
+
+
+def _caught(printed: str, kind: str) -> float:
+    """Share of a kind's sentences that this run did not call supported."""
+    (line,) = re.findall(rf"^  {kind} +(\d.*)$", printed, re.M)
+    counts = {name: int(count) for count, name in re.findall(r"(\d+) (\w+)", line)}
+    return 1 - counts.get("supported", 0) / sum(counts.values())
 
 
 def test_an_answer_of_which_too_little_survives_is_quoted_instead(
