@@ -119,7 +119,7 @@ def test_conversations_of_the_version_before_open_and_continue(history_file: Pat
     assert second.answer is not None
     assert [note.kind for note in second.answer.notes] == ["follow-up"]
     assert third.error == "The engine is away."
-    history.save("one", 1, second)
+    history.finish("one", 1, second)
     assert history.turns("one") == [first, second, third]
     exported = [turn["receipt"] for turn in json.loads(history.export("one"))["turns"]]
     assert [kept and kept["schema"] for kept in exported] == ["citewell.receipt/1", SCHEMA, None]

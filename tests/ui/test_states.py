@@ -1,6 +1,8 @@
 """The page's states without a browser: streamlit's own AppTest, and what is sent to the component."""
 
 import dataclasses
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from generator.prompt import REST
 from rag import opening
 from rag.answer import Answer
 from rag.answerer import PARTLY, UNCHECKED, Answerer, answer_chain
+from rag.feedback import given
+from rag.history import History
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
 from tests.fakes import QueueEngine
@@ -57,6 +61,39 @@ def test_the_empty_page_offers_questions_of_the_file_and_answers_the_one_clicked
     assert [turn.answer.text for turn in app.session_state.turns] == [
         "Measles is a very contagious disease. [1] A vaccine prevents it in 97 percent of people. [1]"
     ]
+
+
+def test_each_conversation_has_thumbs_of_its_own(app: AppTest) -> None:
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    app.feedback[0].set_value(1).run()
+    next(button for button in app.button if button.label == "New conversation").click().run()
+    app.chat_input[0].set_value("what causes acne").run()
+    assert app.feedback[0].value is None
+    assert not [caption for caption in app.caption if "This is kept" in caption.value]
+    app.feedback[0].set_value(0).run()
+    next(button for button in app.button if button.label == "Send").click().run()
+    kept = given(Path(os.environ["CITEWELL_HISTORY_FILE"]))
+    assert [(each.receipt.answer.question, each.good) for each in kept] == [
+        (QUESTION, True),
+        ("what causes acne", False),
+    ]
+
+
+def test_an_address_that_names_no_conversation_begins_a_new_one(app: AppTest) -> None:
+    app.query_params["c"] = "x" * 5000
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    (kept,) = History(Path(os.environ["CITEWELL_HISTORY_FILE"])).conversations()
+    assert re.fullmatch(r"[0-9a-f]{32}", kept.id)
+
+
+def test_what_could_not_be_kept_says_so_beside_the_answer(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.run()
+    monkeypatch.setattr(History, "finish", _broken)
+    app.chat_input[0].set_value(QUESTION).run()
+    assert "The engine is away; start it." in [warning.value for warning in app.warning]
+    assert app.session_state.turns[0].answer.finished
 
 
 def test_an_error_is_told_and_the_conversation_goes_on(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
