@@ -118,6 +118,11 @@ def _remove_leftovers(target: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
+def jsonl_lines(text: str) -> list[str]:
+    """The lines of JSON Lines, which line feeds alone end: `splitlines` cuts at U+2028 and its like inside strings."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def read_jsonl(path: Path, *needed: str) -> list[dict[str, Any]]:
     """Rows of a JSONL file, each with the keys that are needed.
 
@@ -126,8 +131,12 @@ def read_jsonl(path: Path, *needed: str) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         raise DataError(f"no file at {path}; expected JSONL with {', '.join(needed)} on each line")
+    try:
+        lines = jsonl_lines(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no UTF-8 ({error}); save it as UTF-8") from error
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:

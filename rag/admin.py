@@ -12,7 +12,7 @@ from typing import Any
 
 from core.command import of_its_own
 from core.errors import DataError
-from core.files import write_atomic
+from core.files import jsonl_lines, write_atomic
 from core.progress import Listener, heard_by
 from core.settings import Settings
 from index.build import build
@@ -66,7 +66,7 @@ def _counted(index: Index, column: str) -> dict[str, int]:
 def refused_rows(settings: Settings) -> list[dict[str, Any]]:
     """The first rows that the last rebuild from the page left out, each with its line and reason."""
     report = _report(settings)
-    lines = report.read_text(encoding="utf-8").splitlines() if report.is_file() else []
+    lines = jsonl_lines(report.read_text(encoding="utf-8")) if report.is_file() else []
     return [json.loads(line) for line in lines[:SHOWN]]
 
 

@@ -83,7 +83,7 @@ def _lines(file: Path) -> list[str]:
         raise DataError(
             f"cannot read questions from {file}: {error}; expected UTF-8 text, one question a line"
         ) from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def _lines_of(answer: Answer, colour: bool) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pydantic import SkipValidation
 
 from core.errors import IndexFolderError, QuestionError
 from core.settings import RagSettings
+from core.text.plain import plain
 from core.text.sentences import sentence_spans
 from index.embedders.base import Embedder, cosines
 from index.reader import Index
@@ -107,6 +108,7 @@ class IndexRetriever(BaseRetriever):
         Raises:
             QuestionError: the question is empty or longer than the settings allow, or no record passes the filters.
         """
+        question = plain(question)
         query = self.read(question, history)
         if query.reply:
             return Retrieval(question, query)
@@ -119,12 +121,9 @@ class IndexRetriever(BaseRetriever):
             reason = f"the file is unlikely to hold an answer ({answerable:.0%} sure, at least "
             reason += f"{answerability.threshold:.0%} are asked)"
             dropped = tuple(Dropped(self._hit(candidate), reason) for candidate in candidates)
-            closest = dict.fromkeys(each.hit.question for each in dropped)
-            return Retrieval(
-                question, query, (), dropped, answerable, bar, abstain=True, closest=tuple(closest)[:CLOSEST]
-            )
+            return Retrieval(question, query, (), dropped, answerable, bar, abstain=True, closest=_closest(dropped))
         hits, dropped = self._chosen([self._hit(candidate) for candidate in candidates], query)
-        return Retrieval(question, query, hits, dropped, answerable, bar)
+        return Retrieval(question, query, hits, dropped, answerable, bar, closest=() if hits else _closest(dropped))
 
     def read(self, question: str, history: Sequence[str] = ()) -> Query:
         """Check and understand a question; raises QuestionError as `search` does."""
@@ -210,3 +209,8 @@ class IndexRetriever(BaseRetriever):
             )
             for hit in self.search(query).hits
         ]
+
+
+def _closest(dropped: Sequence[Dropped]) -> tuple[str, ...]:
+    """The questions of the file that are nearest to one that it does not answer."""
+    return tuple(dict.fromkeys(each.hit.question for each in dropped))[:CLOSEST]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -173,6 +173,8 @@ def test_settings_that_name_no_engine(settings: GeneratorSettings, message: str)
 class Server(BaseHTTPRequestHandler):
     requests: list[dict[str, Any]]
     status = 200
+    end: ClassVar[dict[str, Any] | None] = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    text = "lo."
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -187,8 +189,11 @@ class Server(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
-        for text in ("Hel", "lo."):
+        for text in ("Hel", self.text):
             self._event({"choices": [{"index": 0, "delta": {"content": text}}]})
+        if self.end is None:
+            return
+        self._event(self.end)
         self._event({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}})
         self.wfile.write(b"data: [DONE]\n\n")
 
@@ -198,8 +203,10 @@ class Server(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[str]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     Server.requests, Server.status = [], 200
+    monkeypatch.setattr(Server, "end", Server.end)  # both are put back after a test that changes them
+    monkeypatch.setattr(Server, "text", Server.text)
     with serve(Server) as url:
         yield url
 
@@ -215,6 +222,23 @@ def test_openai_streams_from_a_server(server: str) -> None:
     assert sent["messages"] == CHAT == json.loads(engine.render(CHAT))
     assert (sent["model"], sent["max_tokens"], sent["temperature"]) == ("m", 5, 0.5)
     assert engine.count_tokens(CHAT) > 5
+
+
+@pytest.mark.parametrize("end", [None, {"choices": []}])
+def test_an_answer_that_the_server_breaks_off_is_no_answer(server: str, end: dict[str, Any] | None) -> None:
+    Server.end = end
+    engine = load_engine(GeneratorSettings(base_url=f"{server}/v1", remote_model="m"))
+    written = engine.stream(CHAT, max_new_tokens=5, temperature=0.0)
+    assert next(written).text + next(written).text == "Hello."
+    with pytest.raises(EngineError, match="broke off"):
+        next(written)
+
+
+def test_half_a_character_of_a_server_harms_nobody(server: str) -> None:
+    Server.text = "lo\ud800\x1b[31m."
+    engine = load_engine(GeneratorSettings(base_url=f"{server}/v1", remote_model="m"))
+    chunks = list(engine.stream(CHAT, max_new_tokens=5, temperature=0.0))
+    assert "".join(chunk.text for chunk in chunks) == "Hello\ufffd[31m."
 
 
 def test_azure_has_its_own_paths(server: str) -> None:

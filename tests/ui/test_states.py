@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.errors import EngineError
+from core.errors import DataError, EngineError
 from core.settings import IndexSettings
 from generator.engines.base import Chat, Chunk
 from generator.llm import QwenChat
@@ -24,6 +24,7 @@ from tests.conftest import ROOT, queue_llm
 from tests.fakes import QueueEngine
 from tests.rag.test_answerer import GOOD, QUESTION
 from ui.answer_view import Place, view
+from ui.shared import sentence
 
 APP = str(ROOT / "ui/app.py")
 
@@ -41,12 +42,34 @@ def app(small_index: IndexSettings, word_embedder: object, monkeypatch: pytest.M
     return AppTest.from_file(APP, default_timeout=30)
 
 
+def unescaped(markdown: str) -> str:
+    """What a reader sees of a message in which Markdown is escaped."""
+    return re.sub(r"\\(.)", r"\1", markdown)
+
+
+def test_words_of_a_file_are_no_markdown_in_a_message() -> None:
+    """A header such as this one, in an error about it, let the browser load the picture."""
+    shown = sentence(DataError("found the columns ![x](http://127.0.0.1:9/p.png) and <b>"))
+    assert unescaped(shown) == "Found the columns ![x](http://127.0.0.1:9/p.png) and <b>."
+    assert re.search(r"(?<!\\)[!\[\]()<>]", shown) is None
+
+
+def test_a_folder_that_cannot_be_read_is_reported_and_not_raised(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "artifacts/index/current")
+
+    monkeypatch.setattr(opening, "open_index", refused)
+    app.run()
+    assert app.title[0].value == "CiteWell is not ready yet"
+    assert unescaped(app.error[0].value) == "Permission denied: artifacts/index/current."
+
+
 def test_with_no_index_the_page_says_how_to_build_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CITEWELL_INDEX_DIR", str(tmp_path / "none"))
     app = AppTest.from_file(APP, default_timeout=30).run()
     assert app.title[0].value == "CiteWell is not ready yet"
-    assert "No index at" in app.error[0].value
-    assert "citewell build" in app.error[0].value
+    assert "No index at" in unescaped(app.error[0].value)
+    assert "citewell build" in unescaped(app.error[0].value)
     assert not app.chat_input
 
 
@@ -92,7 +115,7 @@ def test_what_could_not_be_kept_says_so_beside_the_answer(app: AppTest, monkeypa
     app.run()
     monkeypatch.setattr(History, "finish", _broken)
     app.chat_input[0].set_value(QUESTION).run()
-    assert "The engine is away; start it." in [warning.value for warning in app.warning]
+    assert "The engine is away; start it." in [unescaped(warning.value) for warning in app.warning]
     assert app.session_state.turns[0].answer.finished
 
 
@@ -100,7 +123,7 @@ def test_an_error_is_told_and_the_conversation_goes_on(app: AppTest, monkeypatch
     app.run()
     monkeypatch.setattr(IndexRetriever, "search", _broken)
     app.chat_input[0].set_value(QUESTION).run()
-    assert app.error[0].value == "The engine is away; start it."
+    assert unescaped(app.error[0].value) == "The engine is away; start it."
     monkeypatch.undo()
     assert len(app.session_state.turns) == 1
 
@@ -115,7 +138,7 @@ def test_what_was_written_before_the_engine_failed_stays_marked_incomplete(
     (turn,) = app.session_state.turns
     assert turn.answer.text.startswith("Measles is a very contagious disease. [1]")
     assert not turn.answer.finished
-    assert app.error[0].value == "The engine broke off; ask again."
+    assert unescaped(app.error[0].value) == "The engine broke off; ask again."
     assert view(turn.answer, {})["stopped"]  # the page then says that it is incomplete
     conversation = app.session_state.conversation
     again = AppTest.from_file(APP, default_timeout=30)
