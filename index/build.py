@@ -30,7 +30,7 @@ from index.checkpoint import Checkpoint
 from index.embedded import Made, Superseded, Wanted, embed, wanted
 from index.embedders import adapter_identity, load_embedder
 from index.embedders.base import Embedder
-from index.published import EMBEDDING, build_lock, previous_build, published_build
+from index.published import EMBEDDING, build_lock, exists, is_rolled_back, previous_build, published_build
 from index.ranking import find_ranking
 from index.reader import Index, Manifest
 from index.status import clear_status
@@ -209,14 +209,29 @@ def _table(index: Index, made: Made, seconds: float) -> list[str]:
     return [f"  {name:<24} {value}" for name, value in rows]
 
 
-def _again(settings: IndexSettings) -> IndexSettings:
-    """The settings with the CSV and the columns of the published index, if there is one and its CSV still stands."""
-    try:
-        manifest = read_manifest(published_build(Path(settings.dir)))
-    except IndexFolderError:
+def _again(settings: IndexSettings) -> IndexSettings | None:
+    """The settings with the CSV and the columns of the published index; None if that index is to stay as it is.
+
+    It stays where its CSV is gone, and where somebody rolled back to it: what people index is never replaced by
+    another file unless they name one.
+
+    Raises:
+        IndexFolderError: there is an index, and it is damaged.
+    """
+    folder = Path(settings.dir)
+    if not exists(folder):
         return settings
+    manifest = read_manifest(published_build(folder))
+    if is_rolled_back(folder):
+        log.warning(f"notice: {folder} was rolled back and stays so; citewell build --csv FILE builds a new index")
+        return None
     if not Path(manifest.csv_path).is_file():
-        return settings
+        check_build(published_build(folder))
+        log.warning(
+            f"notice: {manifest.csv_path}, the file of this index, is gone; {folder} stays as it is; name the file's "
+            "new place: citewell build --csv FILE"
+        )
+        return None
     columns = {name: manifest.settings[name] for name in ("question_column", "answer_column")}
     return dataclasses.replace(settings, csv=manifest.csv_path, **columns)
 
@@ -244,7 +259,8 @@ def main(argv: list[str] | None = None) -> int:
     action.add_argument(
         "--again",
         action="store_true",
-        help="build from the CSV of the published index, where it has one and the settings name no other",
+        help="build from the CSV of the published index, unless the settings name another; an index whose CSV is gone, "
+        "or that was rolled back, stays as it is",
     )
     action.add_argument("--check", action="store_true", help="verify every file of the published index, build nothing")
     action.add_argument("--rollback", action="store_true", help="publish the previous build again")
@@ -268,16 +284,12 @@ def main(argv: list[str] | None = None) -> int:
         with build_lock(folder, lambda: print(f"a build of {folder} is running; waiting for it to end", flush=True)):
             print(f"{folder} is back at build {rollback(folder)}")
     else:
-        if arguments.again and settings.csv == IndexSettings().csv:
-            settings = _again(settings)
+        again = arguments.again and settings.csv == IndexSettings().csv
+        wanted_settings = _again(settings) if again else settings
         if arguments.background:
             become_helper()
-        build(
-            settings,
-            force=arguments.force,
-            words_only=arguments.words,
-            report=arguments.report,
-        )
+        if wanted_settings:
+            build(wanted_settings, force=arguments.force, words_only=arguments.words, report=arguments.report)
     return 0
 
 

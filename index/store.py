@@ -125,7 +125,7 @@ def add_vectors(words: Path, vectors: np.ndarray, question_vectors: np.ndarray) 
 
 
 def _build_name() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S-") + uuid.uuid4().hex[:6]
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f-") + uuid.uuid4().hex[:6]
 
 
 def _seal(partial: Path, manifest: Manifest, files: Sequence[str]) -> None:
@@ -158,15 +158,20 @@ def _is_complete(build: Path) -> bool:
 def rollback(folder: Path) -> str:
     """Publish the previous build again and return its name; a second call goes forward again.
 
+    It also repairs a folder whose pointer to the published build is damaged.
+
     Raises:
         IndexFolderError: there is no previous build, or it is damaged.
     """
     previous, current = pointed(folder / PREVIOUS), pointed(folder / CURRENT)
-    if not previous or not current:
+    if not previous:
         raise IndexFolderError(f"{folder} keeps no previous build; build one: citewell build --index {folder}")
     check_build(folder / "builds" / previous)
     write_atomic(folder / CURRENT, previous)
-    write_atomic(folder / PREVIOUS, current)
+    if current:
+        write_atomic(folder / PREVIOUS, current)
+    else:
+        (folder / PREVIOUS).unlink()
     return previous
 
 
@@ -252,6 +257,9 @@ def read_manifest(build: Path) -> Manifest:
         manifest = Manifest(**values)
         if set(manifest.files) not in (set(FILES), set(WORDS)):
             raise ValueError("its list of files is not complete")
+        if not all(type(file["bytes"]) is int and type(file["sha256"]) is str for file in manifest.files.values()):
+            raise ValueError("a file has no size or no hash")
+        datetime.fromisoformat(manifest.built)
         return manifest
     except FileNotFoundError:
         raise IndexFolderError(f"{path} is missing; {how_to_build(folder)}") from None
