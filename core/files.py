@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +110,17 @@ def _is_ours(target: Path, ours: str) -> bool:
     return target.is_dir() and (not any(target.iterdir()) or any(target.glob(ours)))
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left in a folder of `new_folder`s of ever new names; its lock must be held."""
+    _remove(folder.glob(".*.partial"))
+
+
 def _remove_leftovers(target: Path) -> None:
-    for leftover in target.parent.glob(f".{target.name}.*.partial"):
+    _remove(target.parent.glob(f".{target.name}.*.partial"))
+
+
+def _remove(leftovers: Iterable[Path]) -> None:
+    for leftover in leftovers:
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:

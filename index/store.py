@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import DataError, IndexFolderError
-from core.files import new_folder, sha256_file, write_atomic
+from core.files import new_folder, remove_leftovers, sha256_file, write_atomic
 from index import lexical
 from index.corpus import Corpus
 from index.lexical import LexicalIndex
@@ -67,9 +67,12 @@ class Recipe:
 def write_words(folder: Path, corpus: Corpus, csv_path: Path, passages: list[Passage], recipe: Recipe) -> Path:
     """Write a build that can be searched by words alone below `folder` and return its path; nothing is published yet.
 
+    The caller holds the lock of who publishes.
+
     Raises:
         OSError: the disk is full; what was published before is untouched.
     """
+    remove_leftovers(folder / "builds")  # each of them is as large as a build, and no other call would find it
     name = _build_name()
     with new_folder(folder / "builds" / name) as partial:
         pq.write_table(records_table(corpus.records), partial / "records.parquet")

@@ -1,7 +1,5 @@
 """The one object that an answer is: the page, the command line and the evaluation all read it."""
 
-import dataclasses
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -231,7 +229,3 @@ class Answer:
             yield item.text[start:end], True
             at = end
         yield item.text[at:], False
-
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from core.errors import EngineError, SettingsError
+from core.errors import EngineError, SettingsError, WeightsError
 from core.settings import GeneratorSettings
 from generator.engines import engine_name, load_engine
 from generator.engines import openvino as engine_openvino
@@ -130,6 +131,16 @@ def test_where_openvino_cannot_run_transformers_does_and_it_is_said_once(
     assert told == [f"notice: answering with transformers, which is slower: {failure}"]
     with pytest.raises(type(failure), match=str(failure)):  # asked for by name, it is not replaced
         load_engine(dataclasses.replace(settings, engine="openvino"))
+
+
+def test_a_fault_of_the_adapter_is_reported_once_and_as_what_it_is(
+    told: list[str], tiny_qwen: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    torn = shutil.copytree(tiny_adapter, tmp_path / "torn")
+    (torn / "adapter_model.safetensors").write_bytes(b"torn")
+    with pytest.raises((WeightsError, EngineError), match="adapter"):
+        load_engine(GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path / "cache"), adapter=str(torn)))
+    assert not [line for line in told if "slower" in line]
 
 
 def test_a_quant_that_is_none(tiny_qwen: Path, tmp_path: Path) -> None:

@@ -105,6 +105,15 @@ def test_a_manifest_whose_files_have_no_size_is_damaged(small_index: IndexSettin
         open_index(Path(small_index.dir))
 
 
+def test_what_killed_builds_left_is_removed_by_the_next_one(small_index: IndexSettings) -> None:
+    builds = Path(small_index.dir) / "builds"
+    for name in ("a", "b"):
+        (builds / f".2026{name}.x.partial").mkdir()
+        (builds / f".2026{name}.x.partial" / "records.parquet").write_bytes(b"half")
+    build(small_index, force=True)
+    assert not list(builds.glob(".*"))
+
+
 @pytest.mark.parametrize("damage", [b"../../etc", b"\xff\xfe", b"", b"20261127T04\n2838-a8f54d"])
 def test_a_damaged_pointer_is_named_and_repaired_by_a_rollback_or_a_build(
     small_index: IndexSettings, damage: bytes
