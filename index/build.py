@@ -12,7 +12,6 @@ a full disk loses the last seconds of embedding; the same command continues from
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import shutil
 import time
@@ -26,18 +25,19 @@ from core.errors import CiteWellError, IndexFolderError, run_command
 from core.files import sha256_file
 from core.progress import log
 from core.settings import IndexSettings, load
+from index.again import again_settings
 from index.checkpoint import Checkpoint
 from index.embedded import Made, Superseded, Wanted, embed, wanted
 from index.embedders import adapter_identity, load_embedder
 from index.embedders.base import Embedder
-from index.published import EMBEDDING, build_lock, exists, is_rolled_back, previous_build, published_build
+from index.published import EMBEDDING, build_lock, previous_build, published_build
 from index.ranking import find_ranking
-from index.reader import Index, Manifest
+from index.reader import READING, Index, Manifest
 from index.status import clear_status
 from index.store import Recipe, add_vectors, check_build, open_build, publish, read_manifest, rollback
 from index.words import build_words
 
-INPUTS = ("question_column", "answer_column", "passage_tokens")
+INPUTS = (*READING, "passage_tokens")
 """The settings that, with the CSV, the embedder, its adapter and the ranking, decide what a build holds."""
 FEW = 300
 """Texts that are embedded before anything is published: some seconds on any processor."""
@@ -209,40 +209,18 @@ def _table(index: Index, made: Made, seconds: float) -> list[str]:
     return [f"  {name:<24} {value}" for name, value in rows]
 
 
-def _again(settings: IndexSettings) -> IndexSettings | None:
-    """The settings with the CSV and the columns of the published index; None if that index is to stay as it is.
-
-    It stays where its CSV is gone, and where somebody rolled back to it: what people index is never replaced by
-    another file unless they name one.
-
-    Raises:
-        IndexFolderError: there is an index, and it is damaged.
-    """
-    folder = Path(settings.dir)
-    if not exists(folder):
-        return settings
-    manifest = read_manifest(published_build(folder))
-    if is_rolled_back(folder):
-        log.warning(f"notice: {folder} was rolled back and stays so; citewell build --csv FILE builds a new index")
-        return None
-    if not Path(manifest.csv_path).is_file():
-        check_build(published_build(folder))
-        log.warning(
-            f"notice: {manifest.csv_path}, the file of this index, is gone; {folder} stays as it is; name the file's "
-            "new place: citewell build --csv FILE"
-        )
-        return None
-    columns = {name: manifest.settings[name] for name in ("question_column", "answer_column")}
-    return dataclasses.replace(settings, csv=manifest.csv_path, **columns)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = command_parser("index.build", __doc__)
-    parser.add_argument("--csv", metavar="F", help="the CSV to read (default: data/health_qa.csv)")
+    parser.add_argument(
+        "--csv",
+        metavar="F",
+        help="the file to read: CSV, JSON, JSON Lines, Excel (.xlsx) or Parquet (default: data/health_qa.csv)",
+    )
     parser.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
-    parser.add_argument("--question-column", metavar="C", help="name of the column of questions (default: question)")
-    parser.add_argument("--answer-column", metavar="C", help="name of the column of answers (default: answer)")
+    parser.add_argument("--question-column", metavar="C", help="name of the column of questions (default: found)")
+    parser.add_argument("--answer-column", metavar="C", help="name of the column of answers (default: found)")
+    parser.add_argument("--encoding", metavar="E", help="what the file is encoded in, such as cp1252 (default: found)")
     parser.add_argument("--adapter", metavar="NAME", help="adapter that questions are embedded with; '' for none")
     parser.add_argument("--ranking", metavar="F", help="ranking file of citewell evaluate search fit")
     parser.add_argument("--force", action="store_true", help="build everything anew, even what has not changed")
@@ -271,6 +249,7 @@ def main(argv: list[str] | None = None) -> int:
             "index.dir": arguments.index,
             "index.question_column": arguments.question_column,
             "index.answer_column": arguments.answer_column,
+            "index.encoding": arguments.encoding,
             "index.adapter": arguments.adapter,
             "index.ranking": arguments.ranking,
         }
@@ -285,7 +264,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{folder} is back at build {rollback(folder)}")
     else:
         again = arguments.again and settings.csv == IndexSettings().csv
-        wanted_settings = _again(settings) if again else settings
+        wanted_settings = again_settings(settings) if again else settings
         if arguments.background:
             become_helper()
         if wanted_settings:

@@ -42,7 +42,9 @@ from index.reader import Index, Manifest, question_rows
 from index.tables import passages_table, read_passages, read_records, records_table
 from index.vectors import no_vectors, pack_vectors, unpack_vectors
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+READABLE = (2, 3)
+"""Versions of the schema that are read; in version 2 all questions of a record had the columns of the first one."""
 LEXICAL = tuple(f"lexical/{name}" for name in lexical.FILES)
 WORDS = ("records.parquet", "passages.parquet", "words.parquet", "ranking.json", *LEXICAL)
 """What a build of words alone holds: it is published while the vectors are made."""
@@ -252,10 +254,10 @@ def read_manifest(build: Path) -> Manifest:
     folder, path = build.parent.parent, build / "manifest.json"
     try:
         values = json.loads(path.read_bytes())
-        if values["schema"] != SCHEMA_VERSION:
+        if values["schema"] not in READABLE:
             raise IndexFolderError(
-                f"{path} has schema version {values['schema']}, this CiteWell reads {SCHEMA_VERSION}; "
-                f"{how_to_build(folder)}"
+                f"{path} has schema version {values['schema']}, this CiteWell reads "
+                f"{' and '.join(map(str, READABLE))}; {how_to_build(folder)}"
             )
         manifest = Manifest(**values)
         if set(manifest.files) not in (set(FILES), set(WORDS)):

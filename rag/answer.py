@@ -50,6 +50,8 @@ class Hit:
     ranks: dict[str, int] = field(default_factory=dict)
     start: int = 0
     """Where `text` begins in the record's answer: `record.answer[start : start + len(text)] == text`."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """The further columns of the file's row, without source and url."""
 
 
 @dataclass(frozen=True)

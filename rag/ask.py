@@ -110,6 +110,7 @@ def _lines_of(answer: Answer, colour: bool) -> Iterator[str]:
         yield f"\n[{evidence.n}] {evidence.question}  (score {evidence.score:.2f})"
         if origin := " ".join(part for part in (evidence.source, evidence.url) if part):
             yield f"    {origin}"
+        yield from (f"    {name}: {value}" for name, value in evidence.hit.columns.items())
         yield _marked(evidence, answer, *(("\033[1;33m", "\033[0m") if colour else ("«", "»")))
     yield f"\n{answer.timings.total_s:.1f} s, first words after {answer.timings.first_token_s:.1f} s"
 

@@ -141,7 +141,8 @@ def to_html(made: Receipt) -> str:
         said.append(f'<span class="{sentence.verdict}" title="{sentence.verdict}">{text(sentence.text)}</span>{marks}')
     parts.append(f"<p>{' '.join(said) or text(answer.text)}</p><h2>Evidence</h2>")
     for item in answer.evidence:
-        origin = " ".join(part for part in (item.source, item.url) if part)
+        further = "; ".join(f"{name}: {value}" for name, value in item.hit.columns.items())
+        origin = " ".join(part for part in (item.source, item.url, further) if part)
         parts.append(
             f'<section id="e{item.n}"><h3>[{item.n}] {text(item.question)}</h3><p>{_marked(answer, item)}</p>'
             f"<p><small>{text(origin)} record {text(item.record_id)}, characters {item.start:,} to "

@@ -14,6 +14,7 @@ from core.errors import IndexFolderError, QuestionError
 from core.settings import RagSettings
 from core.text.plain import plain
 from core.text.sentences import sentence_spans
+from index.corpus import AND
 from index.embedders.base import Embedder, cosines
 from index.reader import Index
 from rag.answer import Dropped, Hit
@@ -181,17 +182,19 @@ class IndexRetriever(BaseRetriever):
     def _hit(self, candidate: Candidate) -> Hit:
         passage = self.index.passages[candidate.passage_row]
         record, question = self.index.questions[candidate.question_row]
+        columns = dict(record.of(question))
         return Hit(
             passage_id=passage.id,
             record_id=record.id,
             question=question,
             text=passage.text,
-            source=record.metadata.get("source", ""),
-            url=record.metadata.get("url", ""),
+            source=columns.pop("source", ""),
+            url=columns.pop("url", "").split(AND)[0],
             score=candidate.fused,
             scores=candidate.scores,
             ranks=candidate.ranks,
             start=passage.start,
+            columns=columns,
         )
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:

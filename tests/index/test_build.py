@@ -281,4 +281,4 @@ def test_the_real_command_ends_with_one_line_of_error_on_bad_input(tmp_path: Pat
     assert ended.returncode == 1
     reading, error = ended.stderr.splitlines()
     assert reading == f"reading {tmp_path / 'none.csv'}"
-    assert error.startswith("error: no CSV at")
+    assert error.startswith("error: no file at")

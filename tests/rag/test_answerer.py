@@ -53,7 +53,19 @@ def test_an_answer_carries_all_it_rests_on(retriever: IndexRetriever) -> None:
         "prompt",
     } <= fields.keys()
     assert fields["evidence"][0].keys() == {"hit", "n", "text", "start"}
-    hit = {"passage_id", "record_id", "question", "text", "source", "url", "score", "scores", "ranks", "start"}
+    hit = {
+        "passage_id",
+        "record_id",
+        "question",
+        "text",
+        "source",
+        "url",
+        "score",
+        "scores",
+        "ranks",
+        "start",
+        "columns",
+    }
     assert fields["evidence"][0]["hit"].keys() == fields["dropped"][0]["hit"].keys() == hit
     citation = fields["sentences"][0]["citations"][0]
     assert {"n", "passage_id", "start", "end", "quote"} == citation.keys()
