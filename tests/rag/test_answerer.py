@@ -10,9 +10,10 @@ from core.processor import processor
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, REST, messages
 from rag.answer import Answer
-from rag.answerer import NO_ROOM, NOT_FOUND, PARTLY, Answerer, answer_chain
+from rag.answerer import LEFT_OUT, Answerer, answer_chain
 from rag.checks.caveats import CAVEAT
 from rag.checks.quoting import CERTAIN, NEAREST
+from rag.finishing import NOT_FOUND, PARTLY
 from rag.search.retriever import IndexRetriever
 from tests.conftest import index_rows, queue_llm
 from tests.fakes import QueueEngine
@@ -96,9 +97,7 @@ def test_without_evidence_the_model_is_not_asked(retriever: IndexRetriever) -> N
     assert llm.engine.asked == []  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(
-    "reply", [REFUSAL, f"[1] {REFUSAL}", "The passage does not answer this question", "", "[1] [2]"]
-)
+@pytest.mark.parametrize("reply", [REFUSAL, f"[1] {REFUSAL}", "The passage does not answer this question", "[1] [2]"])
 def test_a_refusal_is_an_abstention(retriever: IndexRetriever, reply: str) -> None:
     answer = ask(retriever, reply)
     assert answer.abstained
@@ -112,6 +111,7 @@ def test_a_refusal_that_the_search_does_not_believe_is_answered_with_quotes(
 ) -> None:
     """Only where the search is certain that the file holds an answer: its own bar, 0.5 here, is not enough."""
     monkeypatch.setattr("rag.search.retriever.probability", lambda *_: probability)
+    monkeypatch.setattr("rag.search.retriever.NEAR_ALL", 1.0)  # texts of a few words all share the likes of "what is"
     fitted = dataclasses.replace(retriever.index.ranking.answerability, signals=("headed",), threshold=0.5)
     ranking = dataclasses.replace(retriever.index.ranking, answerability=fitted)
     sure = retriever.model_copy(
@@ -206,7 +206,7 @@ def test_evidence_is_fitted_into_the_context(retriever: IndexRetriever) -> None:
     answer = answer_chain(Answerer(retriever, llm, context_tokens=limit)).invoke(QUESTION)
     assert answer.timings.prompt_tokens + 50 <= limit
     assert [item.text for item in answer.evidence] == ["Measles is a very contagious disease."]
-    (left_out,) = [each for each in answer.dropped if each.reason == NO_ROOM]
+    (left_out,) = [each for each in answer.dropped if each.reason == LEFT_OUT]
     assert left_out.hit.text == retriever.index.by_id[left_out.hit.passage_id].text
 
 

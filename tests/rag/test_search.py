@@ -144,7 +144,7 @@ def test_the_probability_is_the_logistic_function_of_the_scaled_signals() -> Non
 
 
 def test_below_the_threshold_the_chain_abstains_and_offers_the_closest_questions(retriever: IndexRetriever) -> None:
-    from rag.answerer import NOT_FOUND
+    from rag.finishing import NOT_FOUND
 
     strict = judging(retriever, fitted("coverage", 8.0, 0.9))
     llm = queue_llm()
