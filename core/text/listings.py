@@ -37,6 +37,8 @@ def _marked(text: str) -> list[Listing]:
     items: list[Item] = []
 
     def end() -> None:
+        if items:
+            items[-1] = _without_rest(text, items)
         if len(items) > 1 or (items and lead_in):
             found.append(Listing(lead_in, tuple(items)))
         items.clear()
@@ -52,6 +54,15 @@ def _marked(text: str) -> list[Listing]:
             lead_in = _lead_in(text, line)
     end()
     return found
+
+
+def _without_rest(text: str, items: list[Item]) -> Item:
+    """The last item; its first sentence alone where no item before has two: the rest is of the text behind the list."""
+    *others, last = items
+    spans = sentence_spans(text[slice(*last.span)])
+    if len(spans) < 2 or any(len(sentence_spans(text[slice(*item.span)])) > 1 for item in others):
+        return last
+    return Item(_at(last.span[0], spans[0]), last.marker)
 
 
 def _lead_in(text: str, line: re.Match[str]) -> Span | None:

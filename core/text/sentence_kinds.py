@@ -20,6 +20,7 @@ _FRAMES: Mapping[str, str] = {
     "opening": r"^\W*(?:{})",
     "step": r"^\W*(?:{})",
 }
+_OPENING = re.compile(r"[^.!,;:?\n]*[.!,;:](?:\s+|$)")
 
 
 def read_sentence_kinds(path: Path) -> dict[str, re.Pattern[str]]:
@@ -41,6 +42,15 @@ def _kinds() -> Mapping[str, re.Pattern[str]]:
 def is_bare(sentence: str) -> bool:
     """Whether a sentence says nothing without the question that it answers: "Yes.", "The same.", "It depends."."""
     return bool(_kinds()["bare"].search(sentence))
+
+
+def bare_opening(text: str) -> int:
+    """How many characters of a text are a bare sentence at its beginning: 4 of "No. Keep it dry.", else 0.
+
+    "No." may be an abbreviation, so what cuts texts into sentences leaves it with the next one.
+    """
+    opening = _OPENING.match(text)
+    return opening.end() if opening and is_bare(opening.group()) else 0
 
 
 def gives_orders(sentence: str) -> bool:

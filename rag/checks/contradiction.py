@@ -13,18 +13,25 @@ from core.text.sentences import sentence_spans
 from core.text.words import content_words
 from rag.answer import Evidence, Note, Sentence
 
-SHARED = 0.75
-"""Share of the shorter sentence's content words that the other holds, from which both speak of one thing."""
+SHARED = 0.6
+"""Share of the longer sentence's content words that the other holds, from which both speak of one thing."""
 FEWEST = 3
 """Content words that both hold, at least."""
+SHORT = 8
+"""Most content words of a sentence that answers a question with yes or no and says nothing else."""
 
 _DENIES_ALL = re.compile(r"\W*(?:no|none|neither|never|nothing)\b(?!\W*$)", re.I)
-_UNSURE = re.compile(r"\b(?:may|might|can|could|some|sometimes|often|usually|most|many|about|however|but|or)\b", re.I)
+_YES_OR_NO = re.compile(r"\W*(?:is|are|was|can|could|may|should|must|do|does|did|will|would|has|have)\b", re.I)
+_LIMITED = re.compile(
+    r"\b(?:may|might|some|sometimes|often|usually|rarely|most|many|however|but|all|if|although|unless|about)\b",
+    re.I,
+)
+"""Words of sentences that say less than they seem to: "usually not" and "sometimes" contradict each other seldom."""
 
 
 def contradictions(question: str, sentences: Sequence[Sentence], evidence: Sequence[Evidence]) -> list[Note]:
     """A note for each passage that says otherwise than an answer's sentences, which do not cite it."""
-    asked = set(content_words(question))
+    asked = set(content_words(question)) if _YES_OR_NO.match(question) else set()
     notes = []
     for item in evidence:
         said = [sentence.text for sentence in sentences if all(each.n != item.n for each in sentence.citations)]
@@ -39,21 +46,25 @@ def says_otherwise(said: str, other: str, asked: set[str]) -> bool:
     """Whether two sentences of different passages contradict each other.
 
     Args:
-        asked: stems of the question: two sentences that share two telling words of it speak of one thing.
+        asked: stems of a question that is answered with yes or no: two short sentences that share two of them, and one
+            of which denies one of them, answer it otherwise. Of other questions none.
     """
-    if not holds_for(people(said), people(other)) or not holds_for(people(other), people(said)):
+    groups, other_groups = people(said), people(other)
+    alike = holds_for(groups, other_groups) and holds_for(other_groups, groups)
+    if not alike or _LIMITED.search(said) or _LIMITED.search(other):
         return False
     words, others = (_words(text) for text in (said, other))
     shared = words & others
-    same = len(shared) >= FEWEST and len(shared) >= SHARED * min(len(words), len(others))
+    same = len(shared) >= FEWEST and len(shared) >= SHARED * max(len(words), len(others))
     if same and _number_differs(said, other) and words ^ others <= _counted(said, other):
         return True
-    answers = len(shared & asked) >= 2 and len(words) <= 12 and len(others) <= 12
+    answers = len(shared & asked) >= 2 and max(len(words), len(others)) <= SHORT
     if not (same or answers):
         return False
-    denied, denied_there = _denied(said), _denied(other)
     telling = shared if same else shared & asked
-    return bool(telling & denied - denied_there) != bool(telling & denied_there - denied)
+    return bool(telling & _denied(said) - negated(other, soft=True)) != bool(
+        telling & _denied(other) - negated(said, soft=True)
+    )
 
 
 def _words(text: str) -> set[str]:
@@ -62,13 +73,11 @@ def _words(text: str) -> set[str]:
 
 def _denied(text: str) -> set[str]:
     """What a sentence denies: all its words where it opens with "No amount of …"."""
-    return _words(text) if _DENIES_ALL.match(text) else negated(text, soft=True)
+    return _words(text) if _DENIES_ALL.match(text) else negated(text, soft=False)
 
 
 def _number_differs(said: str, other: str) -> bool:
     """Whether both have numbers of one unit, and none of them in common."""
-    if _UNSURE.search(said) or _UNSURE.search(other):
-        return False
     mine, theirs = numbers(said), numbers(other)
     units = {unit for _, unit in mine if unit} & {unit for _, unit in theirs}
     return any(

@@ -101,7 +101,7 @@ def known_lists(item: Evidence) -> list[_Known]:
 def _place(draft: Draft, known: Sequence[_Known]) -> _Place | None:
     """Where a sentence stands in a list of a passage that it cites; None if in none."""
     for row, each in enumerate(known):
-        if each.evidence.n in draft.marked and (item := each.item(draft.text)) is not None:
+        if (not draft.marked or each.evidence.n in draft.marked) and (item := each.item(draft.text)) is not None:
             return _Place(row, item)
     return None
 

@@ -6,13 +6,14 @@ fourth. No check of support finds that, for every word stands in the passage.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from core.text.aspects import topic
 from core.text.claims import negation_differs, number_differs, numbers
 from core.text.everyday import medical_words
 from core.text.people import holds_for, people
-from core.text.sentence_kinds import is_bare
+from core.text.sentence_kinds import bare_opening
 from core.text.sentences import sentence_spans
 from core.text.words import content_words, key, terms
 from rag.answer import Evidence
@@ -21,8 +22,10 @@ from rag.checks.citations import Draft
 SAME_QUESTION = 0.85
 """Cosine from which two questions ask the same. With MiniLM "does beer make gout worse" and "Is beer bad for gout?"
 have 0.93, "can i exercise with a fever" and "Can I exercise with a cold?" 0.74."""
-NAMED = 0.65
-"""Share of a question's telling words (by their weight in the file) from which a text names its subject."""
+NAMED = 0.5
+"""Share of a topic's words, by their weight in the file, from which a text names what the question is about."""
+EXPLAINED = 0.75
+"""The same share of all words of a question, for a sentence that explains the "Yes." to another question."""
 ROW_WORDS = 30
 """Most words of a line that is read as a row: a figure in it belongs to the whole line."""
 
@@ -45,21 +48,21 @@ class Scope:
         """The sentences that speak of what was asked; a row about another number gives way to the asked one's."""
         kept: list[Draft] = []
         for draft in drafts:
-            cited = [self._evidence[n] for n in draft.marked if n in self._evidence]
-            if cited and not any(self._speaks(draft.text, item) for item in cited):
+            cited = [self._evidence[n] for n in draft.marked if n in self._evidence] or list(self._evidence.values())
+            bare = bare_opening(draft.text)
+            if bare and not any(self.same_question(item) for item in cited):
+                draft = replace(draft, text=draft.text[bare:])
+            if not draft.text or not any(self._speaks(draft.text, item) for item in cited):
                 continue
             row = self._row_instead(draft, cited)
             if (row or draft) not in kept:
                 kept.append(row or draft)
         return kept
 
-    def names_subject(self, item: Evidence, sentence: str = "") -> bool:
-        """Whether a passage, or one sentence of it, names what the question is about under its heading."""
-        held = set(terms(f"{item.question} {sentence or item.text}"))
-        asked = {term: self._weight(term) for term in self._subject}
-        medical = sum(self._weight(term) for term in self._medical - asked.keys() if term in held)
-        named = sum(weight for term, weight in asked.items() if term in held) + medical
-        return self.same_question(item) or named >= NAMED * sum(asked.values())
+    def names_subject(self, item: Evidence) -> bool:
+        """Whether a passage under its heading names what the question is about."""
+        topics = set(terms(topic(self._question))) or set(terms(self._question))
+        return self.same_question(item) or self._named(topics, f"{item.question} {item.hit.text}") >= NAMED
 
     def same_question(self, item: Evidence) -> bool:
         """Whether a passage's record answers the very question, of the same people and with the same numbers."""
@@ -82,10 +85,16 @@ class Scope:
             return False
         if self._borrowed(sentence, item):
             return False
-        first = next((item.text[start:end] for start, end in sentence_spans(item.text)), "")
-        if is_bare(sentence):
-            return self.same_question(item)
-        return not is_bare(first) or self.names_subject(item, sentence)
+        if not bare_opening(item.text) or self.same_question(item):
+            return True
+        return self._named(set(terms(self._question)), f"{item.question} {sentence}") >= EXPLAINED
+
+    def _named(self, asked: set[str], text: str) -> float:
+        """The share of stems, or of the words of medicine for them, that a text holds, by their weight in the file."""
+        held = set(terms(text))
+        medical = set(terms(" ".join(medical_words(self._question)))) - asked
+        weight = sum(self._weight(term) for term in (asked | medical) & held)
+        return weight / (sum(self._weight(term) for term in asked) or 1.0)
 
     def _borrowed(self, sentence: str, item: Evidence) -> bool:
         """Whether a sentence says of the question's subject what the passage says of another."""
@@ -108,14 +117,6 @@ class Scope:
             return None
         _, n, line = max(rows)
         return Draft(draft.lead, line, (-n,))
-
-    @cached_property
-    def _subject(self) -> set[str]:
-        return set(terms(topic(self._question))) or set(terms(self._question))
-
-    @cached_property
-    def _medical(self) -> set[str]:
-        return set(terms(" ".join(medical_words(self._question))))
 
     @cached_property
     def _asked(self) -> set[str]:
