@@ -78,7 +78,8 @@ def _task(question: str, sources: Sequence[Source]) -> str:
         passages.append(f"[{number}] {above}\n{_plain(source.text)}")
         if len(above.split()) >= REPEATED_WORDS:
             printed.add(source.heading)
-    return "\n\n".join([*passages, f"Question: {_plain(question)}"])
+    joined = "\n\n".join(passages)
+    return f"{joined}\n\nQuestion: {_plain(question)}"
 
 
 def fit(

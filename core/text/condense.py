@@ -14,11 +14,11 @@ _ASKS = re.compile(r"\?|^(?:what|why|how|is|are|can|could|should|do|does|did|wil
 
 
 def condensed(text: str, most: int, telling: Callable[[str], float]) -> str:
-    """The sentences that ask, then those that tell most, in their order, in at most `most` words.
+    """The sentences that ask, then those that tell most, in their order, each once, in at most `most` words.
 
     A first sentence that alone is longer is kept, cut to twice as many words.
     """
-    spans = [text[start:end] for start, end in sentence_spans(text)]
+    spans = list(dict.fromkeys(text[start:end] for start, end in sentence_spans(text)))
 
     def worth(sentence: str) -> float:
         return (1000 if _ASKS.search(sentence) else 0) + telling(sentence)

@@ -43,17 +43,28 @@ def _marked(text: str) -> list[Listing]:
             found.append(Listing(lead_in, tuple(items)))
         items.clear()
 
+    before: re.Match[str] | None = None
     for line in _LINE.finditer(text):
         if not line.group().strip():
             continue
         marked = _MARKED.match(line.group())
         if marked and any(char.isalnum() for char in marked["item"]):
+            if not items and before and not lead_in:
+                items += _unmarked(before, marked["marker"])
             items.append(Item(_at(line.start(), marked.span("item")), marked["marker"]))
         else:
             end()
-            lead_in = _lead_in(text, line)
+            lead_in, before = _lead_in(text, line), line
     end()
     return found
+
+
+def _unmarked(line: re.Match[str], marker: str) -> list[Item]:
+    """The item before the one with number 2 or more: a passage that begins with an item begins behind its marker."""
+    number = re.search(r"\d+", marker)
+    if number is None or int(number.group()) < 2:
+        return []
+    return [Item(line.span(), marker.replace(number.group(), str(int(number.group()) - 1)))]
 
 
 def _without_rest(text: str, items: list[Item]) -> Item:

@@ -106,7 +106,8 @@ class Scope:
         """The row of the question's number, where a sentence is of a row with another number of the same unit."""
         if not self._numbers or not cited:
             return None
-        context = next((line for item in cited for line in _lines(item.text) if draft.text in line), draft.text)
+        said = draft.text.rstrip(". ")
+        context = next((line for item in cited for line in _lines(item.text) if said in line), said)
         found = set(numbers(context))
         units = {unit for _, unit in self._numbers}
         if self._numbers & found or not any(unit in units for _, unit in found):
