@@ -18,7 +18,7 @@ from rag.checks.citations import SupportJudge, Verifier, is_aside, may_be_aside
 from rag.checks.emergency import EmergencyDetector
 from rag.checks.quoting import quoted_if_better
 from rag.checks.scope import Scope
-from rag.finishing import NO_ROOM, NOT_FOUND, finish, verifier_of, without_answer
+from rag.finishing import BEFORE, NO_ROOM, NOT_FOUND, finish, verifier_of, without_answer
 from rag.search.leads import leads
 from rag.search.retriever import IndexRetriever, Retrieval
 from rag.writing import Written, write
@@ -28,9 +28,6 @@ BY_WORDS = Note("by-words", "the vectors of this file are still being made; it w
 
 LEFT_OUT = "no room in the context"
 """Why a hit is dropped that does not fit beside the others."""
-
-BEFORE = ("follow-up", "condensed", "corrected", "by-words")
-"""Kinds of notes on the question and the search: they hold whichever model answers."""
 
 INDEX_FACTS = ("build", "csv", "csv_sha256", "embedder", "adapter")
 """What an answer keeps of the manifest of the index that it rests on."""

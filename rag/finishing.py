@@ -29,6 +29,8 @@ PARTLY = Note("partly", "the passages answer only a part of this question")
 """The note of an answer that the model itself says is not to the whole question."""
 ORDERS = Note("orders", "a sentence of the file that gives orders to the reader's machine or to the model was left out")
 """The note of an answer without an order that stands in the file."""
+BEFORE = ("follow-up", "condensed", "corrected", "by-words")
+"""Kinds of notes on the question and the search: they hold whichever model answers."""
 CLOSEST = 3
 """Questions of the passages that are offered where they hold no answer."""
 
@@ -50,7 +52,7 @@ def finish(answer: Answer, drafts: Sequence[Draft], scope: Scope, verifier: Veri
     headings = {key(item.question) for item in answer.evidence}
     said = [draft for draft in drafts if not is_aside(draft.text) and key(draft.text) not in headings]
     notes = [PARTLY] if any(is_rest(draft.text) for draft in drafts) else []
-    return say(dataclasses.replace(answer, notes=(*answer.notes, *notes)), said, scope, verifier, "answered")
+    return say(answer, said, scope, verifier, "answered", notes)
 
 
 def declined(answer: Answer) -> Answer:
@@ -58,19 +60,24 @@ def declined(answer: Answer) -> Answer:
     return without_answer(answer, NOT_FOUND, "declined")
 
 
-def say(answer: Answer, drafts: Sequence[Draft], scope: Scope, verifier: Verifier, outcome: Outcome) -> Answer:
-    """The answer of these sentences, as far as they may be said; a refusal if none of them may."""
+def say(
+    answer: Answer,
+    drafts: Sequence[Draft],
+    scope: Scope,
+    verifier: Verifier,
+    outcome: Outcome,
+    notes: Sequence[Note] = (),
+) -> Answer:
+    """The answer of these sentences with their notes, as far as they may be said; a refusal if none of them may."""
     safe = [draft for draft in drafts if not gives_orders(draft.text)]
-    listed, notes = with_lists(scope.kept(safe), answer.evidence)
-    if len(safe) < len(drafts):
-        notes = [ORDERS, *notes]
+    left_out = [ORDERS] * (len(safe) < len(drafts))
+    listed, of_lists = with_lists(scope.kept(safe), answer.evidence)
     if not listed:
-        return declined(dataclasses.replace(answer, notes=(*answer.notes, *[ORDERS] * (len(safe) < len(drafts)))))
+        return declined(dataclasses.replace(answer, notes=(*answer.notes, *left_out)))
     whole = with_caveats(listed, [item.numbered() for item in answer.evidence])
     text, sentences = verifier.verify(whole)
-    if len(whole) > len(listed):
-        notes.append(CAVEAT)
-    notes += contradictions(answer.search_query, sentences, answer.evidence)
+    limited = [CAVEAT] * (len(whole) > len(listed))
+    otherwise = contradictions(answer.search_query, sentences, answer.evidence)
     return dataclasses.replace(
         answer,
         text=text,
@@ -78,7 +85,7 @@ def say(answer: Answer, drafts: Sequence[Draft], scope: Scope, verifier: Verifie
         abstained=False,
         finished=True,
         outcome=outcome,
-        notes=(*answer.notes, *notes),
+        notes=(*answer.notes, *notes, *left_out, *of_lists, *limited, *otherwise),
         closest=(),
     )
 

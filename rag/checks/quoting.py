@@ -12,7 +12,7 @@ from rag.answer import Answer, Evidence, Note
 from rag.checks.citations import Draft
 from rag.checks.lists import known_lists
 from rag.checks.scope import Scope
-from rag.finishing import declined, say, verifier_of
+from rag.finishing import BEFORE, declined, say, verifier_of
 from rag.search.retriever import Retrieval
 
 NEAREST = Note("quoted", "the model found no answer in these passages; quoted is what comes nearest")
@@ -55,10 +55,10 @@ def _quoted(answer: Answer, aspect: str, relevance: Relevance, scope: Scope, not
     items = [item for item in answer.evidence if item.score >= LEAST_SCORE and scope.names_subject(item)]
     found = [_nearest(answer.search_query, item, aspect, relevance) for item in items]
     rows = [(2.0, [Draft(" ", line, (item.n,))]) for item, line in scope.number_lines() if item in items]
+    before = dataclasses.replace(answer, notes=tuple(each for each in answer.notes if each.kind in BEFORE))
     for _, drafts in sorted([*found, *rows[:1]], key=lambda each: -each[0]):
-        plain = dataclasses.replace(answer, notes=tuple(each for each in answer.notes if each.kind != "quoted"))
-        if drafts and not (said := say(plain, drafts, scope, verifier_of(answer), "quoted")).abstained:
-            return dataclasses.replace(said, notes=(*said.notes, note))
+        if drafts and not (said := say(before, drafts, scope, verifier_of(answer), "quoted", [note])).abstained:
+            return said
     return None
 
 
