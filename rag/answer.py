@@ -8,10 +8,27 @@ from generator.prompt import Source
 
 Verdict = Literal["supported", "weak", "unsupported"]
 Urgency = Literal["emergency", "poisoning", "suicide", "limit"]
-NoteKind = Literal["follow-up", "condensed", "corrected", "by-words", "quoted", "caveat", "partly", "other"]
+NoteKind = Literal[
+    "follow-up",
+    "condensed",
+    "corrected",
+    "by-words",
+    "quoted",
+    "caveat",
+    "partly",
+    "list",
+    "orders",
+    "otherwise",
+    "other",
+]
 """What a note is about: a follow-up was completed; a long message was cut to the sentences that ask; a word was
 corrected; the index has no vectors yet; the answer is quoted because the model's own was none; a limiting sentence was
-added; only a part of the question is answered; or, in receipts of an earlier version, something else."""
+added; only a part of the question is answered; items of a list are left out; orders to a machine were left out;
+another passage says otherwise; or, in receipts of an earlier version, something else."""
+Outcome = Literal["", "answered", "quoted", "not-in-file", "declined", "no-room", "broke-off", "reply"]
+"""How an answer ended: the model wrote it; it is quoted; the search found none; the model declined, or nothing that it
+wrote may be said; no passage fits into the context; the model stopped before it had written a sentence; the message was
+no question. It is empty while an answer is written, and in receipts from before it was kept."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +197,8 @@ class Answer:
     """Decided before anything is written, whatever the file holds."""
     text: str = ""
     abstained: bool = False
+    """No sentence answers the question; `outcome` says why."""
+    outcome: Outcome = ""
     answerable: float = 1.0
     """Probability, before anything was generated, that the file holds an answer."""
     closest: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from index.corpus import AND
 from index.embedders.base import Embedder, cosines
 from index.reader import Index
 from rag.answer import Dropped, Hit
-from rag.search.answerable import probability, signals
+from rag.search.answerable import NEAR_ALL, UNCERTAIN, background, probability, signals
 from rag.search.query import Query, understand
 from rag.search.rerank import Reranker
 from rag.search.stages import Candidate, Stages, allowed_questions, duplicate_of, fuse, run_stages, shingles
@@ -60,6 +60,8 @@ class Found:
     stages: Stages
     candidates: tuple[Candidate, ...]
     signals: np.ndarray = field(repr=False)
+    background: float = 0.0
+    """Cosine of the question to the file's questions at large; 0 in a search by words."""
 
 
 class IndexRetriever(BaseRetriever):
@@ -116,6 +118,8 @@ class IndexRetriever(BaseRetriever):
         found = self.find(query, filters)
         answerability = self.index.answerability
         answerable = probability(answerability, found.signals)
+        if found.background >= NEAR_ALL:
+            answerable = min(answerable, UNCERTAIN)
         bar = answerability.threshold if answerability.signals else None
         candidates = found.candidates[: self.settings.candidates]
         if self.settings.abstain and answerable < answerability.threshold:
@@ -147,7 +151,8 @@ class IndexRetriever(BaseRetriever):
         vector = np.zeros(self.embedder.dimension) if by_words else self.embedder.embed([query.searched])[0]
         stages = run_stages(self.index, query, vector, allowed)
         candidates = fuse(self.index, stages, vector, self.index.ranking, query)
-        return Found(query, stages, tuple(candidates), signals(self.index, query, stages, candidates))
+        at_large = 0.0 if by_words else background(self.index, vector)
+        return Found(query, stages, tuple(candidates), signals(self.index, query, stages, candidates), at_large)
 
     def relevance(self, question: str, texts: list[str]) -> list[float]:
         """Cosine similarity of each text to the question."""

@@ -45,6 +45,19 @@ def test_signals_and_coefficients_must_agree_in_number(tmp_path: Path) -> None:
         read_ranking(json.dumps(values).encode(), "r.json")
 
 
+def test_the_shipped_ranking_keeps_the_ranges_that_it_was_fitted_on(tmp_path: Path) -> None:
+    values = json.loads(DEFAULT.read_text())
+    size = SIGNALS.index("file_size")
+    fitted = values["answerability"]
+    assert [round(10 ** fitted[end][size]) for end in ("low", "high")] == [228, 16359]
+    assert all(
+        low <= mean <= high for low, mean, high in zip(fitted["low"], fitted["mean"], fitted["high"], strict=True)
+    )
+    fitted["low"].append(0.0)
+    with pytest.raises(DataError, match="their ranges differ in number"):
+        read_ranking(json.dumps(values).encode(), "r.json")
+
+
 def test_no_ranking_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no ranking at .*; fit one"):
         find_ranking(str(tmp_path / "none.json"))

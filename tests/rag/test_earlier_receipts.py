@@ -14,11 +14,12 @@ import pytest
 from core.errors import DataError
 from core.settings import IndexSettings
 from rag import receipt as module
-from rag.answerer import BY_WORDS, PARTLY
+from rag.answerer import BY_WORDS
 from rag.checks.caveats import CAVEAT
 from rag.checks.quoting import NEAREST, UNBORNE
 from rag.earlier_receipts import from_1
 from rag.feedback import give, given, pairs
+from rag.finishing import PARTLY
 from rag.history import History
 from rag.receipt import SCHEMA, read_receipt, receipt
 from tests.conftest import ROOT

@@ -16,8 +16,9 @@ from generator.llm import QwenChat
 from generator.prompt import REST
 from rag import opening
 from rag.answer import Answer
-from rag.answerer import PARTLY, UNCHECKED, Answerer, answer_chain
+from rag.answerer import UNCHECKED, Answerer, answer_chain
 from rag.feedback import given
+from rag.finishing import PARTLY
 from rag.history import History
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
