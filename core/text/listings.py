@@ -44,6 +44,7 @@ def _marked(text: str) -> list[Listing]:
         items.clear()
 
     before: re.Match[str] | None = None
+    marks = False
     for line in _LINE.finditer(text):
         if not line.group().strip():
             continue
@@ -52,11 +53,19 @@ def _marked(text: str) -> list[Listing]:
             if not items and before and not lead_in:
                 items += _unmarked(before, marked["marker"])
             items.append(Item(_at(line.start(), marked.span("item")), marked["marker"]))
+        elif lead_in and not marks and _is_row(line.group(), text[slice(*lead_in)]):
+            items.append(Item(line.span(), ""))
         else:
             end()
             lead_in, before = _lead_in(text, line), line
+        marks = bool(marked)
     end()
     return found
+
+
+def _is_row(line: str, lead_in: str) -> bool:
+    """Whether a line without a marker is an item under a lead-in that ends with a colon: one sentence, no lead-in."""
+    return lead_in.endswith(":") and len(sentence_spans(line)) == 1 and not is_lead_in(line)
 
 
 def _unmarked(line: re.Match[str], marker: str) -> list[Item]:

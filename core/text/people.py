@@ -9,6 +9,8 @@ from pathlib import Path
 from core.text.rules import DATA, read_toml
 
 PEOPLE = DATA / "people.toml"
+EVERYONE = "everyone"
+"""The group that all others belong to."""
 
 
 @dataclass(frozen=True)
@@ -56,4 +58,4 @@ def people(text: str) -> frozenset[str]:
 def holds_for(asked: frozenset[str], said: frozenset[str]) -> bool:
     """Whether what is said of some groups may hold for those that are asked about; so it does where either is empty."""
     wider = asked.union(*(_groups()[name].within for name in asked))
-    return not asked or not said or bool(wider & said)
+    return not asked or not said or EVERYONE in asked | said or bool(wider & said)

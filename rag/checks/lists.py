@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from core.text.listings import Listing, listings
+from core.text.listings import Item, Listing, listings
 from core.text.sentence_kinds import gives_orders, is_lead_in
+from core.text.sentences import ends_whole
 from core.text.words import key
 from rag.answer import Evidence, Note
 from rag.checks.citations import Draft
@@ -34,7 +35,7 @@ class _Known:
         text, n = self.evidence.text, self.evidence.n
         lead_in = [Draft(" ", text[slice(*self.listing.lead_in)], (n,))] if self.listing.lead_in else []
         items = [
-            Draft(f"\n{item.marker} " if item.marker else " ", text[slice(*item.span)], (n,))
+            Draft(_before(text, item), text[slice(*item.span)], (n,))
             for number, item in enumerate(self.listing.items)
             if shown is None or number in shown
         ]
@@ -46,7 +47,14 @@ class _Known:
         if self.listing.lead_in and key(text[slice(*self.listing.lead_in)]) == key(said):
             return LEAD_IN
         parts = [text[slice(*item.span)] for item in self.listing.items]
+        if self._of_sentences(parts):
+            return None
         return next((number for number, part in enumerate(parts) if _is_part(said, part)), None)
+
+    def _of_sentences(self, parts: Sequence[str]) -> bool:
+        """Whether the items are sentences under bullets, each of which says what it says without the others."""
+        bullets = all(item.marker and not item.marker.strip("(.)").isdigit() for item in self.listing.items)
+        return bullets and all(part[0].isupper() and ends_whole(part) and len(part.split()) > 4 for part in parts)
 
     @property
     def fits(self) -> bool:
@@ -107,8 +115,15 @@ def _place(draft: Draft, known: Sequence[_Known]) -> _Place | None:
 
 
 def _is_part(said: str, item: str) -> bool:
-    """Whether a sentence is an item, or one sentence of a longer one."""
-    return key(said) == key(item) or (len(said.split()) > 2 and said in item)
+    """Whether a sentence is an item, or the first one of a longer item."""
+    return key(said) == key(item) or (len(said.split()) > 2 and item.startswith(said))
+
+
+def _before(text: str, item: Item) -> str:
+    """What stands before an item: its marker on a line of its own; a space before a step in prose."""
+    if item.marker:
+        return f"\n{item.marker} "
+    return "\n" if text[: item.span[0]].endswith("\n") else " "
 
 
 def _apart(drafts: list[Draft], follows: bool) -> list[Draft]:

@@ -12,6 +12,7 @@ from functools import cached_property
 from core.text.aspects import topic
 from core.text.claims import negation_differs, number_differs, numbers
 from core.text.everyday import medical_words
+from core.text.extract import is_caveat
 from core.text.people import holds_for, people
 from core.text.sentence_kinds import bare_opening
 from core.text.sentences import sentence_spans
@@ -47,12 +48,15 @@ class Scope:
     def kept(self, drafts: Sequence[Draft]) -> list[Draft]:
         """The sentences that speak of what was asked; a row about another number gives way to the asked one's."""
         kept: list[Draft] = []
+        dropped = False
         for draft in drafts:
             cited = [self._evidence[n] for n in draft.marked if n in self._evidence] or list(self._evidence.values())
             bare = bare_opening(draft.text)
             if bare and not any(self.same_question(item) for item in cited):
                 draft = replace(draft, text=draft.text[bare:])
-            if not draft.text or not any(self._speaks(draft.text, item) for item in cited):
+            leans = dropped and is_caveat(draft.text)
+            dropped = leans or not draft.text or not any(self._speaks(draft.text, item) for item in cited)
+            if dropped:
                 continue
             row = self._row_instead(draft, cited)
             if (row or draft) not in kept:
@@ -60,9 +64,15 @@ class Scope:
         return kept
 
     def names_subject(self, item: Evidence) -> bool:
-        """Whether a passage under its heading names what the question is about."""
+        """Whether a passage under its heading names what the question is about: most of its telling words, or all of
+        the heading's own topic, where the file knows every word of the question.
+        """
         topics = set(terms(topic(self._question))) or set(terms(self._question))
-        return self.same_question(item) or self._named(topics, f"{item.question} {item.hit.text}") >= NAMED
+        about = set(content_words(topic(item.question)))
+        known = all(self._weight(term) < self._unknown for term in topics)
+        if self.same_question(item) or (known and about and about <= self._asked):
+            return True
+        return self._named(topics, f"{item.question} {item.hit.text}") >= NAMED
 
     def same_question(self, item: Evidence) -> bool:
         """Whether a passage's record answers the very question, of the same people and with the same numbers."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import IndexSettings, Settings
+from core.settings import GeneratorSettings, IndexSettings, Settings
 from index.build import build
-from rag.opening import open_answerer
+from rag.opening import open_answerer, open_retriever
 from tests.conftest import ROOT
 from tests.files_asked import questions, thousand, write_file
 
@@ -30,14 +30,16 @@ def test_the_files_have_ten_a_hundred_and_a_thousand_records(tmp_path: Path) -> 
 @pytest.mark.weights
 def test_at_most_three_of_thirty_near_topics_are_answered_and_two_of_thirty_answers_refused(tmp_path: Path) -> None:
     wrong: dict[bool, list[str]] = {True: [], False: []}
-    settings = Settings()
+    settings = Settings(generator=GeneratorSettings(cache=str(ROOT / "artifacts/models")))
     answerer = None
     for name in FILES:
         index = IndexSettings(csv=str(write_file(name, tmp_path)), dir=str(tmp_path / name))
         build(index)
-        generator = dataclasses.replace(settings.generator, cache=str(ROOT / "artifacts/models"))
-        opened = open_answerer(dataclasses.replace(settings, index=index, generator=generator))
-        answerer = opened if answerer is None else dataclasses.replace(answerer, retriever=opened.retriever)
+        over = dataclasses.replace(settings, index=index)
+        if answerer is None:
+            answerer = open_answerer(over)
+        else:
+            answerer = dataclasses.replace(answerer, retriever=open_retriever(over))
         for each in (each for each in questions() if each.file == name):
             *_, answer = answerer.answer(answerer.search(each.question))
             if answer.abstained == each.answerable:

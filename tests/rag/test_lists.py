@@ -53,3 +53,8 @@ def test_of_a_long_list_the_items_that_were_said_are_told_and_counted() -> None:
 
 def test_other_sentences_stay_as_they_are() -> None:
     assert told(of(WARFARIN), "Tell your doctor first.") == ("Tell your doctor first.", [])
+
+
+def test_sentences_under_bullets_say_what_they_say_without_the_others() -> None:
+    text = "- Gout is a form of arthritis.\n- Crystals form in a joint.\n- Attacks come at night for most."
+    assert told(of(text), "Crystals form in a joint.") == ("Crystals form in a joint.", [])

@@ -36,3 +36,8 @@ def test_steps_in_prose_follow_each_other() -> None:
 def test_one_line_is_no_list() -> None:
     assert listings("Gout hurts.\n- It passes.") == []
     assert listings("First, rest. It passes.") == []
+
+
+def test_lines_under_a_colon_are_items_without_markers() -> None:
+    text = "Signs are such as:\nA tall build\nLong arms\nThey may show late. Ask a doctor."
+    assert parts(text) == [("Signs are such as:", ["A tall build", "Long arms"])]

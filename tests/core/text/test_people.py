@@ -33,6 +33,10 @@ def test_groups_are_named_by_their_words_the_longest_first(text: str, named: set
         ("babies", "people", True),
         ("anyone", "adults", True),
         ("children and adults", "adults", True),
+        ("grown-ups", "Most people who have asthma, including many children,", True),
+        ("older men", "a man's age", True),
+        ("adults", "women", True),
+        ("men", "women", False),
     ],
 )
 def test_what_is_said_of_some_holds_for_those_within(asked: str, said: str, holds: bool) -> None:
