@@ -71,7 +71,7 @@ class GeneratorSettings:
     threads: int = 0
     """Engine `openvino`: threads of a generation; 0 is one for each core."""
     load_in_4bit: bool = False
-    """On CUDA, load the base weights as NF4 with double quantisation instead of bf16."""
+    """Whether CUDA loads the base weights as NF4 with double quantisation instead of bf16."""
     base_url: str = ""
     """Engine `openai`: the server, such as http://127.0.0.1:8000/v1. The key is read from OPENAI_API_KEY."""
     api_version: str = ""
@@ -92,11 +92,11 @@ class RagSettings:
     candidates: int = 20
     """Passages that are looked at after fusion, before duplicates are dropped."""
     abstain: bool = True
-    """Say that the file holds no answer where the search's signals say so, without asking the model."""
+    """Whether to answer, without asking the model, that the file holds no answer where the search's signals show it."""
     min_score: float = 0.2
-    """Cosine below which a passage is no evidence, whatever else speaks for it."""
+    """Cosine similarity below which a passage is no evidence, however high its other scores are."""
     reranker: str = ""
-    """A cross-encoder that orders the first candidates anew: a folder or a hub id; empty for none."""
+    """A cross-encoder that reranks the first candidates: a folder or a hub id; empty for none."""
     rerank_candidates: int = 20
     rerank_ms: int = 80
     """Time that reranking may take, in milliseconds; candidates that it does not reach keep their place behind."""
@@ -105,9 +105,9 @@ class RagSettings:
     or a hub id; empty for none."""
     correct_spelling: bool = True
     evidence_tokens: int = 0
-    """Most tokens of all passages put in front of the model, headings included; sentences at their edges that have
-    least to do with the question make room. Reading them is most of the wait for the first word. 0 leaves it to the
-    class of the processor (`generator.by_processor`)."""
+    """Most tokens of all passages put in front of the model, headings included; the sentences at their edges that have
+    least to do with the question are dropped first. Reading them is most of the wait for the first word. 0 leaves it to
+    the class of the processor (`generator.by_processor`)."""
     max_question_chars: int = 2000
 
 

@@ -27,17 +27,17 @@ from rag.opening import open_retriever
 from rag.search.retriever import IndexRetriever
 
 SHARES = {"train": 0.86, "development": 0.04, "test": 0.10}
-"""Of the topics."""
+"""The share of the topics that each split gets."""
 SEARCHED = 10
-"""Hits among which right passages and distractors are found."""
+"""The number of hits among which right passages and distractors are found."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many rows of what."""
+    """The numbers of records that rows are made from, and the limits on those rows."""
 
     records: int = 0
-    """To train on, one set of evidence each; 0 for all."""
+    """The number of records to train on, one set of evidence each; 0 for all."""
     development_records: int = 16
     test_records: int = 320
     refusals: float = 0.3
@@ -172,7 +172,7 @@ def _counts(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _wide(retriever: IndexRetriever) -> IndexRetriever:
-    """The same search with more hits, and without abstaining: rows that refuse are made here."""
+    """The same search with more hits, and without abstaining, so that rows that refuse can be made."""
     wide = dataclasses.replace(retriever.settings, k=SEARCHED, candidates=2 * SEARCHED, abstain=False)
     return retriever.model_copy(update={"settings": wide})
 

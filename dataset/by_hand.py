@@ -26,12 +26,12 @@ from index.topics import record_topic
 
 FORM = "by hand"
 ASTRAY = (1, 1)
-"""Over each set of passages, questions of other sets that are asked, and questions that are about no passage at all."""
+"""The numbers of questions from other sets, and of questions about no passage, that each set of passages is asked."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Sentences of a passage that stand together: those numbered `first` to `last` of the passage, from 0."""
+    """Consecutive sentences of a passage: those numbered `first` to `last`, from 0."""
 
     passage: str
     first: int
@@ -52,7 +52,7 @@ class HandWritten:
     """Questions over one set of passages."""
 
     shown: tuple[Shown, ...]
-    """None for questions that no passage is about."""
+    """The passages; empty for questions that no passage is about."""
     asked: tuple[Asked, ...]
 
 
@@ -90,8 +90,8 @@ def _place(text: str, shown: Sequence[Shown]) -> tuple[int, int]:
 def rows_by_hand(
     sets: Sequence[HandWritten], maker: EvidenceMaker, rng: random.Random, left_out: Counter[str]
 ) -> Iterator[Row]:
-    """Rows to train on of every set whose passages the index holds, all of them about topics that are trained on;
-    what gives none is counted.
+    """Make rows to train on from every set whose passages are all in the index and about topics that are trained on;
+    count the sets that give none.
     """
     anywhere = [asked.question for each in sets if not each.shown for asked in each.asked]
     over: list[_Over] = []
@@ -121,9 +121,9 @@ class _Over:
     group: str
     written: HandWritten
     topic: str
-    """Of the first passage."""
+    """The topic of the first passage."""
     order: tuple[int, ...]
-    """Of each source, the place of its passage."""
+    """The place of each source's passage in the set."""
     sources: tuple[Source, ...]
 
     @cached_property
@@ -132,7 +132,7 @@ class _Over:
 
     @cached_property
     def named(self) -> list[str]:
-        """Its questions that have a word of the topic: "who gets it" would ask for another one over other passages."""
+        """The set's questions that have a word of its topic: "who gets it" over other passages has another meaning."""
         return [asked.question for asked in self.written.asked if touches(asked.question, self.topic)]
 
 

@@ -33,7 +33,7 @@ LAY = (shipped("data/dev/medquad.jsonl"), shipped("data/dev/unanswerable.jsonl")
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = command_parser("evaluation.answers", __doc__)
-    parser.add_argument("--models", default="base,tuned", help="base, tuned, folders or hub ids, parted by commas")
+    parser.add_argument("--models", default="base,tuned", help="base, tuned, folders or hub ids, separated by commas")
     parser.add_argument("--adapter", metavar="NAME", help="the adapter of `tuned` (default: the settings')")
     parser.add_argument("--rows", metavar="DIR", type=Path, default=artifacts("examples"), help="held-out rows")
     parser.add_argument("--index", metavar="DIR", help="the index that the rows were made from, for lay questions")

@@ -30,14 +30,14 @@ class Question:
     relevant: Mapping[str, int] = field(default_factory=dict)
     """Record id -> grade, of the records that answer it."""
     silent: tuple[str, ...] = ()
-    """Ids of passages that belong to such a record, were read, and do not hold the answer."""
+    """Ids of passages of such records that were read and do not hold the answer."""
     form: str = "lay"
 
     def shown_in(self, evidence: Sequence[Evidence]) -> tuple[int, ...] | None:
         """The numbers of the evidence that answers it, or None where that is not known.
 
-        Not known is it of an answerable question of whose records the search has found none: what it shows in their
-        place was not read.
+        It is not known for an answerable question if the search found none of the question's records: the passages that
+        it found in their place were not read.
         """
         found = [item for item in evidence if item.record_id in self.relevant]
         if not evidence or (self.answerable and not found):
@@ -108,7 +108,7 @@ def read_beir(folder: Path, split: str, csv_path: Path) -> tuple[Judged, dict[tu
     return Judged(folder.name, asked, grades), of_row
 
 
-_QRELS = "query-id, corpus-id and score, parted by tabs"
+_QRELS = "query-id, corpus-id and score, separated by tabs"
 
 
 def _read_qrels(path: Path) -> dict[str, dict[str, int]]:

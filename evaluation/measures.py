@@ -26,16 +26,16 @@ class Judged:
     refused: bool
     whole: bool
     text: str
-    """Without its markers."""
+    """The answer's text without its markers."""
     sentences: int
     supported: int
-    """Sentences that some evidence supports."""
+    """The number of sentences that some evidence supports."""
     cited_rightly: int
-    """Sentences that evidence they cite supports."""
+    """The number of sentences that evidence they cite supports."""
     citations: int
     right_citations: int
     invented: bool
-    """It holds a number, a number with its unit or a code that neither evidence nor question hold."""
+    """Whether it holds a number, a number with its unit or a code that neither evidence nor question hold."""
 
 
 def judge(row: Row, written: str, support: SupportJudge | None) -> Judged:

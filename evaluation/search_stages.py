@@ -74,7 +74,7 @@ def retrieval_table(
     """Every measure of every stage, and each stage's difference in nDCG@10 to the first.
 
     Args:
-        documents: of each question row, the ids of its documents.
+        documents: the ids of each question row's documents.
         plain: vectors of the passages without a heading, for the stage "plain"; shape (passages, dimension).
     """
     found = find_all(retriever, judged)

@@ -26,7 +26,7 @@ MIN_CHARS = 3
 
 @dataclass(frozen=True)
 class Source:
-    """What the model sees of a passage: the question that its record answers, and the text."""
+    """A passage as the model sees it: the question that its record answers, and the text."""
 
     heading: str
     text: str

@@ -52,10 +52,10 @@ def build(
     words_only: bool = False,
     report: Path | None = None,
 ) -> bool:
-    """Build and publish the index that the settings describe; return False if it stood there already.
+    """Build and publish the index that the settings describe; return False if it is up to date already.
 
     Args:
-        force: build everything anew, even if the published index was made from the same file in the same way.
+        force: build everything again, even if the published index was made from the same file in the same way.
         words_only: where there is much to embed, end once the index is published to be searched by words alone.
         report: a file to write every refused row to, one JSON object a line.
 
@@ -210,7 +210,7 @@ def _table(index: Index, made: Made, seconds: float) -> list[str]:
 
 
 def _again(settings: IndexSettings) -> IndexSettings:
-    """The settings with the CSV and the columns of the published index, if there is one and its CSV still stands."""
+    """The settings with the CSV and the columns of the published index, if there is one and its CSV still exists."""
     try:
         manifest = read_manifest(published_build(Path(settings.dir)))
     except IndexFolderError:
@@ -230,7 +230,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--answer-column", metavar="C", help="name of the column of answers (default: answer)")
     parser.add_argument("--adapter", metavar="NAME", help="adapter that questions are embedded with; '' for none")
     parser.add_argument("--ranking", metavar="F", help="ranking file of citewell evaluate search fit")
-    parser.add_argument("--force", action="store_true", help="build everything anew, even what has not changed")
+    parser.add_argument("--force", action="store_true", help="build everything again, even what has not changed")
     parser.add_argument("--report", metavar="F", type=Path, help="write every refused row to F, one JSON object a line")
     parser.add_argument(
         "--words", action="store_true", help="end once the index can be searched by words; the next build embeds"
@@ -238,7 +238,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--background",
         action="store_true",
-        help="help the process that starts it: take only what others leave of the processor, and end with it",
+        help="help the process that starts it: use idle processor time only, and end with it",
     )
     action = parser.add_mutually_exclusive_group()
     action.add_argument(

@@ -44,7 +44,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What was read from one CSV."""
+    """The records of one CSV, and the counts of its rows."""
 
     name: str
     sha256: str

@@ -28,7 +28,7 @@ class Superseded(Exception):  # noqa: N818 - no error: the folder holds what som
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a build needs vectors of, and those that are known."""
+    """The texts that a build needs vectors of, and the vectors that are known."""
 
     folder: Path
     headed: list[str]
@@ -47,7 +47,7 @@ class Wanted:
 
     @cached_property
     def new(self) -> list[str]:
-        """The texts to embed, short and long ones mixed, so that the time left can be told from the first minute on."""
+        """The texts to embed, short and long ones mixed, so that the time left can be estimated early."""
         texts = [text for text in self.texts if text not in self.unchanged and text not in self.kept]
         random.Random(0).shuffle(texts)  # noqa: S311 - no secret
         return texts
@@ -58,20 +58,20 @@ class Made:
     """The vectors of a build, and what they cost."""
 
     vectors: np.ndarray
-    """Of each headed passage, shape (vectors, dimension), float32."""
+    """The vector of each headed passage, shape (vectors, dimension), float32."""
     question_vectors: np.ndarray
-    """Of each question, shape (questions, dimension), float32."""
+    """The vector of each question, shape (questions, dimension), float32."""
     unchanged: int
-    """Headed passages whose vectors the build before had."""
+    """The number of headed passages whose vectors the build before had."""
     kept: int
-    """Texts whose vectors a build that did not end had."""
+    """The number of texts whose vectors an unfinished build had made."""
     embedded: int
-    """Texts that were embedded."""
+    """The number of texts that were embedded."""
     per_second: float
 
 
 def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) -> Wanted:
-    """What the vectors of a build of words alone are of, and which of them are known.
+    """Find the texts that a build of words alone needs vectors of, and the vectors that are known.
 
     Args:
         old: a complete build with the same embedder; None for none.
@@ -99,7 +99,7 @@ def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) ->
 
 
 def headed_texts(index: Index) -> list[str]:
-    """What is embedded of each row of an index's vectors."""
+    """The text that is embedded for each row of an index's vectors."""
     return [headed_text(index.questions[head][1], index.passages[row]) for row, head in index.headed]
 
 

@@ -35,7 +35,7 @@ class Overview:
     sources: Mapping[str, int]
     types: Mapping[str, int]
     topics: Mapping[str, int]
-    """The largest ones."""
+    """The topics with the most records."""
     topic_count: int
     shared_answers: Mapping[str, int]
     """Question -> how many rows gave the same answer, where that is more than one."""
@@ -87,8 +87,7 @@ def embedding(settings: Settings) -> EmbeddingStatus | None:
 def embed_in_background(settings: Settings) -> bool:
     """Start a process that makes the vectors of the published index, where it has none; whether it was started.
 
-    It takes only what other programs leave of the processor, ends with this process, and writes what it does to
-    `build.log` in the index folder.
+    It uses idle processor time only, ends with this process, and writes a log to `build.log` in the index folder.
 
     Raises:
         IndexFolderError: there is no index.

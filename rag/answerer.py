@@ -30,18 +30,18 @@ BY_WORDS = Note("by-words", "the vectors of this file are still being made; it w
 """The note of an answer over an index that is not complete yet."""
 
 PARTLY = Note("partly", "the passages answer only a part of this question")
-"""The note of an answer that the model itself says is not to the whole question."""
+"""The note of an answer of which the model itself writes that it leaves out a part of the question."""
 
 NO_ROOM = "no room in the context"
 """Why a hit is dropped that does not fit beside the others."""
 
 INDEX_FACTS = ("build", "csv", "csv_sha256", "embedder", "adapter")
-"""What an answer keeps of the manifest of the index that it rests on."""
+"""The fields that an answer keeps of the manifest of its index."""
 
 
 @dataclass(frozen=True)
 class Checks:
-    """What looks at the question before the model writes, and at its sentences after; either may be left out."""
+    """The checks of the question before the model writes, and of its sentences after; either may be left out."""
 
     detector: EmergencyDetector | None = None
     judge: SupportJudge | None = None
@@ -56,13 +56,13 @@ class Asked:
 
     question: str
     history: tuple[str, ...] = ()
-    """What was searched before in this conversation (`Answer.search_query`), oldest first."""
+    """The questions searched before in this conversation (`Answer.search_query`), oldest first."""
     filters: Mapping[str, str] = field(default_factory=dict)
     """Column -> value that the records must have."""
 
 
 class Search(NamedTuple):
-    """What was found for a question, and when the search began (`time.perf_counter`)."""
+    """The result of a search for a question, and when the search began (`time.perf_counter`)."""
 
     found: Retrieval
     began: float
@@ -193,7 +193,7 @@ class Answerer:
 
 
 def made_by(llm: QwenChat) -> dict[str, str]:
-    """What identifies a model's answers: its engine and weights, and the processor, which rounds in its own way."""
+    """The identity of a model's answers: its engine and weights, and the processor, which rounds in its own way."""
     return {**llm.engine.identity, "processor": processor().label}
 
 

@@ -15,7 +15,7 @@ TITLE = 60
 
 @dataclass(frozen=True)
 class Conversation:
-    """One of the list."""
+    """An entry of the list of conversations."""
 
     id: str
     title: str
@@ -25,7 +25,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Kept:
-    """A question that was asked, and what became of it."""
+    """A question that was asked, with its answer or its error."""
 
     question: str
     answer: Answer | None = None

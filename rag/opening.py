@@ -74,21 +74,21 @@ def open_retriever(settings: Settings, embedders: Embedders | None = None) -> In
 
 
 def open_checks(settings: Settings, embedder: Embedder) -> Checks:
-    """What looks at questions before and at sentences after the model.
+    """Make the checks of questions before the model writes, and of its sentences after.
 
     Args:
-        embedder: that of the index's passages (`IndexRetriever.of_passages`).
+        embedder: the embedder of the index's passages (`IndexRetriever.of_passages`).
 
     Raises:
         DataError: a file that the checks are made from is damaged.
-        WeightsError: the default embedder, whose vocabulary says how rare a word is, or `rag.nli` cannot be had.
+        WeightsError: the default embedder, whose vocabulary shows how rare a word is, or `rag.nli` cannot be had.
     """
     detector = EmergencyDetector(*known_phrasings(embedder, Path(settings.index.cache)), embedder.embed)
     return Checks(detector, open_judge(settings, embedder))
 
 
 def open_judge(settings: Settings, embedder: Embedder | None = None) -> SupportJudge:
-    """What decides whether a passage supports a sentence: for the page, for receipts and for every figure.
+    """Open the judge that decides whether a passage supports a sentence: for the page, receipts and every figure.
 
     Args:
         embedder: that of the index's passages, if it is loaded already.

@@ -53,7 +53,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one thing that a receipt quotes."""
+    """The result of the check of one thing that a receipt quotes."""
 
     what: str
     stands: bool
@@ -93,7 +93,7 @@ def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
     found = _seal({key: value for key, value in values.items() if key != "sha256"})
     if found != seal:
         raise DataError(
-            f"{name} was altered: its content has SHA-256 {found[:12]}…, its seal says {str(seal)[:12]}…; take it from "
+            f"{name} was altered: its content has SHA-256 {found[:12]}…, its seal is {str(seal)[:12]}…; take it from "
             "a copy, or ask the question again: make app"
         )
     try:
@@ -107,7 +107,7 @@ def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
 
 
 def check(made: Receipt, index: Index) -> list[Finding]:
-    """Look up every passage and every quote of a receipt in an index, and say what changed since.
+    """Look up every passage and every quote of a receipt in an index, and report what changed since.
 
     A passage stands if the record has the same words at the same offsets.
     """
@@ -186,7 +186,7 @@ def _passage(item: Evidence, index: Index) -> Finding:
         return Finding(what, True, f"word for word at {item.start:,} of record {item.record_id}")
     if (moved := record.answer.find(item.text)) >= 0:
         return Finding(what, False, f"moved from {item.start:,} to {moved:,} of record {item.record_id}")
-    return Finding(what, False, f"record {item.record_id} says something else there now")
+    return Finding(what, False, f"record {item.record_id} has other words there now")
 
 
 def _words(index: Index, item: Evidence, start: int, end: int) -> str:
@@ -216,7 +216,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns 1 if something that the receipt quotes does not stand."""
     parser = command_parser("rag.receipt", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    verify = commands.add_parser("verify", help="look up every quote in the index, and say what changed since")
+    verify = commands.add_parser("verify", help="look up every quote in the index, and report what changed since")
     page = commands.add_parser("html", help="write the receipt as one page")
     commands.add_parser("schema", help="print the JSON Schema")
     verify.add_argument("files", metavar="F", type=Path, nargs="+", help="receipts: JSON downloaded from the page")
@@ -254,7 +254,7 @@ def _verify(path: Path, index: Index) -> int:
 
 
 def _verify_all(paths: Sequence[Path], index: Index) -> int:
-    """Print of each receipt what changed."""
+    """Print what changed since each receipt was made."""
     findings: list[Finding] = []
     bad = 0
     for path in paths:

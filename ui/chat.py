@@ -1,4 +1,4 @@
-"""The chat page: questions, answers with their evidence, and what people think of them."""
+"""The chat page: questions, answers with their evidence, and feedback on them."""
 
 import contextlib
 import time
@@ -102,7 +102,7 @@ def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
         thumb = st.feedback("thumbs", key=f"thumbs {key}")
         with st.popover("Receipt", icon=":material/receipt_long:"):
             st.caption("The answer with all that it rests on. Check it: citewell receipt verify FILE")
-            # Made when they are asked for: a conversation of fifty answers is drawn anew with each question.
+            # Made when they are asked for: a conversation of fifty answers is drawn again with each question.
             as_json, as_page = (lambda: receipt(answer).to_json()), (lambda: to_html(receipt(answer)))
             # No rerun on a click: it would revoke the very callable that the browser is about to ask for.
             st.download_button(
@@ -192,7 +192,7 @@ def _too_many(limit: int) -> bool:
 
 
 def _searched(turns: list[Turn]) -> tuple[str, ...]:
-    """What was searched before in this conversation: a follow-up is read with it."""
+    """The questions searched before in this conversation: a follow-up is read with them."""
     return tuple(turn.answer.search_query for turn in turns if turn.answer is not None and turn.answer.evidence)
 
 

@@ -18,7 +18,7 @@ LISTED = 20
 
 @dataclass
 class Turn:
-    """One question of the conversation, and what became of it."""
+    """One question of the conversation, with its answer or its error."""
 
     question: str
     answer: Answer | None = None
@@ -56,7 +56,7 @@ def opened(history: History, keep_days: int) -> list[Turn]:
 
 
 def save(turn: Turn, number: int, history: History, conversation: str) -> None:
-    """Keep a turn in a conversation; nothing where it has no name, as it is not to be kept."""
+    """Keep a turn in a conversation; nothing where it has no name and so is not to be kept."""
     if conversation:
         with warned():
             history.save(conversation, number, Kept(turn.question, turn.answer, turn.error))
@@ -66,7 +66,7 @@ def draw_list(history: History, *, keep: bool) -> None:
     """Begin a new conversation; search and open those that are kept; rename, export or delete the open one.
 
     Args:
-        keep: whether conversations are kept where nobody said otherwise on the page.
+        keep: whether conversations are kept unless the user chose otherwise on the page.
     """
     st.button("New conversation", icon=":material/add_comment:", width="stretch", on_click=_begin)
     keep = st.toggle("Keep conversations", value=keep, key="keep", help="Off: nothing is stored.")

@@ -1,5 +1,5 @@
-"""Quotation: where the model declines although the search is sure, or writes what the passages do not bear, the answer
-is what comes nearest in them.
+"""Quotation: where the model declines although the search is sure, or writes what the passages do not support, the
+answer is made of the passages' nearest sentences.
 """
 
 import dataclasses
@@ -16,9 +16,8 @@ NEAREST = Note("quoted", "the model found no answer in these passages; quoted is
 UNBORNE = Note("quoted", "most of what the model wrote is not in these passages; quoted is what comes nearest")
 """The note of an answer that is quoted because too little of the model's own survived."""
 CERTAIN = 0.9
-"""Probability that the file holds an answer, by the search, from which the model's refusal is not taken.
-
-Chosen on the `fit` split of data/dev (generator/EXPERIMENTS.md, try 16).
+"""Probability that the file holds an answer, by the search, from which the model's refusal is overruled. Chosen on the
+`fit` split of data/dev (generator/EXPERIMENTS.md, try 16).
 """
 MOST_UNSUPPORTED = 0.5
 """Share of unsupported sentences beyond which an answer is quoted instead."""

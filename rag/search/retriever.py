@@ -27,7 +27,7 @@ CLOSEST = 3
 
 @dataclass(frozen=True)
 class Retrieval:
-    """What a search found: the hits that are evidence, best first, and those that are not, each with the reason."""
+    """The result of a search: the hits that are evidence, best first, and the dropped ones, each with the reason."""
 
     question: str
     query: Query
@@ -69,9 +69,9 @@ class IndexRetriever(BaseRetriever):
 
     index: SkipValidation[Index]
     embedder: SkipValidation[Embedder]
-    """Of questions."""
+    """The embedder of questions."""
     passage_embedder: SkipValidation[Embedder] | None = None
-    """Of passages; None if it is the same."""
+    """The embedder of passages; None if it is the same."""
     adapter: str = ""
     """Identity of the adapter that `embedder` carries."""
     reranker: SkipValidation[Reranker] | None = None

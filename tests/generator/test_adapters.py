@@ -94,7 +94,7 @@ def test_names_and_folders_that_are_no_adapter(settings: GeneratorSettings, tmp_
 
 def test_a_run_that_is_not_done_has_no_adapter(tmp_path: Path) -> None:
     (tmp_path / RUN).write_text(json.dumps({"status": "stopped"}))
-    with pytest.raises(WeightsError, match=r"a run that is not done \(stopped\) and has no adapter yet; go on with it"):
+    with pytest.raises(WeightsError, match=r"a run that is not done \(stopped\) and has no adapter yet; resume it"):
         read_adapter(tmp_path)
 
 
