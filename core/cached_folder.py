@@ -74,6 +74,9 @@ def made_once(folder: Path, facts: Facts) -> Iterator[Path | None]:
     Raises:
         OSError: the disk is full or the folder cannot be written.
     """
+    if not damage(folder, facts):  # without the lock, which a folder that cannot be written has no place for
+        yield None
+        return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{folder.name}.lock"):
         wrong = damage(folder, facts)

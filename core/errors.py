@@ -4,6 +4,8 @@ A message is one line: what was found, what was expected, and the next command t
 """
 
 import errno
+import io
+import re
 import sys
 from collections.abc import Callable
 
@@ -46,8 +48,11 @@ def run_command(main: Callable[[], int | None]) -> None:
     """Run a command's `main` and exit with its status.
 
     A `CiteWellError`, and an error of the file system such as a full disk, prints one line and exits 1. Ctrl-C
-    exits with 130, as shells expect of SIGINT.
+    exits with 130, as shells expect of SIGINT. What the console's encoding lacks is printed as a question mark.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     show_lines()
     try:
         status = main()
@@ -60,13 +65,25 @@ def run_command(main: Callable[[], int | None]) -> None:
     except BrokenPipeError:  # the reader of our output (head, less) went away
         sys.stderr.close()
         status = 0
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            print(
-                "error: the disk is full; nothing that was there before has changed; free space, then run it again",
-                file=sys.stderr,
-            )
-        else:
-            print(f"error: {error.strerror or error}: {error.filename or 'file'}", file=sys.stderr)
+    except Exception as error:
+        if not isinstance(error, OSError) and not is_disk_full(error):
+            raise
+        print(f"error: {explained(error)}", file=sys.stderr)
         status = 1
     sys.exit(status or 0)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error is that of a full disk; numpy and safetensors raise such ones without its number."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno == errno.ENOSPC
+    return re.search(r"no space left|os error 28\b|\d requested and \d+ written", str(error), re.I) is not None
+
+
+def explained(error: Exception) -> str:
+    """An error of the file system in one line."""
+    if is_disk_full(error):
+        return "the disk is full; nothing that was there before has changed; free space, then run it again"
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}: {error.filename or 'file'}"
+    return str(error)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,12 +110,26 @@ def _is_ours(target: Path, ours: str) -> bool:
     return target.is_dir() and (not any(target.iterdir()) or any(target.glob(ours)))
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left in a folder of `new_folder`s of ever new names; its lock must be held."""
+    _remove(folder.glob(".*.partial"))
+
+
 def _remove_leftovers(target: Path) -> None:
-    for leftover in target.parent.glob(f".{target.name}.*.partial"):
+    _remove(target.parent.glob(f".{target.name}.*.partial"))
+
+
+def _remove(leftovers: Iterable[Path]) -> None:
+    for leftover in leftovers:
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)
+
+
+def jsonl_lines(text: str) -> list[str]:
+    """The lines of JSON Lines, which line feeds alone end: `splitlines` cuts at U+2028 and its like inside strings."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def read_jsonl(path: Path, *needed: str) -> list[dict[str, Any]]:
@@ -126,8 +140,12 @@ def read_jsonl(path: Path, *needed: str) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         raise DataError(f"no file at {path}; expected JSONL with {', '.join(needed)} on each line")
+    try:
+        lines = jsonl_lines(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no UTF-8 ({error}); save it as UTF-8") from error
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:

@@ -35,6 +35,7 @@ class _StandardError(logging.StreamHandler):  # type: ignore[type-arg]
 def show_lines(level: int = logging.INFO) -> None:
     """Show the lines of this process on standard error; a command does so once, a library call prints nothing."""
     log.setLevel(level)
+    log.propagate = False  # libraries give the root logger a handler: each line would come twice
     if not log.handlers:
         log.addHandler(_StandardError())
 

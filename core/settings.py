@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from core.errors import SettingsError
 from core.paths import HOME, artifacts, shipped
@@ -26,13 +26,46 @@ Groups = TypeVar("Groups")
 
 
 @dataclass(frozen=True)
+class Range:
+    """The numbers that a setting may be."""
+
+    low: float
+    high: float
+    or_zero: bool = False
+    """0 is allowed as well: CiteWell then decides."""
+
+    def holds(self, value: Any) -> bool:
+        return self.low <= value <= self.high or (self.or_zero and value == 0)
+
+    def __str__(self) -> str:
+        return f"{self.low:,} to {self.high:,}" + (", or 0" if self.or_zero else "")
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The words that a setting may be."""
+
+    words: tuple[str, ...]
+
+    def holds(self, value: Any) -> bool:
+        return value in self.words
+
+    def __str__(self) -> str:
+        return ", ".join(self.words)
+
+
+@dataclass(frozen=True)
 class IndexSettings:
     csv: str = str(shipped("data/health_qa.csv"))
     """The file whose answers are indexed."""
     dir: str = str(artifacts("index"))
     """Where the index folder is."""
-    question_column: str = "question"
-    answer_column: str = "answer"
+    question_column: str = ""
+    """Name of the column of questions; empty to find it by its name or by what stands in it."""
+    answer_column: str = ""
+    """Name of the column of answers; empty to find it likewise."""
+    encoding: str = ""
+    """What the file is encoded in, such as cp1252; empty to find out."""
     embedder: str = "default"
     """`default` (the packaged all-MiniLM-L6-v2), a folder, or a hub id of a sentence-transformers model."""
     adapter: str = ""
@@ -41,9 +74,9 @@ class IndexSettings:
     ranking: str = "default"
     """Weights of the search's stages and the bar for abstaining: `default`, or a file that `evaluation.search fit`
     wrote."""
-    passage_tokens: int = 200
+    passage_tokens: Annotated[int, Range(20, 2000)] = 200
     """Most tokens of the embedder's tokenizer in a passage; its heading comes on top."""
-    batch_size: int = 0
+    batch_size: Annotated[int, Range(1, 4096, or_zero=True)] = 0
     """Texts that are embedded together; 0 leaves it to the engine."""
     cache: str = str(artifacts("embedders"))
     """Where embedders converted for this machine are kept."""
@@ -58,17 +91,17 @@ class GeneratorSettings:
     adapter: str = "default"
     """A LoRA adapter over `model`: the name of one in generator/adapters, or a folder that `citewell train`
     wrote. `default` is the shipped one where it was trained over this model; empty for none."""
-    engine: str = "auto"
+    engine: Annotated[str, OneOf(("auto", "openvino", "transformers", "openai"))] = "auto"
     """`auto`, `openvino`, `transformers`, or `openai` (any OpenAI-compatible server). `auto` takes the server where
     `base_url` is set, transformers on CUDA, else OpenVINO."""
-    device: str = "auto"
+    device: Annotated[str, OneOf(("auto", "cpu", "cuda"))] = "auto"
     """`auto`, `cpu` or `cuda`."""
-    quant: str = "auto"
+    quant: Annotated[str, OneOf(("auto", "q8_0", "q4_0", "f16"))] = "auto"
     """Engine `openvino`: how weights are stored, `q8_0` (eight bits), `q4_0` (four) or `f16`; `auto`: eight, or four
     where there is too little memory."""
-    lookup_tokens: int = 8
+    lookup_tokens: Annotated[int, Range(0, 64)] = 8
     """Engine `openvino`: tokens guessed from the prompt at a time; 0 writes one token after another."""
-    threads: int = 0
+    threads: Annotated[int, Range(0, 1024)] = 0
     """Engine `openvino`: threads of a generation; 0 is one for each core."""
     load_in_4bit: bool = False
     """Whether CUDA loads the base weights as NF4 with double quantisation instead of bf16."""
@@ -78,37 +111,37 @@ class GeneratorSettings:
     """Engine `openai`: set for Azure OpenAI, whose endpoint is then `base_url`."""
     remote_model: str = ""
     """Engine `openai`: the model's name on the server."""
-    max_new_tokens: int = 320
-    context_tokens: int = 2048
+    max_new_tokens: Annotated[int, Range(1, 100_000)] = 320
+    context_tokens: Annotated[int, Range(300, 1_000_000)] = 2048
     """Most tokens of prompt and answer together."""
-    temperature: float = 0.0
+    temperature: Annotated[float, Range(0, 2)] = 0.0
     """0 is greedy decoding."""
 
 
 @dataclass(frozen=True)
 class RagSettings:
-    k: int = 3
+    k: Annotated[int, Range(1, 50)] = 3
     """Passages put in front of the model."""
-    candidates: int = 20
+    candidates: Annotated[int, Range(1, 1000)] = 20
     """Passages that are looked at after fusion, before duplicates are dropped."""
     abstain: bool = True
     """Whether to answer, without asking the model, that the file holds no answer where the search's signals show it."""
-    min_score: float = 0.2
+    min_score: Annotated[float, Range(-1, 1)] = 0.2
     """Cosine similarity below which a passage is no evidence, however high its other scores are."""
     reranker: str = ""
     """A cross-encoder that reranks the first candidates: a folder or a hub id; empty for none."""
-    rerank_candidates: int = 20
-    rerank_ms: int = 80
+    rerank_candidates: Annotated[int, Range(1, 1000)] = 20
+    rerank_ms: Annotated[int, Range(0, 600_000)] = 80
     """Time that reranking may take, in milliseconds; candidates that it does not reach keep their place behind."""
     nli: str = ""
     """A cross-encoder for natural language inference that has to agree before a sentence counts as supported: a folder
     or a hub id; empty for none."""
     correct_spelling: bool = True
-    evidence_tokens: int = 0
+    evidence_tokens: Annotated[int, Range(50, 100_000, or_zero=True)] = 0
     """Most tokens of all passages put in front of the model, headings included; the sentences at their edges that have
     least to do with the question are dropped first. Reading them is most of the wait for the first word. 0 leaves it to
     the class of the processor (`generator.by_processor`)."""
-    max_question_chars: int = 2000
+    max_question_chars: Annotated[int, Range(20, 100_000)] = 2000
 
 
 @dataclass(frozen=True)
@@ -117,15 +150,15 @@ class HistorySettings:
     """Keep conversations from one visit to the next; feedback is kept whenever it is given."""
     file: str = str(artifacts("history.sqlite"))
     """Where conversations and feedback are."""
-    keep_days: int = 0
+    keep_days: Annotated[int, Range(0, 100_000)] = 0
     """Days after which a conversation that nobody touched is deleted; 0 keeps it."""
 
 
 @dataclass(frozen=True)
 class UiSettings:
     host: str = "127.0.0.1"
-    port: int = 8501
-    questions_per_minute: int = 30
+    port: Annotated[int, Range(1, 65_535)] = 8501
+    questions_per_minute: Annotated[int, Range(1, 100_000)] = 30
     """Most questions that one visit may ask in a minute."""
 
 
@@ -152,7 +185,7 @@ def load(
         environ: the environment; the process's own by default.
 
     Raises:
-        SettingsError: unknown key, value of the wrong type, or a file that is no TOML.
+        SettingsError: unknown key, value of the wrong type or out of its range, or a file that is no TOML.
     """
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
@@ -167,7 +200,7 @@ def resolve(kind: type[Groups], values: Mapping[str, Any]) -> Groups:
     """Build a frozen dataclass of settings groups from `group.key` -> value; what is not given keeps its default.
 
     Raises:
-        SettingsError: unknown key, or a value of the wrong type.
+        SettingsError: unknown key, or a value of the wrong type or out of its range.
     """
     known = _known(kind)
     groups: dict[str, dict[str, Any]] = {}
@@ -175,7 +208,7 @@ def resolve(kind: type[Groups], values: Mapping[str, Any]) -> Groups:
         if key not in known:
             raise SettingsError(_unknown(key, known))
         group, name = key.split(".")
-        groups.setdefault(group, {})[name] = _convert(key, value, known[key])
+        groups.setdefault(group, {})[name] = _checked(key, _convert(key, value, type(known[key].default)), known[key])
     fields = {entry.name: entry.type for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: group(**groups.get(name, {})) for name, group in fields.items()})  # type: ignore[operator]
 
@@ -187,10 +220,10 @@ def flat(settings: Any) -> dict[str, Any]:
     }
 
 
-def _known(kind: type[Any]) -> dict[str, type]:
-    """`group.key` -> type of every setting."""
+def _known(kind: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    """`group.key` -> field of every setting."""
     return {
-        f"{group.name}.{entry.name}": type(entry.default)
+        f"{group.name}.{entry.name}": entry
         for group in dataclasses.fields(kind)
         for entry in dataclasses.fields(group.type)  # type: ignore[arg-type]
     }
@@ -226,10 +259,17 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
-def _unknown(key: str, known: Mapping[str, type]) -> str:
+def _unknown(key: str, known: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known settings: {', '.join(sorted(known))}"
     return f"unknown setting {key!r}; {hint}"
+
+
+def _checked(key: str, value: Any, entry: dataclasses.Field[Any]) -> Any:
+    for rule in get_args(entry.type)[1:]:
+        if not rule.holds(value):
+            raise SettingsError(f"setting {key!r} is {value!r}; expected {rule}")
+    return value
 
 
 def _convert(key: str, value: Any, expected: type) -> Any:

@@ -67,7 +67,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--limit", metavar="N", type=int, default=4000, help="questions in all (default: 4000)")
     arguments = parser.parse_args(argv)
     settings = load({"index.csv": arguments.csv})
-    corpus = read_corpus(Path(settings.index.csv), settings.index.question_column, settings.index.answer_column)
+    index = settings.index
+    corpus = read_corpus(Path(index.csv), index.question_column, index.answer_column, index.encoding)
     begun = arguments.to.is_file() and arguments.to.stat().st_size
     done = {row["record_id"] for row in read_jsonl(arguments.to, "record_id", "question")} if begun else set()
     todo = [record for record in sample(corpus.records, arguments.limit) if record.id not in done]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.charts import chart
+from core.files import jsonl_lines
 from core.paths import artifacts
 from core.progress import bar, log
 from core.settings import GeneratorSettings
@@ -94,7 +95,7 @@ def answers(model: Candidate, rows: Sequence[Row]) -> list[str]:
 
 def _known(path: Path) -> dict[str, str]:
     known: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+    for line in jsonl_lines(path.read_text(encoding="utf-8")) if path.is_file() else []:
         try:
             entry = json.loads(line)
             known[entry["prompt"]] = entry["text"]

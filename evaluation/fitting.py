@@ -97,6 +97,8 @@ def fit_answerability(signals: np.ndarray, answerable: np.ndarray) -> Answerabil
         intercept=float(regression.intercept_[0] - offset - slope * mean[row]),
         threshold=0.5,
         risk=float((answered & ~answerable).sum() / max(1, answered.sum())),
+        low=tuple(map(float, signals.min(axis=0))),
+        high=tuple(map(float, signals.max(axis=0))),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import DataError
-from core.files import read_jsonl
+from core.files import jsonl_lines, read_jsonl
 from index.clean import clean_text
 from index.corpus import record_id
 from rag.answer import Evidence
@@ -115,7 +115,7 @@ def _read_qrels(path: Path) -> dict[str, dict[str, int]]:
     if not path.is_file():
         raise DataError(f"no file at {path}; expected {_QRELS}")
     grades: dict[str, dict[str, int]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(jsonl_lines(path.read_text(encoding="utf-8")), start=1):
         cells = line.split("\t")
         if number == 1 and not cells[-1].strip().lstrip("-").isdigit():
             continue  # the header

@@ -11,12 +11,16 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.command import command_parser
 from core.errors import WeightsError, run_command
 from core.files import new_folder
 from generator.adapters import CONFIG, TENSORS, Adapter, named_adapter, read_facts
 from generator.tuning.recipe import RUN
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SHAPE = ("r", "lora_alpha", "use_rslora", "use_dora", "target_modules")
 """The settings that adapters must have in common in their peft configuration."""
@@ -34,11 +38,12 @@ def average(adapters: Sequence[Adapter], weights: Sequence[float], target: Path)
         weights: one an adapter, above zero; they are divided by their sum.
 
     Raises:
-        WeightsError: too few, weights that do not fit, or adapters of another base, shape or set of matrices.
+        WeightsError: too few, weights that do not fit, a damaged file, or adapters of another base, shape or set of
+            matrices.
         OSError: the disk is full.
     """
     import torch
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
 
     if len(adapters) < 2 or len(adapters) != len(weights) or min(weights) <= 0:
         raise WeightsError(
@@ -49,7 +54,7 @@ def average(adapters: Sequence[Adapter], weights: Sequence[float], target: Path)
     for other in others:
         _check_alike(first, other)
     shares = [weight / sum(weights) for weight in weights]
-    files = [load_file(adapter.folder / TENSORS) for adapter in adapters]
+    files = [_tensors(adapter) for adapter in adapters]
     if any(_shapes(file) != _shapes(files[0]) for file in files):
         raise WeightsError(f"{first.name} and another one hold other matrices; average adapters of one recipe")
     means = {
@@ -65,7 +70,19 @@ def average(adapters: Sequence[Adapter], weights: Sequence[float], target: Path)
     (target / RUN).write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
 
 
-def _shapes(file) -> dict[str, object]:  # type: ignore[no-untyped-def]
+def _tensors(adapter: Adapter) -> "dict[str, Tensor]":
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(adapter.folder / TENSORS)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{adapter.folder / TENSORS} cannot be read: {error}; copy the adapter's folder again"
+        ) from error
+
+
+def _shapes(file: "dict[str, Tensor]") -> dict[str, object]:
     return {name: each.shape for name, each in file.items()}
 
 

@@ -1,10 +1,12 @@
 """The one prompt: used to answer, to train and to evaluate alike."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from core.text.condense import heading
 from core.text.sentences import sentence_spans
 
 REFUSAL = "The passages do not answer this question."
@@ -22,6 +24,12 @@ Relevance = Callable[[list[str]], Sequence[float]]
 """Sentences -> how much each has to do with the question."""
 MIN_CHARS = 3
 """Characters that a token has at least in running text: dropping so many a token does not drop too much."""
+REPEATED_WORDS = 15
+"""Words of a heading from which it stands once where several passages have it; a short one costs less than it tells."""
+
+_NUMBER = re.compile(r"^([ \t]*)\[(\s*\d+\s*)\]", re.M)
+_TURN = re.compile(r"^([ \t]*(?:Question|Answer|System|User|Assistant|Human))[ \t]*:", re.M | re.I)
+_EMPTY_LINES = re.compile(r"\n\s*\n")
 
 
 @dataclass(frozen=True)
@@ -63,16 +71,23 @@ def messages(question: str, sources: Sequence[Source]) -> list[BaseMessage]:
 
 
 def _task(question: str, sources: Sequence[Source]) -> str:
-    passages = "\n\n".join(
-        f"[{number}] {_plain(source.heading)}\n{_plain(source.text)}" for number, source in enumerate(sources, start=1)
-    )
-    return f"{passages}\n\nQuestion: {_plain(question)}"
+    printed: set[str] = set()
+    passages = []
+    for number, source in enumerate(sources, start=1):
+        above = "" if source.heading in printed else _plain(" ".join(heading(source.heading).split()))
+        passages.append(f"[{number}] {above}\n{_plain(source.text)}")
+        if len(above.split()) >= REPEATED_WORDS:
+            printed.add(source.heading)
+    joined = "\n\n".join(passages)
+    return f"{joined}\n\nQuestion: {_plain(question)}"
 
 
 def fit(
     question: str, sources: Sequence[Source], count_tokens: CountTokens, budget: int, relevance: Relevance
 ) -> list[Source | None]:
     """Trim sources so that the prompt is within `budget` tokens; None stands for one that has no room at all.
+
+    If none has, the context is too small for the question, and nothing is said on what the sources hold.
 
     Sentences are dropped from the edges of the sources, the least relevant one first, so that what is left of each is
     one run of whole sentences of its text. Once every source is down to one sentence, the last one goes.
@@ -108,5 +123,8 @@ def fit(
 
 
 def _plain(text: str) -> str:
-    """Text that cannot be read as one of the chat template's control tokens (`<|im_end|>` and its like)."""
-    return text.replace("<|", "< |")
+    """Text that cannot be read as anything but text: as one of the chat template's control tokens (`<|im_end|>` and its
+    like), as the beginning of another passage, or as another question or answer.
+    """
+    text = _EMPTY_LINES.sub("\n", text.replace("<|", "< |"))
+    return _TURN.sub(r"\1 -", _NUMBER.sub(r"\1(\2)", text))

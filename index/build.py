@@ -12,7 +12,6 @@ a full disk loses the last seconds of embedding; the same command continues from
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import shutil
 import time
@@ -26,18 +25,19 @@ from core.errors import CiteWellError, IndexFolderError, run_command
 from core.files import sha256_file
 from core.progress import log
 from core.settings import IndexSettings, load
+from index.again import again_settings
 from index.checkpoint import Checkpoint
 from index.embedded import Made, Superseded, Wanted, embed, wanted
 from index.embedders import adapter_identity, load_embedder
 from index.embedders.base import Embedder
 from index.published import EMBEDDING, build_lock, previous_build, published_build
 from index.ranking import find_ranking
-from index.reader import Index, Manifest
+from index.reader import READING, Index, Manifest
 from index.status import clear_status
 from index.store import Recipe, add_vectors, check_build, open_build, publish, read_manifest, rollback
 from index.words import build_words
 
-INPUTS = ("question_column", "answer_column", "passage_tokens")
+INPUTS = (*READING, "passage_tokens")
 """The settings that, with the CSV, the embedder, its adapter and the ranking, decide what a build holds."""
 FEW = 300
 """Texts that are embedded before anything is published: some seconds on any processor."""
@@ -209,25 +209,18 @@ def _table(index: Index, made: Made, seconds: float) -> list[str]:
     return [f"  {name:<24} {value}" for name, value in rows]
 
 
-def _again(settings: IndexSettings) -> IndexSettings:
-    """The settings with the CSV and the columns of the published index, if there is one and its CSV still exists."""
-    try:
-        manifest = read_manifest(published_build(Path(settings.dir)))
-    except IndexFolderError:
-        return settings
-    if not Path(manifest.csv_path).is_file():
-        return settings
-    columns = {name: manifest.settings[name] for name in ("question_column", "answer_column")}
-    return dataclasses.replace(settings, csv=manifest.csv_path, **columns)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = command_parser("index.build", __doc__)
-    parser.add_argument("--csv", metavar="F", help="the CSV to read (default: data/health_qa.csv)")
+    parser.add_argument(
+        "--csv",
+        metavar="F",
+        help="the file to read: CSV, JSON, JSON Lines, Excel (.xlsx) or Parquet (default: data/health_qa.csv)",
+    )
     parser.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
-    parser.add_argument("--question-column", metavar="C", help="name of the column of questions (default: question)")
-    parser.add_argument("--answer-column", metavar="C", help="name of the column of answers (default: answer)")
+    parser.add_argument("--question-column", metavar="C", help="name of the column of questions (default: found)")
+    parser.add_argument("--answer-column", metavar="C", help="name of the column of answers (default: found)")
+    parser.add_argument("--encoding", metavar="E", help="what the file is encoded in, such as cp1252 (default: found)")
     parser.add_argument("--adapter", metavar="NAME", help="adapter that questions are embedded with; '' for none")
     parser.add_argument("--ranking", metavar="F", help="ranking file of citewell evaluate search fit")
     parser.add_argument("--force", action="store_true", help="build everything again, even what has not changed")
@@ -244,7 +237,8 @@ def main(argv: list[str] | None = None) -> int:
     action.add_argument(
         "--again",
         action="store_true",
-        help="build from the CSV of the published index, where it has one and the settings name no other",
+        help="build from the CSV of the published index, unless the settings name another; an index whose CSV is gone, "
+        "or that was rolled back, stays as it is",
     )
     action.add_argument("--check", action="store_true", help="verify every file of the published index, build nothing")
     action.add_argument("--rollback", action="store_true", help="publish the previous build again")
@@ -255,6 +249,7 @@ def main(argv: list[str] | None = None) -> int:
             "index.dir": arguments.index,
             "index.question_column": arguments.question_column,
             "index.answer_column": arguments.answer_column,
+            "index.encoding": arguments.encoding,
             "index.adapter": arguments.adapter,
             "index.ranking": arguments.ranking,
         }
@@ -268,16 +263,12 @@ def main(argv: list[str] | None = None) -> int:
         with build_lock(folder, lambda: print(f"a build of {folder} is running; waiting for it to end", flush=True)):
             print(f"{folder} is back at build {rollback(folder)}")
     else:
-        if arguments.again and settings.csv == IndexSettings().csv:
-            settings = _again(settings)
+        again = arguments.again and settings.csv == IndexSettings().csv
+        wanted_settings = again_settings(settings) if again else settings
         if arguments.background:
             become_helper()
-        build(
-            settings,
-            force=arguments.force,
-            words_only=arguments.words,
-            report=arguments.report,
-        )
+        if wanted_settings:
+            build(wanted_settings, force=arguments.force, words_only=arguments.words, report=arguments.report)
     return 0
 
 

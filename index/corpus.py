@@ -1,19 +1,23 @@
-"""CSV -> records: reads any CSV with a question and an answer column, cleans it, merges rows of the same answer."""
+"""A file of questions and answers -> records: its rows cleaned, those of the same answer merged."""
 
-import csv
 import hashlib
-import io
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import DataError
 from index.clean import clean_text
+from index.files.columns import choose_columns, is_placeholder
+from index.files.read import read_sheet
+from index.files.sheet import Row
 
 METADATA_COLUMNS = ("source", "url", "focus", "question_type")
 """Columns that the rest of CiteWell knows by name; any further column is kept as it is."""
+
+
+AND = "; "
+"""Separates the values of a column where a question and its answer stand in several rows."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +30,27 @@ class Record:
     id: str
     questions: tuple[str, ...]
     answer: str
-    metadata: dict[str, str] = field(default_factory=dict)
+    columns: tuple[Mapping[str, str], ...] = ()
+    """The further columns of each question's row; none at all if the file has no more."""
 
     @property
     def question(self) -> str:
         """The first question, which heads the record's passages."""
         return self.questions[0]
 
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The further columns of the first question's row."""
+        return self.of(self.question)
+
+    def of(self, question: str) -> Mapping[str, str]:
+        """The further columns of the row of one of its questions."""
+        return self.columns[self.questions.index(question)] if self.columns else {}
+
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row that was left out, and why. `line` is the line of the file on which the row starts."""
+    """A row that was left out, and why. `line` is that of `index.files.sheet.Row`."""
 
     line: int
     reason: str
@@ -44,15 +58,17 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The records of one CSV, and the counts of its rows."""
+    """The records of one file, and the counts of its rows."""
 
     name: str
     sha256: str
-    encoding: str
-    delimiter: str
+    kind: str
+    """Such as "CSV with commas, utf-8"."""
     rows: int
     records: tuple[Record, ...]
     refused: tuple[Refusal, ...]
+    notes: tuple[str, ...] = ()
+    """What a reader should know of how it was read: a guess, a repair, a quotation mark that is never closed."""
 
     @property
     def merged(self) -> int:
@@ -64,109 +80,79 @@ class Corpus:
         return dict(Counter(refusal.reason for refusal in self.refused))
 
 
-def read_corpus(path: Path, question_column: str = "question", answer_column: str = "answer") -> Corpus:
-    """Read a CSV into records.
+def read_corpus(path: Path, question_column: str = "", answer_column: str = "", encoding: str = "") -> Corpus:
+    """Read a file into records: CSV of any make, JSON, JSON Lines, Excel or Parquet.
 
-    The encoding (UTF-8, UTF-16 or, failing those, cp1252) and the delimiter (comma, semicolon or tab) are
-    recognised. Rows that cannot be used are refused one by one with their line number; the rest is kept.
+    Rows that cannot be used are refused one by one with their line; the rest is kept.
+
+    Args:
+        question_column, answer_column: the columns' names; empty to find them.
+        encoding: of a text; empty to find out.
 
     Raises:
-        DataError: the file is missing, empty, has no such columns, or no row that can be used.
+        DataError: the file is missing, empty or of another kind, has no such columns, or no row that can be used.
     """
     if not path.is_file():
-        raise DataError(f"no CSV at {path}; expected a file with a question and an answer column (--csv FILE)")
+        raise DataError(f"no file at {path}; expected one with a question and an answer column (--csv FILE)")
     data = path.read_bytes()
-    text, encoding = _decode(data, path)
-    if not text.strip():
-        raise DataError(f"{path} is empty; expected a header line with {question_column!r} and {answer_column!r}")
-    header, _, _ = text.lstrip("\n").partition("\n")
-    delimiter = max(",;\t", key=header.count)
-
-    records: dict[str, Record] = {}
-    refused: list[Refusal] = []
-    rows = 0
-    for line, row in _rows(text, delimiter, path, question_column, answer_column):
-        rows += 1
-        problem = row if isinstance(row, str) else _add(records, row, question_column, answer_column)
-        if problem:
-            refused.append(Refusal(line, problem))
-    if not records:
+    sheet = read_sheet(data, str(path), question_column, answer_column, encoding)
+    chosen = choose_columns(sheet, str(path), question_column, answer_column)
+    places = sheet.columns.index(chosen.question), sheet.columns.index(chosen.answer)
+    further = {place: _name(name) for place, name in enumerate(sheet.columns) if name and place not in places}
+    merger = _Merger()
+    refused = []
+    for row in sheet.rows:
+        if problem := row.problem or merger.add(row, *places, further):
+            refused.append(Refusal(row.line, problem))
+    if not merger.drafts:
         why = f"; the first: line {refused[0].line}, {refused[0].reason}" if refused else ""
-        raise DataError(f"{path} has no row with a question and an answer ({rows} rows read{why})")
-    return Corpus(
-        path.name, hashlib.sha256(data).hexdigest(), encoding, delimiter, rows, tuple(records.values()), tuple(refused)
-    )
+        raise DataError(f"{path} has no row with a question and an answer ({len(sheet.rows)} rows read{why})")
+    notes = (*sheet.notes, *[chosen.note] * bool(chosen.note))
+    digest = hashlib.sha256(data).hexdigest()
+    return Corpus(path.name, digest, sheet.kind, len(sheet.rows), merger.records(), tuple(refused), notes)
 
 
-def _decode(data: bytes, path: Path) -> tuple[str, str]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        candidates = ["utf-16"]
-    elif data[1:2] == b"\0" and data[3:4] == b"\0":
-        candidates = ["utf-16-le"]
-    elif data[:1] == b"\0" and data[2:3] == b"\0":
-        candidates = ["utf-16-be"]
-    else:
-        candidates = ["utf-8-sig", "cp1252"]
-    for encoding in candidates:
-        try:
-            # NUL bytes stand in damaged exports; Python's csv refuses a whole file for one of them.
-            return data.decode(encoding).replace("\0", ""), encoding
-        except UnicodeDecodeError:
-            continue
-    raise DataError(f"{path} is neither UTF-8, UTF-16 nor cp1252 text; save it as UTF-8 and build again")
+def _name(column: str) -> str:
+    return column.lower() if column.lower() in METADATA_COLUMNS else column
 
 
-def _rows(
-    text: str, delimiter: str, path: Path, question_column: str, answer_column: str
-) -> Iterator[tuple[int, dict[str, str] | str]]:
-    """Yield (line, cells by column name), or (line, why the row is refused)."""
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    header: list[str] | None = None
-    line = 1
-    for cells in reader:
-        if header is None and any(cell.strip() for cell in cells):
-            header = _header(cells, path, question_column, answer_column)
-        elif header is not None and any(cell.strip() for cell in cells):
-            if len(cells) == len(header):
-                yield line, dict(zip(header, cells, strict=True))
-            else:
-                yield line, f"{len(cells)} cells where the header has {len(header)}"
-        line = reader.line_num + 1
+@dataclass(frozen=True)
+class _Draft:
+    answer: str
+    rows: dict[str, dict[str, str]]
+    """Question -> its row's further columns."""
 
 
-def _header(cells: list[str], path: Path, question_column: str, answer_column: str) -> list[str]:
-    names = [cell.strip() for cell in cells]
-    by_lower = {name.lower(): name for name in names}
-    wanted = {by_lower.get(column.lower()): column for column in (question_column, answer_column)}
-    if None in wanted or len(wanted) < 2:
-        raise DataError(
-            f"{path} has no {question_column!r} and {answer_column!r} columns; its columns are: {', '.join(names)}; "
-            "name them with --question-column and --answer-column"
+class _Merger:
+    """Rows of the same answer become one record, in time that grows with the rows and not with their square."""
+
+    def __init__(self) -> None:
+        self.drafts: dict[str, _Draft] = {}
+
+    def add(self, row: Row, question_place: int, answer_place: int, further: Mapping[int, str]) -> str:
+        """Add a row; return why it cannot be used, or nothing if it can."""
+        question = " ".join(clean_text(row.cells[question_place]).split())
+        answer = clean_text(row.cells[answer_place])
+        if not any(char.isalnum() for char in question):
+            return "no question"
+        if not any(char.isalnum() for char in answer):
+            return "no answer"
+        if is_placeholder(answer):
+            return f"a placeholder for an answer ({answer[:20]!r})"
+        cells = {name: " ".join(clean_text(row.cells[place]).split()) for place, name in further.items()}
+        draft = self.drafts.setdefault(record_id(answer), _Draft(answer, {}))
+        known = draft.rows.setdefault(question, {})
+        for name, value in cells.items():
+            if value and value not in known.get(name, "").split(AND):
+                known[name] = f"{known[name]}{AND}{value}" if name in known else value
+        return ""
+
+    def records(self) -> tuple[Record, ...]:
+        """The records, in the order of their first rows."""
+        return tuple(
+            Record(key, tuple(draft.rows), draft.answer, tuple(draft.rows.values()) if any(draft.rows.values()) else ())
+            for key, draft in self.drafts.items()
         )
-    return [wanted.get(name, name) for name in names]
-
-
-def _add(records: dict[str, Record], row: dict[str, str], question_column: str, answer_column: str) -> str | None:
-    """Add a row to the records; return why it cannot be used, if it cannot."""
-    question = " ".join(clean_text(row[question_column]).split())
-    answer = clean_text(row[answer_column])
-    if not question:
-        return "no question"
-    if not any(char.isalnum() for char in answer):
-        return "no answer"
-    key = record_id(answer)
-    if known := records.get(key):
-        if question not in known.questions:
-            records[key] = Record(key, (*known.questions, question), answer, known.metadata)
-        return None
-    metadata = {
-        name.lower() if name.lower() in METADATA_COLUMNS else name: " ".join(clean_text(value).split())
-        for name, value in row.items()
-        if name and name not in (question_column, answer_column) and value.strip()
-    }
-    records[key] = Record(key, (question,), answer, metadata)
-    return None
 
 
 def record_id(answer: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from core.progress import bar, log
+from core.text.condense import heading
 from index.checkpoint import Checkpoint
 from index.embedders.base import Embedder
 from index.passages import headed_text
@@ -34,7 +35,7 @@ class Wanted:
     headed: list[str]
     """Each passage under each question of its record, in the order of `headed_rows`."""
     questions: list[str]
-    """Each question, in the order of `question_rows`."""
+    """Each question, or what it asks if it is long, in the order of `question_rows`."""
     unchanged: dict[str, np.ndarray]
     """Text -> its vector in the build before, shape (dimension,)."""
     kept: dict[str, np.ndarray]
@@ -79,15 +80,15 @@ def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) ->
     Raises:
         OSError: the checkpoint cannot be opened.
     """
-    headed, questions = headed_texts(words), [question for _, question in words.questions]
+    headed, questions = headed_texts(words), question_texts(words)
     unchanged: dict[str, np.ndarray] = {}
     if old is not None:
         before = (
-            (headed_texts(old), old.vectors, headed),
-            ([question for _, question in old.questions], old.question_vectors, questions),
+            (_unshortened(headed_texts(old), [old.questions[head][1] for _, head in old.headed]), old.vectors, headed),
+            (_unshortened(question_texts(old), [asked for _, asked in old.questions]), old.question_vectors, questions),
         )
         for known, vectors, asked in before:
-            row_of = {text: row for row, text in enumerate(known)}
+            row_of = {text: row for row, text in known.items()}
             rows = {text: row_of[text] for text in asked if text in row_of}
             if rows:
                 unchanged.update(zip(rows, vectors.reconstruct_batch(np.array(list(rows.values()))), strict=True))
@@ -101,6 +102,17 @@ def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) ->
 def headed_texts(index: Index) -> list[str]:
     """The text that is embedded for each row of an index's vectors."""
     return [headed_text(index.questions[head][1], index.passages[row]) for row, head in index.headed]
+
+
+def _unshortened(texts: Sequence[str], questions: Sequence[str]) -> dict[int, str]:
+    """Row -> text, where its question was embedded whole: an earlier version did not shorten the long ones."""
+    pairs = enumerate(zip(texts, questions, strict=True))
+    return {row: text for row, (text, question) in pairs if heading(question) == question}
+
+
+def question_texts(index: Index) -> list[str]:
+    """What is embedded of each question: the whole, or what a long one asks."""
+    return [heading(question) for _, question in index.questions]
 
 
 def embed(todo: Wanted, embedder: Embedder, published: Path | None = None) -> Made:

@@ -1,6 +1,7 @@
 """Which build of an index folder is published, and the locks of those who change that."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from core.errors import IndexFolderError
 
 CURRENT, PREVIOUS = "current", "previous"
 """Files that name the published build and the one before it, which `--rollback` publishes again."""
+BUILD = re.compile(r"\d{8}T\d{6,12}-[0-9a-f]{6}")
+"""What a build's name looks like: the UTC time of its making, and a random end."""
 PUBLISHING, EMBEDDING = ".lock", ".embedding.lock"
 """Locks of an index folder: of who writes and publishes, for seconds; of who embeds, for as long as that takes."""
 
@@ -43,12 +46,27 @@ def published_build(folder: Path) -> Path:
     """The folder of the published build.
 
     Raises:
-        IndexFolderError: there is none.
+        IndexFolderError: there is none, or the pointer to it is damaged.
     """
-    name = pointed(folder / CURRENT)
-    if not name:
+    if name := pointed(folder / CURRENT):
+        return folder / "builds" / name
+    if not exists(folder):
         raise IndexFolderError(f"no index at {folder}; {how_to_build(folder)}")
-    return folder / "builds" / name
+    raise IndexFolderError(
+        f"{folder / CURRENT} is damaged: it names no build; publish the one before again: "
+        f"citewell build --index {folder} --rollback; or {how_to_build(folder)} --csv FILE"
+    )
+
+
+def exists(folder: Path) -> bool:
+    """Whether an index was ever published there, be it damaged or not."""
+    return (folder / CURRENT).exists()
+
+
+def is_rolled_back(folder: Path) -> bool:
+    """Whether the published build is older than the one before it, as only a roll-back leaves them."""
+    current, previous = pointed(folder / CURRENT), previous_build(folder)
+    return bool(current and previous) and current < previous  # a build's name begins with its time
 
 
 def previous_build(folder: Path) -> str:
@@ -58,12 +76,12 @@ def previous_build(folder: Path) -> str:
 
 
 def pointed(path: Path) -> str:
-    """The name that a pointer file holds; empty if there is none, or one that leads out of the folder."""
+    """The name that a pointer file holds; empty if there is none, or what stands there is no build's name."""
     try:
-        name = path.read_text(encoding="utf-8").strip()
+        name = path.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
         return ""
-    return name if name == Path(name).name and not name.startswith(".") else ""
+    return name if BUILD.fullmatch(name) else ""
 
 
 def how_to_build(folder: Path) -> str:

@@ -30,6 +30,9 @@ class Answerability:
     """Probability below which to abstain."""
     risk: float
     """Share of the questions answered at this threshold that the file could not answer, where it was fitted."""
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    """Each signal's least and greatest value where it was fitted; empty in files from before they were kept."""
 
 
 NEVER_FITTED = Answerability((), (), (), (), 0.0, 0.0, 1.0)
@@ -78,6 +81,8 @@ def read_ranking(content: bytes, name: str) -> Ranking:
         for model in (ranking.answerability, ranking.answerability_by_words):
             if len({len(model.signals), len(model.mean), len(model.scale), len(model.coefficients)}) != 1:
                 raise ValueError("its signals and coefficients differ in number")
+            if not len(model.low) == len(model.high) in (0, len(model.signals)):
+                raise ValueError("its signals and their ranges differ in number")
         return ranking
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(

@@ -16,6 +16,9 @@ from index.ranking import Answerability, Ranking
 from index.topics import question_aspect, question_topic
 from index.vectors import no_vectors, one_thread
 
+READING = ("question_column", "answer_column", "encoding")
+"""Settings of how a file is read."""
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -38,6 +41,11 @@ class Manifest:
     files: dict[str, dict[str, Any]]
     built: str
     build: str
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The settings of `READING` that its file was read with."""
+        return {name: self.settings.get(name, "") for name in READING}
 
     @property
     def complete(self) -> bool:

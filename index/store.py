@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import DataError, IndexFolderError
-from core.files import new_folder, sha256_file, write_atomic
+from core.files import new_folder, remove_leftovers, sha256_file, write_atomic
 from index import lexical
 from index.corpus import Corpus
 from index.lexical import LexicalIndex
@@ -42,7 +42,9 @@ from index.reader import Index, Manifest, question_rows
 from index.tables import passages_table, read_passages, read_records, records_table
 from index.vectors import no_vectors, pack_vectors, unpack_vectors
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+READABLE = (2, 3)
+"""Versions of the schema that are read; in version 2 all questions of a record had the columns of the first one."""
 LEXICAL = tuple(f"lexical/{name}" for name in lexical.FILES)
 WORDS = ("records.parquet", "passages.parquet", "words.parquet", "ranking.json", *LEXICAL)
 """The files of a build of words alone, which is published while the vectors are made."""
@@ -67,9 +69,12 @@ class Recipe:
 def write_words(folder: Path, corpus: Corpus, csv_path: Path, passages: list[Passage], recipe: Recipe) -> Path:
     """Write a build that can be searched by words alone below `folder` and return its path; nothing is published yet.
 
+    The caller holds the lock of who publishes.
+
     Raises:
         OSError: the disk is full; what was published before is untouched.
     """
+    remove_leftovers(folder / "builds")  # each of them is as large as a build, and no other call would find it
     name = _build_name()
     with new_folder(folder / "builds" / name) as partial:
         pq.write_table(records_table(corpus.records), partial / "records.parquet")
@@ -125,7 +130,7 @@ def add_vectors(words: Path, vectors: np.ndarray, question_vectors: np.ndarray) 
 
 
 def _build_name() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S-") + uuid.uuid4().hex[:6]
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f-") + uuid.uuid4().hex[:6]
 
 
 def _seal(partial: Path, manifest: Manifest, files: Sequence[str]) -> None:
@@ -158,15 +163,20 @@ def _is_complete(build: Path) -> bool:
 def rollback(folder: Path) -> str:
     """Publish the previous build again and return its name; a second call goes forward again.
 
+    It also repairs a folder whose pointer to the published build is damaged.
+
     Raises:
         IndexFolderError: there is no previous build, or it is damaged.
     """
     previous, current = pointed(folder / PREVIOUS), pointed(folder / CURRENT)
-    if not previous or not current:
+    if not previous:
         raise IndexFolderError(f"{folder} keeps no previous build; build one: citewell build --index {folder}")
     check_build(folder / "builds" / previous)
     write_atomic(folder / CURRENT, previous)
-    write_atomic(folder / PREVIOUS, current)
+    if current:
+        write_atomic(folder / PREVIOUS, current)
+    else:
+        (folder / PREVIOUS).unlink()
     return previous
 
 
@@ -244,14 +254,17 @@ def read_manifest(build: Path) -> Manifest:
     folder, path = build.parent.parent, build / "manifest.json"
     try:
         values = json.loads(path.read_bytes())
-        if values["schema"] != SCHEMA_VERSION:
+        if values["schema"] not in READABLE:
             raise IndexFolderError(
-                f"{path} has schema version {values['schema']}, this CiteWell reads {SCHEMA_VERSION}; "
-                f"{how_to_build(folder)}"
+                f"{path} has schema version {values['schema']}, this CiteWell reads "
+                f"{' and '.join(map(str, READABLE))}; {how_to_build(folder)}"
             )
         manifest = Manifest(**values)
         if set(manifest.files) not in (set(FILES), set(WORDS)):
             raise ValueError("its list of files is not complete")
+        if not all(type(file["bytes"]) is int and type(file["sha256"]) is str for file in manifest.files.values()):
+            raise ValueError("a file has no size or no hash")
+        datetime.fromisoformat(manifest.built)
         return manifest
     except FileNotFoundError:
         raise IndexFolderError(f"{path} is missing; {how_to_build(folder)}") from None

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,14 +12,14 @@ from index.passages import Passage
 
 
 def records_table(records: Iterable[Record]) -> pa.Table:
-    """One row a record; its further columns are one of JSON, for their names differ from file to file."""
+    """One row a record; the further columns of its questions are one of JSON: their names differ between files."""
     return pa.Table.from_pylist(
         [
             {
                 "id": record.id,
                 "questions": list(record.questions),
                 "answer": record.answer,
-                "metadata": json.dumps(record.metadata, ensure_ascii=False),
+                "metadata": json.dumps(list(record.columns), ensure_ascii=False),
             }
             for record in records
         ]
@@ -28,9 +29,15 @@ def records_table(records: Iterable[Record]) -> pa.Table:
 def read_records(content: bytes) -> dict[str, Record]:
     """The records of a Parquet file by their ids."""
     return {
-        row["id"]: Record(row["id"], tuple(row["questions"]), row["answer"], json.loads(row["metadata"]))
+        row["id"]: Record(row["id"], tuple(row["questions"]), row["answer"], _columns(row))
         for row in pq.read_table(pa.BufferReader(content)).to_pylist()
     }
+
+
+def _columns(row: Mapping[str, Any]) -> tuple[dict[str, str], ...]:
+    """The further columns of each question; in a build of before, those of the first one stand for all."""
+    kept = json.loads(row["metadata"])
+    return tuple(kept) if isinstance(kept, list) else (kept,) * len(row["questions"]) if kept else ()
 
 
 def passages_table(passages: Iterable[Passage]) -> pa.Table:

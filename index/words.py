@@ -13,6 +13,8 @@ from index.passages import Passage, split_record
 from index.reader import Index
 from index.store import Recipe, write_words
 
+NOTES = 10
+"""Most notes on how the file was read that are shown."""
 SPLIT_TOGETHER = 256
 """Answers whose tokens are counted at once."""
 
@@ -32,7 +34,10 @@ def build_words(
     """
     csv_path = Path(settings.csv)
     log.info(f"reading {csv_path}")
-    corpus = read_corpus(csv_path, settings.question_column, settings.answer_column)
+    corpus = read_corpus(csv_path, settings.question_column, settings.answer_column, settings.encoding)
+    log.info(f"  {corpus.kind}: {len(corpus.records):,} answers of {corpus.rows:,} rows")
+    for note in corpus.notes[:NOTES]:
+        log.warning(f"notice: {note}")
     _report_refusals(corpus, report)
     passages = _split(corpus, embedder, settings.passage_tokens, old)
     return write_words(Path(settings.dir), corpus, csv_path, passages, recipe)

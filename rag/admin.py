@@ -1,8 +1,11 @@
 """What is indexed, and how to index something else: what the page's Data view shows and does."""
 
+import contextlib
 import dataclasses
+import hashlib
 import json
 import re
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
@@ -11,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from core.command import of_its_own
-from core.errors import DataError
-from core.files import write_atomic
+from core.errors import DataError, IndexFolderError
+from core.files import jsonl_lines, write_atomic
 from core.progress import Listener, heard_by
 from core.settings import Settings
 from index.build import build
+from index.files.columns import choose_columns
+from index.files.read import read_sheet
 from index.published import build_lock, previous_build, published_build
 from index.reader import Index
 from index.status import EmbeddingStatus, read_status
@@ -23,7 +28,11 @@ from index.store import read_manifest, rollback
 from index.topics import record_topic
 
 UPLOAD_MIB = 100
-"""Largest CSV that the page takes."""
+"""Largest file that the page takes."""
+UPLOADS = "uploads"
+"""Folder beside the index in which uploaded files are kept, each in one that its content names."""
+PREVIEWED = 3
+"""Rows of an uploaded file that are shown before it is indexed."""
 SHOWN = 25
 """Topics, and refused rows, that are listed."""
 
@@ -66,7 +75,7 @@ def _counted(index: Index, column: str) -> dict[str, int]:
 def refused_rows(settings: Settings) -> list[dict[str, Any]]:
     """The first rows that the last rebuild from the page left out, each with its line and reason."""
     report = _report(settings)
-    lines = report.read_text(encoding="utf-8").splitlines() if report.is_file() else []
+    lines = jsonl_lines(report.read_text(encoding="utf-8")) if report.is_file() else []
     return [json.loads(line) for line in lines[:SHOWN]]
 
 
@@ -98,42 +107,91 @@ def embed_in_background(settings: Settings) -> bool:
     if manifest.complete:
         return False
     command = of_its_own("build", "--background", "--csv", manifest.csv_path, "--index", str(folder))
-    for name in ("question_column", "answer_column"):
-        command += [f"--{name.replace('_', '-')}", str(manifest.settings[name])]
+    for name, value in manifest.reading.items():
+        command += [f"--{name.replace('_', '-')}", value]
     with (folder / "build.log").open("wb") as log:
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     return True
 
 
-def rebuild(settings: Settings, name: str, content: bytes, listener: Listener) -> Path:
-    """Index an uploaded CSV in the place of the one before, which stays for a roll-back; returns where the CSV is kept.
+@dataclass(frozen=True)
+class Preview:
+    """What an uploaded file would be read as."""
 
-    A large file can be searched by words when this returns, and its vectors are made in the background.
+    columns: tuple[str, ...]
+    question: str
+    """The column of questions; empty if it was not found."""
+    answer: str
+    rows: tuple[tuple[str, ...], ...]
+    """The first rows that can be used, a cell a column."""
+    notes: tuple[str, ...]
+
+
+def preview(name: str, content: bytes, encoding: str = "") -> Preview:
+    """Read the beginning of an uploaded file.
 
     Raises:
-        DataError: it is too large, no CSV, or has not the columns; the index is then as it was before.
+        DataError: it is too large, or no file that can be read.
+    """
+    _check_size(name, content)
+    sheet = read_sheet(content, name, encoding=encoding)
+    rows = tuple(row.cells for row in sheet.rows if not row.problem)[:PREVIEWED]
+    try:
+        chosen = choose_columns(sheet, name)
+    except DataError:
+        return Preview(sheet.columns, "", "", rows, sheet.notes)
+    return Preview(sheet.columns, chosen.question, chosen.answer, rows, sheet.notes)
+
+
+def rebuild(settings: Settings, name: str, content: bytes, listener: Listener) -> Path:
+    """Index an uploaded file in the place of the one before, which stays for a roll-back; returns where it is kept.
+
+    A large file can be searched by words when this returns, and its vectors are made in the background. Files are kept
+    by their content, so that two of one name are two, and a roll-back finds the one that it needs.
+
+    Args:
+        settings: with the columns and the encoding of the file, where they are known.
+
+    Raises:
+        DataError: it is too large, of another kind, or has not the columns; the index is then as it was before.
         WeightsError, IndexFolderError, OSError: see `index.build.build`.
     """
-    if len(content) > UPLOAD_MIB << 20:
-        raise DataError(
-            f"{name} has {len(content) >> 20} MiB, the page takes {UPLOAD_MIB}; build it on the command line: "
-            "citewell build --csv FILE"
-        )
-    kept = Path(settings.index.dir).parent / "uploads" / f"{_safe(name)}.csv"
-    before = kept.read_bytes() if kept.is_file() else None
+    _check_size(name, content)
+    uploads = Path(settings.index.dir).parent / UPLOADS
+    kept = uploads / hashlib.sha256(content).hexdigest()[:16] / _safe(name)
+    is_new = not kept.is_file()
     write_atomic(kept, content)
     try:
         with heard_by(listener):
             index = dataclasses.replace(settings.index, csv=str(kept))
             build(index, words_only=True, report=_report(settings))
     except BaseException:
-        if before is None:
-            kept.unlink()
-        else:
-            write_atomic(kept, before)
+        if is_new:
+            shutil.rmtree(kept.parent, ignore_errors=True)
         raise
+    _forget_others(uploads, Path(settings.index.dir))
     embed_in_background(settings)
     return kept
+
+
+def _check_size(name: str, content: bytes) -> None:
+    if len(content) > UPLOAD_MIB << 20:
+        raise DataError(
+            f"{name} has {len(content) >> 20} MiB, the page takes {UPLOAD_MIB}; build it on the command line: "
+            "citewell build --csv FILE"
+        )
+
+
+def _forget_others(uploads: Path, folder: Path) -> None:
+    """Remove uploaded files that neither the published build nor the one before it was made of."""
+    needed = set()
+    with build_lock(folder, lambda: None):
+        for find in (lambda: published_build(folder), lambda: folder / "builds" / previous_build(folder)):
+            with contextlib.suppress(IndexFolderError):
+                needed.add(Path(read_manifest(find()).csv_path).parent.absolute())
+        for kept in uploads.iterdir():
+            if kept.is_dir() and kept.absolute() not in needed:
+                shutil.rmtree(kept, ignore_errors=True)
 
 
 def roll_back(settings: Settings) -> str:
@@ -148,9 +206,11 @@ def roll_back(settings: Settings) -> str:
 
 
 def _report(settings: Settings) -> Path:
-    return Path(settings.index.dir).parent / "uploads" / "refused.jsonl"
+    return Path(settings.index.dir).parent / UPLOADS / "refused.jsonl"
 
 
 def _safe(name: str) -> str:
-    """A file name of letters, figures and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", Path(name).stem.casefold()).strip("-")[:60] or "upload"
+    """A file name of letters of any script, figures and hyphens, with an ending."""
+    path = Path(name.replace("\\", "/"))
+    stem, ending = (re.sub(r"[^\w]+", "-", part.casefold()).strip("-_") for part in (path.stem, path.suffix))
+    return f"{stem[:60] or 'upload'}.{ending[:8] or 'csv'}"

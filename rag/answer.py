@@ -1,7 +1,5 @@
 """The one object that an answer is: the page, the command line and the evaluation all read it."""
 
-import dataclasses
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,10 +8,27 @@ from generator.prompt import Source
 
 Verdict = Literal["supported", "weak", "unsupported"]
 Urgency = Literal["emergency", "poisoning", "suicide", "limit"]
-NoteKind = Literal["follow-up", "condensed", "corrected", "by-words", "quoted", "caveat", "partly", "other"]
+NoteKind = Literal[
+    "follow-up",
+    "condensed",
+    "corrected",
+    "by-words",
+    "quoted",
+    "caveat",
+    "partly",
+    "list",
+    "orders",
+    "otherwise",
+    "other",
+]
 """What a note is about: a follow-up was completed; a long message was cut to the sentences that ask; a word was
 corrected; the index has no vectors yet; the answer is quoted because the model's own was none; a limiting sentence was
-added; only a part of the question is answered; or, in receipts of an earlier version, something else."""
+added; only a part of the question is answered; items of a list are left out; orders to a machine were left out;
+another passage says otherwise; or, in receipts of an earlier version, something else."""
+Outcome = Literal["", "answered", "quoted", "not-in-file", "declined", "no-room", "broke-off", "reply"]
+"""How an answer ended: the model wrote it; it is quoted; the search found none; the model declined, or nothing that it
+wrote may be said; no passage fits into the context; the model stopped before it had written a sentence; the message was
+no question. It is empty while an answer is written, and in receipts from before it was kept."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,8 @@ class Hit:
     ranks: dict[str, int] = field(default_factory=dict)
     start: int = 0
     """Where `text` begins in the record's answer: `record.answer[start : start + len(text)] == text`."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """The further columns of the file's row, without source and url."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +197,8 @@ class Answer:
     """The notice above the answer, decided before anything is written, whatever the file holds."""
     text: str = ""
     abstained: bool = False
+    """No sentence answers the question; `outcome` says why."""
+    outcome: Outcome = ""
     answerable: float = 1.0
     """Probability, before anything was generated, that the file holds an answer."""
     closest: tuple[str, ...] = ()
@@ -231,7 +250,3 @@ class Answer:
             yield item.text[start:end], True
             at = end
         yield item.text[at:], False
-
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)

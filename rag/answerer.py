@@ -10,29 +10,23 @@ from typing import NamedTuple
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
 from core.processor import processor
-from core.text.words import key
 from generator.by_processor import evidence_tokens
 from generator.llm import QwenChat
 from generator.prompt import Source, fit, messages
 from rag.answer import Answer, Dropped, Evidence, Note, Timings
-from rag.checks.caveats import CAVEAT, with_caveats
-from rag.checks.citations import SupportJudge, Verifier, is_aside, is_refusal, is_rest, may_be_aside
+from rag.checks.citations import SupportJudge, Verifier, is_aside, may_be_aside
 from rag.checks.emergency import EmergencyDetector
 from rag.checks.quoting import quoted_if_better
+from rag.checks.scope import Scope
+from rag.finishing import BEFORE, NO_ROOM, NOT_FOUND, finish, verifier_of, without_answer
 from rag.search.leads import leads
 from rag.search.retriever import IndexRetriever, Retrieval
 from rag.writing import Written, write
 
-NOT_FOUND = "The file holds no answer to this question."
-"""The text of an answer that abstains."""
-
 BY_WORDS = Note("by-words", "the vectors of this file are still being made; it was searched by words alone")
 """The note of an answer over an index that is not complete yet."""
 
-PARTLY = Note("partly", "the passages answer only a part of this question")
-"""The note of an answer of which the model itself writes that it leaves out a part of the question."""
-
-NO_ROOM = "no room in the context"
+LEFT_OUT = "no room in the context"
 """Why a hit is dropped that does not fit beside the others."""
 
 INDEX_FACTS = ("build", "csv", "csv_sha256", "embedder", "adapter")
@@ -93,18 +87,19 @@ class Answerer:
         found = search.found
         answer = self._begun(search)
         if found.query.reply:
-            yield dataclasses.replace(answer, text=found.query.reply, finished=True)
+            yield dataclasses.replace(answer, text=found.query.reply, outcome="reply", finished=True)
             return
         if found.hits:
             yield answer  # trimming compares every sentence with the question: people read before it has begun
             evidence, dropped = self.evidence(found)
             answer = dataclasses.replace(answer, evidence=evidence, dropped=dropped)
         if not answer.evidence:
-            yield dataclasses.replace(answer, text=NOT_FOUND, abstained=True, finished=True)
+            no_room = any(each.reason == LEFT_OUT for each in answer.dropped)
+            yield without_answer(answer, *((NO_ROOM, "no-room") if no_room else (NOT_FOUND, "not-in-file")))
             return
         for snapshot in self._written(answer, search.began):
             if snapshot.finished:
-                yield quoted_if_better(snapshot, found, self.retriever.sentence_relevance)
+                yield quoted_if_better(snapshot, found, self.retriever.relevance, self._scope(snapshot))
             else:
                 yield snapshot
 
@@ -121,6 +116,9 @@ class Answerer:
             sentences=(),
             generated="",
             abstained=False,
+            outcome="",
+            notes=tuple(note for note in answer.notes if note.kind in BEFORE),
+            closest=(),
             finished=False,
             model=made_by(self.llm),
             timings=Timings(),
@@ -138,7 +136,7 @@ class Answerer:
         dropped = list(found.dropped)
         for hit, source in zip(found.hits, fitted, strict=True):
             if source is None:
-                dropped.append(Dropped(hit, NO_ROOM))
+                dropped.append(Dropped(hit, LEFT_OUT))
             else:
                 start = hit.start + hit.text.index(source.text)
                 evidence.append(Evidence(hit, len(evidence) + 1, source.text, start))
@@ -165,6 +163,9 @@ class Answerer:
             timings=Timings(search_s=search_s, total_s=search_s),
         )
 
+    def _scope(self, answer: Answer) -> Scope:
+        return Scope(answer.search_query, answer.evidence, self.retriever.index.lexical.weight)
+
     def _written(self, answer: Answer, began: float) -> Iterator[Answer]:
         """Snapshots of the answer that the model writes from the evidence which `answer` holds."""
         sources = [item.as_source() for item in answer.evidence]
@@ -172,7 +173,7 @@ class Answerer:
         yield answer
 
         search_s, first_token_s = answer.timings.search_s, 0.0
-        verifier = Verifier([item.numbered() for item in answer.evidence], self.checks.judge)
+        verifier, scope = verifier_of(answer, self.checks.judge), self._scope(answer)
         for written in write(self.llm, answer.search_query, sources):
             if written.done:
                 total_s = time.perf_counter() - began
@@ -184,7 +185,8 @@ class Answerer:
                     prompt_tokens=written.prompt_tokens,
                     answer_tokens=written.answer_tokens,
                 )
-                yield dataclasses.replace(_finished(answer, verifier, written), timings=timings)
+                whole = dataclasses.replace(answer, generated=written.generated, timings=timings)
+                yield finish(whole, written.drafts, scope, verifier)
             elif written.ahead:
                 yield dataclasses.replace(answer, ahead=written.ahead)
             else:
@@ -227,20 +229,3 @@ def _growing(answer: Answer, verifier: Verifier, written: Written) -> Answer:
             continue
         text += (growing.lead if text else growing.lead.lstrip()) + growing.text
     return dataclasses.replace(answer, text=text, sentences=sentences, generated=written.generated)
-
-
-def _finished(answer: Answer, verifier: Verifier, written: Written) -> Answer:
-    """The finished answer: no heading repeated, a refusal recognised, one of a part of the question noted, and no
-    sentence without the caveat that follows it in its passage.
-    """
-    finished = dataclasses.replace(answer, finished=True, generated=written.generated)
-    refused = not written.drafts or is_refusal(written.drafts[0].text)
-    headings = {key(item.question) for item in answer.evidence}
-    said = [draft for draft in written.drafts if not is_aside(draft.text) and key(draft.text) not in headings]
-    if refused or not said:
-        return dataclasses.replace(finished, text=NOT_FOUND, abstained=True)
-    whole = with_caveats(said, [item.numbered() for item in answer.evidence])
-    text, sentences = verifier.verify(whole)
-    partly = any(is_rest(draft.text) for draft in written.drafts)
-    notes = (*answer.notes, *[PARTLY] * partly, *[CAVEAT] * (len(whole) > len(said)))
-    return dataclasses.replace(finished, text=text, sentences=sentences, notes=notes)

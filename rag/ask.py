@@ -2,7 +2,7 @@
 
 citewell ask "What are the signs of a stroke?"
 citewell ask "How do vaccines work?" "What is gout?" --k 2
-citewell ask --file questions.txt --json > answers.jsonl
+citewell ask --file questions.txt --json > answers.jsonl ; citewell receipt verify answers.jsonl
 citewell ask "What is gout?" --compare              # the same evidence, answered with and without the adapter
 """
 
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--type", metavar="T", help="only records of this question_type, where the CSV has the column")
     parser.add_argument("--follow", action="store_true", help="each question may follow up on the one before it")
     parser.add_argument("--compare", action="store_true", help="answer with and without the adapter, side by side")
-    parser.add_argument("--json", action="store_true", help="print one answer a line, as JSON, with all it rests on")
+    parser.add_argument("--json", action="store_true", help="print the receipt of each answer, one JSON object a line")
     arguments = parser.parse_args(argv)
     settings = load({"index.dir": arguments.index, "rag.k": arguments.k, "index.adapter": arguments.adapter})
     questions = [*arguments.question, *(_lines(arguments.file) if arguments.file else [])]
@@ -66,14 +66,20 @@ def main(argv: list[str] | None = None) -> int:
         if untuned is not None:
             *_, plain = untuned.answer_again(answer) if answer.evidence else [answer]
             if arguments.json:
-                print(f'{{"tuned": {answer.to_json()}, "untuned": {plain.to_json()}}}', flush=True)
+                print(f'{{"tuned": {_json(answer)}, "untuned": {_json(plain)}}}', flush=True)
             else:
                 print("\n".join(_beside(answer, plain)), flush=True)
         elif arguments.json:
-            print(answer.to_json(), flush=True)
+            print(_json(answer), flush=True)
         else:
             print("\n".join(_lines_of(answer, colour=sys.stdout.isatty())), flush=True)
     return 1 if failed else 0
+
+
+def _json(answer: Answer) -> str:
+    from rag.receipt import receipt
+
+    return receipt(answer).to_json(indent=None).rstrip()
 
 
 def _lines(file: Path) -> list[str]:
@@ -83,7 +89,7 @@ def _lines(file: Path) -> list[str]:
         raise DataError(
             f"cannot read questions from {file}: {error}; expected UTF-8 text, one question a line"
         ) from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def _lines_of(answer: Answer, colour: bool) -> Iterator[str]:
@@ -104,6 +110,7 @@ def _lines_of(answer: Answer, colour: bool) -> Iterator[str]:
         yield f"\n[{evidence.n}] {evidence.question}  (score {evidence.score:.2f})"
         if origin := " ".join(part for part in (evidence.source, evidence.url) if part):
             yield f"    {origin}"
+        yield from (f"    {name}: {value}" for name, value in evidence.hit.columns.items())
         yield _marked(evidence, answer, *(("\033[1;33m", "\033[0m") if colour else ("«", "»")))
     yield f"\n{answer.timings.total_s:.1f} s, first words after {answer.timings.first_token_s:.1f} s"
 

@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from sqlite_utils import Database, Migrations
 
@@ -47,8 +48,12 @@ def feedback_by_receipt_2(db: Database) -> None:
 
 
 @contextlib.contextmanager
-def database(path: Path) -> Iterator[Database]:
+def database(path: Path, *, writes: bool = True) -> Iterator[Database]:
     """The database, made and migrated where that is due; what the block changes is kept whole or not at all.
+
+    Args:
+        writes: take the write lock before the block begins. A transaction that reads first and takes the lock when it
+            writes is refused without a wait if another process wrote meanwhile (https://sqlite.org/isolation.html).
 
     Raises:
         HistoryError: it is locked, damaged, no database, from a newer CiteWell, or the disk is full.
@@ -63,10 +68,21 @@ def database(path: Path) -> Iterator[Database]:
             db = Database(connection)
             db.enable_wal()
             _migrate(db, path)
-            with db.atomic():
+            with _transaction(db, "IMMEDIATE" if writes else "DEFERRED"):
                 yield db
         except sqlite3.Error as error:
             raise HistoryError(_explained(path, error)) from error
+
+
+@contextlib.contextmanager
+def _transaction(db: Database, kind: Literal["IMMEDIATE", "DEFERRED"]) -> Iterator[None]:
+    db.execute(f"BEGIN {kind}")
+    try:
+        yield
+    except BaseException:
+        db.rollback()
+        raise
+    db.commit()
 
 
 def _migrate(db: Database, path: Path) -> None:
@@ -77,15 +93,16 @@ def _migrate(db: Database, path: Path) -> None:
             "file: CITEWELL_HISTORY_FILE=…"
         )
     if migrations.pending(db):
-        migrations.apply(db)
+        with _transaction(db, "IMMEDIATE"):  # of two processes, the second one finds nothing left to migrate
+            migrations.apply(db)
 
 
 def _explained(path: Path, error: sqlite3.Error) -> str:
     said = str(error)
     if "locked" in said or "busy" in said:
         return f"{path} is locked by another process for more than {WAIT_S:.0f} s; close it there, then try again"
-    if "full" in said:
-        return f"the disk is full, so {path} takes nothing new; free space, then try again"
+    if "full" in said or "disk I/O" in said:
+        return f"the disk of {path} is full or fails ({said}), so nothing new is kept; free space, then try again"
     if "not a database" in said or "malformed" in said:
         return f"{path} is damaged or no database ({said}); move it away, and a new one is made"
     return f"{path} cannot be used: {said}; name another file: CITEWELL_HISTORY_FILE=…"

@@ -66,7 +66,7 @@ def give(path: Path, answer: Answer, good: bool, reason: str = "", better: str =
 
 def given(path: Path) -> list[Feedback]:
     """All judgements, the oldest first; raises as `give` does, and DataError where a receipt was altered."""
-    with database(path) as db:
+    with database(path, writes=False) as db:
         rows = list(db.table("feedback").rows_where(order_by="created, rowid"))
     return [
         Feedback(

@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from core.errors import DataError
 from rag.answer import Answer
 from rag.database import database
 from rag.receipt import read_receipt, receipt
@@ -38,25 +40,25 @@ class History:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def save(self, conversation: str, number: int, turn: Kept) -> None:
-        """Keep a turn, the first of a conversation with it; one that is there is replaced."""
+    def add(self, conversation: str, turn: Kept) -> int:
+        """Keep a turn at the end of a conversation, and the conversation with its first one; returns its number."""
         now = _now()
         with database(self._path) as db:
             row = {"id": conversation, "title": turn.question[:TITLE], "created": now, "updated": now}
             db.table("conversations").insert(row, ignore=True)
             db.table("conversations").update(conversation, {"updated": now})
-            kept = receipt(turn.answer).to_json() if turn.answer is not None else ""
-            db.table("turns").insert(
-                {
-                    "conversation": conversation,
-                    "number": number,
-                    "question": turn.question,
-                    "said": turn.answer.text if turn.answer is not None else "",
-                    "receipt": kept,
-                    "error": turn.error,
-                },
-                replace=True,
-            )
+            last = "select coalesce(max(number), -1) from turns where conversation = ?"
+            number = int(db.execute(last, [conversation]).fetchone()[0]) + 1
+            db.table("turns").insert({"conversation": conversation, "number": number, **_row(turn)})
+            return number
+
+    def finish(self, conversation: str, number: int, turn: Kept) -> None:
+        """Keep what became of a turn that was added; nothing where the conversation was deleted meanwhile."""
+        with database(self._path) as db:
+            where = "conversation = ? and number = ? and question = ?"
+            if db.table("turns").count_where(where, [conversation, number, turn.question]):
+                db.table("turns").update((conversation, number), _row(turn))
+                db.table("conversations").update(conversation, {"updated": _now()})
 
     def conversations(self, search: str = "") -> list[Conversation]:
         """Those in whose title, questions or answers all the words of `search` stand, the latest first."""
@@ -64,26 +66,26 @@ class History:
         said = "(title || ' ' || coalesce((select group_concat(question || ' ' || said) from turns "
         said += "where conversation = conversations.id), ''))"
         where = " and ".join([f"{said} like ?"] * len(words)) or None
-        with database(self._path) as db:
+        with database(self._path, writes=False) as db:
             rows = db.table("conversations").rows_where(where, words, order_by="updated desc, rowid desc")
             return [Conversation(row["id"], row["title"], row["updated"]) for row in rows]
 
     def turns(self, conversation: str) -> list[Kept]:
         """A conversation's turns in order; none if it is not there.
 
-        Raises:
-            DataError: a kept answer was altered, or is of another version.
+        An answer that cannot be read (it was altered, or is of another version) is a turn with an error.
         """
-        with database(self._path) as db:
+        with database(self._path, writes=False) as db:
             rows = list(db.table("turns").rows_where("conversation = ?", [conversation], order_by="number"))
-        return [
-            Kept(
-                row["question"],
-                read_receipt(row["receipt"], f"an answer kept in {self._path}").answer if row["receipt"] else None,
-                row["error"],
-            )
-            for row in rows
-        ]
+        return [self._turn(row) for row in rows]
+
+    def _turn(self, row: dict[str, str]) -> Kept:
+        if not row["receipt"]:
+            return Kept(row["question"], error=row["error"])
+        try:
+            return Kept(row["question"], read_receipt(row["receipt"], "the answer kept here").answer, row["error"])
+        except DataError as error:
+            return Kept(row["question"], error=str(error))
 
     def rename(self, conversation: str, title: str) -> None:
         """Give it another title; an empty one changes nothing."""
@@ -106,8 +108,8 @@ class History:
         return len(old)
 
     def export(self, conversation: str) -> str:
-        """A conversation as JSON: each turn with the receipt of its answer."""
-        with database(self._path) as db:
+        """A conversation as JSON: each turn with the receipt of its answer, as text where a damaged one is no JSON."""
+        with database(self._path, writes=False) as db:
             about = db.table("conversations").get(conversation)
             turns = list(db.table("turns").rows_where("conversation = ?", [conversation], order_by="number"))
         return json.dumps(
@@ -117,7 +119,7 @@ class History:
                 "turns": [
                     {
                         "question": turn["question"],
-                        "receipt": json.loads(turn["receipt"]) if turn["receipt"] else None,
+                        "receipt": _parsed(turn["receipt"]),
                         "error": turn["error"],
                     }
                     for turn in turns
@@ -126,6 +128,22 @@ class History:
             ensure_ascii=False,
             indent=2,
         )
+
+
+def _row(turn: Kept) -> dict[str, str]:
+    return {
+        "question": turn.question,
+        "said": turn.answer.text if turn.answer is not None else "",
+        "receipt": receipt(turn.answer).to_json() if turn.answer is not None else "",
+        "error": turn.error,
+    }
+
+
+def _parsed(kept: str) -> Any:
+    try:
+        return json.loads(kept) if kept else None
+    except ValueError:
+        return kept
 
 
 def _now(later: timedelta = timedelta()) -> str:

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.command import command_parser
 from core.errors import DataError, run_command
-from core.files import write_atomic
+from core.files import jsonl_lines, write_atomic
 from core.settings import load
 from index.reader import Index
 from rag.answer import Answer, Evidence
@@ -45,10 +45,10 @@ class Receipt:
     sha256: str
     """The seal: SHA-256 of all else, as it was made."""
 
-    def to_json(self) -> str:
-        """The content of its file, in the version of today."""
+    def to_json(self, indent: int | None = 2) -> str:
+        """The content of its file, in the version of today; without an indent, one line."""
         sealed = self if self.schema == SCHEMA else sealed_receipt(self.answer, self.created)
-        return json.dumps(asdict(sealed), ensure_ascii=False, indent=2) + "\n"
+        return json.dumps(asdict(sealed), ensure_ascii=False, indent=indent) + "\n"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
     try:
         values = json.loads(content)
         version, seal = values["schema"], values["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"{name} is no receipt ({error!r}); expected JSON that the page wrote (Receipt, Download as JSON); "
             "start it: make app"
@@ -101,8 +101,7 @@ def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
         said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
         raise DataError(
-            f"{name} does not follow schema {version!r} ({said}); expected is what this prints: "
-            "python -m rag.receipt schema"
+            f"{name} does not follow schema {version!r} ({said}); expected is what this prints: citewell receipt schema"
         ) from error
 
 
@@ -142,7 +141,8 @@ def to_html(made: Receipt) -> str:
         said.append(f'<span class="{sentence.verdict}" title="{sentence.verdict}">{text(sentence.text)}</span>{marks}')
     parts.append(f"<p>{' '.join(said) or text(answer.text)}</p><h2>Evidence</h2>")
     for item in answer.evidence:
-        origin = " ".join(part for part in (item.source, item.url) if part)
+        further = "; ".join(f"{name}: {value}" for name, value in item.hit.columns.items())
+        origin = " ".join(part for part in (item.source, item.url, further) if part)
         parts.append(
             f'<section id="e{item.n}"><h3>[{item.n}] {text(item.question)}</h3><p>{_marked(answer, item)}</p>'
             f"<p><small>{text(origin)} record {text(item.record_id)}, characters {item.start:,} to "
@@ -219,7 +219,7 @@ def main(argv: list[str] | None = None) -> int:
     verify = commands.add_parser("verify", help="look up every quote in the index, and report what changed since")
     page = commands.add_parser("html", help="write the receipt as one page")
     commands.add_parser("schema", help="print the JSON Schema")
-    verify.add_argument("files", metavar="F", type=Path, nargs="+", help="receipts: JSON downloaded from the page")
+    verify.add_argument("files", metavar="F", type=Path, nargs="+", help="JSON from the page, or lines of ask --json")
     page.add_argument("file", metavar="F", type=Path, help="a receipt: JSON downloaded from the page")
     verify.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
     page.add_argument("--to", metavar="F", type=Path, required=True, help="the file to write")
@@ -228,49 +228,62 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.write(schema())
         return 0
     if arguments.command == "html":
-        write_atomic(arguments.to, to_html(_read(arguments.file)))
+        write_atomic(arguments.to, to_html(_one(arguments.file)))
         print(f"wrote {arguments.to}")
         return 0
     from index.store import open_index
 
     index = open_index(Path(load({"index.dir": arguments.index}).index.dir))
-    return _verify(arguments.files[0], index) if len(arguments.files) == 1 else _verify_all(arguments.files, index)
+    files = [each for path in arguments.files for each in _contents(path)]
+    return _verify(*files[0], index) if len(files) == 1 else _verify_all(files, index)
 
 
-def _read(path: Path) -> Receipt:
+def _contents(path: Path) -> list[tuple[str, str]]:
+    """The name and the content of each receipt of a file: one, or one a line as `citewell ask --json` prints them."""
     try:
-        return read_receipt(path.read_bytes(), str(path))
-    except OSError as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}; expected a receipt in JSON") from error
+    lines = [(number, line) for number, line in enumerate(jsonl_lines(text), start=1) if line.strip()]
+    if len(lines) > 1 and all(line.startswith("{") and line.rstrip().endswith("}") for _, line in lines):
+        return [(f"{path}, line {number}", line) for number, line in lines]
+    return [(str(path), text)]
 
 
-def _verify(path: Path, index: Index) -> int:
+def _one(path: Path) -> Receipt:
+    (name, content), *more = _contents(path)
+    if more:
+        raise DataError(f"{path} holds {len(more) + 1} receipts; a page shows one: put its line in a file of its own")
+    return read_receipt(content, name)
+
+
+def _verify(name: str, content: str, index: Index) -> int:
     """Print each check of one receipt."""
-    made = _read(path)
+    made = read_receipt(content, name)
     findings = check(made, index)
     for finding in findings:
         print(_line(finding))
     return _summed(f"sealed {made.sha256[:12]}…", findings)
 
 
-def _verify_all(paths: Sequence[Path], index: Index) -> int:
+def _verify_all(files: Sequence[tuple[str, str]], index: Index) -> int:
     """Print what changed since each receipt was made."""
     findings: list[Finding] = []
     bad = 0
-    for path in paths:
+    for name, content in files:
         try:
-            made = _read(path)
+            made = read_receipt(content, name)
         except DataError as error:
             print(f"BAD      {error}")
             bad += 1
             continue
         found = check(made, index)
-        print(f"{path}: sealed {made.sha256[:12]}…, {len(found)} checks")
+        print(f"{name}: sealed {made.sha256[:12]}…, {len(found)} checks")
         for finding in found:
             if not finding.stands:
                 print(_line(finding))
         findings += found
-    return _summed(f"{len(paths)} receipts, {bad} unreadable", findings) or int(bad > 0)
+    return _summed(f"{len(files)} receipts, {bad} unreadable", findings) or int(bad > 0)
 
 
 def _line(finding: Finding) -> str:

@@ -4,12 +4,12 @@ citewell serve
 citewell serve --port 8600
 """
 
-import contextlib
 import socket
 from pathlib import Path
 
 from core.command import command_parser
-from core.errors import IndexFolderError, SettingsError, run_command
+from core.errors import IndexFolderError, SettingsError, explained, run_command
+from core.progress import log
 from core.settings import load
 from rag.admin import UPLOAD_MIB, embed_in_background
 
@@ -30,9 +30,13 @@ def main(argv: list[str] | None = None) -> int:
                 f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); is CiteWell already running "
                 f"there? open it, or choose another port: CITEWELL_UI_PORT={settings.port + 1} make app"
             ) from None
-    with contextlib.suppress(IndexFolderError):  # the page says what is missing
+    try:
         if embed_in_background(load()):
             print("the vectors of the index are being made meanwhile; its words can be searched", flush=True)
+    except IndexFolderError:
+        pass  # the page says what is missing
+    except OSError as error:
+        log.warning(f"notice: the vectors of the index cannot be made: {explained(error)}")
     print(f"CiteWell is starting on http://{settings.host}:{settings.port} (Ctrl-C ends it)", flush=True)
     flags = {
         "server.address": settings.host,

@@ -98,7 +98,8 @@ function sourceCard() {
       draw();
       const place = source.gone ? `${source.place} of an earlier index` : source.place;
       const button = source.before || source.after ? [wholeButton()] : [];
-      return [passage, ...button, element("p", { className: "origin", text: place }), origin()];
+      const columns = source.columns.map(([name, value]) => element("p", { className: "origin", text: `${name}: ${value}` }));
+      return [passage, ...button, element("p", { className: "origin", text: place }), origin(), ...columns];
     });
   };
   details.choose = (span) => {

@@ -21,6 +21,8 @@ _render = st.components.v2.component(
     js=(_HERE / "answer.js").read_text(encoding="utf-8"),
 )
 
+COLUMNS, CELL = 12, 300
+"""Most further columns of a row that a card shows, and most letters of each."""
 APART = ("sha256", "processor")
 """The keys that have a line of their own among the facts of a model."""
 STAGES = {"headed": "passages", "question": "questions", "lexical": "words", "reranked": "reranked"}
@@ -137,6 +139,7 @@ def _source(item: Evidence, answer: Answer, records: Mapping[str, Record]) -> di
         "text": item.text,
         "source": item.source,
         "url": item.url if item.url.startswith(("https://", "http://")) else "",
+        "columns": [[name, value[:CELL]] for name, value in item.hit.columns.items()][:COLUMNS],
         "score": f"{item.score:.2f}",
         "spans": spans,
         "lead": _lead(item, answer),

@@ -17,7 +17,7 @@ def main() -> None:
     try:
         with st.spinner("Opening the index and loading the model; the first time takes a minute …"):
             shared.answerer()
-    except CiteWellError as error:
+    except (CiteWellError, OSError) as error:
         st.title("CiteWell is not ready yet")
         st.error(shared.sentence(error))
         st.caption("Mend this in a terminal, then reload the page.")

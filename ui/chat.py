@@ -46,7 +46,7 @@ def draw() -> None:
         with welcome.container():
             question = _welcome(retriever)
     for number, turn in enumerate(turns):
-        _show(turn, f"turn {number}", retriever, settings)
+        _show(turn, _key(number), retriever, settings)
     if question and _too_many(settings.ui.questions_per_minute):
         st.error(f"More than {settings.ui.questions_per_minute} questions in a minute; wait a little, then ask again.")
     elif question:
@@ -88,6 +88,8 @@ def _show(turn: Turn, key: str, retriever: IndexRetriever, settings: Settings) -
                     show_answer(answer, f"{key} {name}", records)
         elif turn.answer is not None and (turn.answer.evidence or turn.answer.text or not turn.error):
             show_answer(turn.answer, key, records)
+        if turn.unkept:
+            st.warning(turn.unkept)
         if turn.error:
             st.error(turn.error)
         elif turn.answer is None:
@@ -158,12 +160,12 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
     with st.chat_message("user", avatar=":material/person:"):
         st.text(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
-        place = Place(f"turn {number}", answerer.retriever.index.records)
+        place = Place(_key(number), answerer.retriever.index.records)
         place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
         chain = answer_chain(answerer)
         drawn = 0.0
         if keep:  # before it is answered: a reload in the middle of it finds the conversation again
-            save(turn, number, history, keep)
+            save(turn, history, keep)
             st.query_params["c"] = keep
         try:
             asked = Asked(question, _searched(turns[:-1]))
@@ -179,8 +181,14 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
             log.exception("answering failed")
             turn.error = "Something went wrong while answering. The terminal that runs CiteWell shows what; ask again."
         finally:  # whatever was written stays, also when the page is left or the answer stopped
-            save(turn, number, history, keep)
+            if keep:
+                save(turn, history, keep)
     st.rerun()
+
+
+def _key(number: int) -> str:
+    """What begins the keys of a turn's widgets: Streamlit keeps their state by key, and each turn has its own."""
+    return f"{st.session_state.conversation} {number}"
 
 
 def _too_many(limit: int) -> bool:

@@ -1,6 +1,7 @@
 """Conversations on the page: the one that is open, and the list of those that are kept."""
 
 import contextlib
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from rag.answer import Answer
 from rag.history import Conversation, History, Kept
 from ui import shared
 
+ID = re.compile(r"[0-9a-f]{32}")
+"""What names a conversation in the address."""
 LISTED = 20
 """Conversations that the sidebar lists."""
 
@@ -25,6 +28,10 @@ class Turn:
     untuned: Answer | None = None
     """The same evidence answered without the adapter, where that was asked for."""
     error: str = ""
+    number: int | None = None
+    """Its place in the kept conversation while it is being answered; None before it is kept."""
+    unkept: str = ""
+    """Why what became of it could not be kept."""
 
 
 @contextlib.contextmanager
@@ -44,6 +51,8 @@ def opened(history: History, keep_days: int) -> list[Turn]:
     """
     state = st.session_state
     wanted = st.query_params.get("c", "")
+    if not ID.fullmatch(wanted):
+        wanted = ""
     if "turns" not in state or (wanted and wanted != state.conversation):
         state.conversation, state.turns = wanted or uuid.uuid4().hex, []
         with warned():
@@ -55,11 +64,17 @@ def opened(history: History, keep_days: int) -> list[Turn]:
     return turns
 
 
-def save(turn: Turn, number: int, history: History, conversation: str) -> None:
-    """Keep a turn in a conversation; nothing where it has no name and so is not to be kept."""
-    if conversation:
-        with warned():
-            history.save(conversation, number, Kept(turn.question, turn.answer, turn.error))
+def save(turn: Turn, history: History, conversation: str) -> None:
+    """Keep a turn, or its outcome since; if it cannot be kept, it is not lost, and the error is shown beside it."""
+    kept = Kept(turn.question, turn.answer, turn.error)
+    try:
+        if turn.number is None:
+            turn.number = history.add(conversation, kept)
+        else:
+            history.finish(conversation, turn.number, kept)
+        turn.unkept = ""
+    except CiteWellError as error:  # drawn with the turn: a warning of its own would be gone with the next drawing
+        turn.unkept = shared.sentence(error)
 
 
 def draw_list(history: History, *, keep: bool) -> None:

@@ -1,13 +1,18 @@
 """The Data page: what is indexed, and how to index another file or go back to the one before."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
 from core.errors import CiteWellError
-from core.settings import load
-from rag.admin import UPLOAD_MIB, is_complete, overview, rebuild, refused_rows, roll_back
+from core.settings import Settings, load
+from rag.admin import PREVIEWED, UPLOAD_MIB, is_complete, overview, preview, rebuild, refused_rows, roll_back
 from ui import shared
+
+ENDINGS = ["csv", "tsv", "txt", "json", "jsonl", "xlsx", "parquet"]
+CELL = 160
+"""Most letters of a cell that the preview shows."""
 
 
 def draw() -> None:
@@ -51,12 +56,13 @@ def _table(title: str, name: str, counts: Mapping[str, int]) -> None:
 def _uploading() -> None:
     st.subheader("Index another file")
     st.caption(
-        f"A CSV of at most {UPLOAD_MIB} MiB with a column of questions and one of answers. The index of the file "
-        "before stays until the new one is whole, and you can roll back to it."
+        f"CSV, JSON, JSON Lines, Excel (.xlsx) or Parquet of at most {UPLOAD_MIB} MiB with a column of questions and "
+        "one of answers. The index of the file before stays until the new one is whole, and you can roll back to it."
     )
-    settings = load()
-    uploaded = st.file_uploader("CSV file", type="csv", max_upload_size=UPLOAD_MIB)
-    if uploaded is None or not st.button("Rebuild from this file", icon=":material/refresh:", type="primary"):
+    uploaded = st.file_uploader("File", type=ENDINGS, max_upload_size=UPLOAD_MIB)
+    if uploaded is None or (settings := _looked_at(uploaded.name, uploaded.getvalue())) is None:
+        return
+    if not st.button("Rebuild from this file", icon=":material/refresh:", type="primary"):
         return
     progress = st.progress(0.0, "Reading the file …")
 
@@ -71,7 +77,8 @@ def _uploading() -> None:
         return
     except OSError as error:
         progress.empty()
-        st.error(f"The index could not be written ({error.strerror}); the one before is still there.")
+        st.error(shared.sentence(error))
+        st.caption("The index of before is still there.")
         return
     searched = "" if is_complete(settings) else " Until its vectors are made it is searched by words alone."
     st.session_state.done = (
@@ -79,3 +86,42 @@ def _uploading() -> None:
         "Back to the file of the settings: roll back, or citewell build."
     )
     st.rerun()
+
+
+def _looked_at(name: str, content: bytes) -> Settings | None:
+    """Show the first rows of a file and let its columns be chosen; the settings to index it with, None until then."""
+    try:
+        found = preview(name, content)
+    except CiteWellError as error:
+        st.error(shared.sentence(error))
+        return None
+    names = [column for column in found.columns if column]
+    question, answer = (
+        column.selectbox(
+            label,
+            names,
+            names.index(chosen) if chosen else None,
+            format_func=shared.plain,
+            placeholder="Choose a column",
+        )
+        for column, label, chosen in zip(
+            st.columns(2), ("Column of questions", "Column of answers"), (found.question, found.answer), strict=True
+        )
+    )
+    for note in found.notes[:PREVIEWED]:
+        st.info(shared.plain(note))
+    if not question or not answer:
+        return None
+    if question == answer:
+        st.warning("Choose two columns: one of questions, one of answers.")
+        return None
+    places = {"Question": found.columns.index(question), "Answer": found.columns.index(answer)}
+    shared.table([{title: _short(row[place]) for title, place in places.items()} for row in found.rows])
+    settings = load()
+    index = replace(settings.index, question_column=question, answer_column=answer, encoding="")
+    return replace(settings, index=index)
+
+
+def _short(cell: str) -> str:
+    text = " ".join(cell.split())
+    return text if len(text) <= CELL else f"{text[:CELL]}…"

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.errors import CiteWellError
+from core.errors import CiteWellError, explained
 from core.settings import load
 from generator.llm import QwenChat
 from index.embedders.base import Embedder
@@ -84,10 +84,10 @@ def _left(status: EmbeddingStatus) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
-def sentence(error: CiteWellError) -> str:
-    """An error's message as a sentence."""
-    text = str(error)
-    return text[:1].upper() + text[1:] + "."
+def sentence(error: CiteWellError | OSError) -> str:
+    """An error's message as a sentence, escaped: names that stand in somebody's file are among its words."""
+    text = explained(error)
+    return plain(text[:1].upper() + text[1:] + ".")
 
 
 def plain(text: str) -> str:

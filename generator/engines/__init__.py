@@ -3,10 +3,11 @@
 Add one by writing a module with a class that has the members of `Engine`, and naming it in `load_engine`.
 """
 
-from core.errors import EngineError, SettingsError, WeightsError
+from core.errors import EngineError, SettingsError
 from core.libraries import cuda_available
 from core.progress import log
 from core.settings import GeneratorSettings
+from generator.adapters import prepare_tuned
 from generator.engines.base import Engine
 
 
@@ -20,11 +21,12 @@ def load_engine(settings: GeneratorSettings) -> Engine:
     """
     name = engine_name(settings)
     if name == "openvino":
+        prepare_tuned(settings)  # a fault of weights or adapter is one for every engine, and reported once
         try:
             from generator.engines.openvino import OpenVinoEngine
 
             return OpenVinoEngine(settings)
-        except (EngineError, WeightsError, ImportError) as error:
+        except (EngineError, ImportError) as error:
             if settings.engine != "auto":
                 raise
             log.warning(f"notice: answering with transformers, which is slower: {error}")

@@ -5,11 +5,13 @@ import os
 from collections.abc import Iterator
 from typing import cast
 
+import httpx
 import openai
 from openai.types.chat import ChatCompletionMessageParam
 
 from core.errors import EngineError, SettingsError
 from core.settings import GeneratorSettings
+from core.text.plain import plain
 from generator.engines.base import Chat, Chunk
 
 
@@ -50,6 +52,7 @@ class OpenAIEngine:
 
     def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
         prompt_tokens = answer_tokens = 0
+        ended = False
         try:
             with self._client.chat.completions.create(
                 model=self._model,
@@ -62,8 +65,9 @@ class OpenAIEngine:
                 for event in events:
                     if event.usage is not None:
                         prompt_tokens, answer_tokens = event.usage.prompt_tokens, event.usage.completion_tokens
+                    ended = ended or bool(event.choices and event.choices[0].finish_reason)
                     if event.choices and event.choices[0].delta.content:
-                        yield Chunk(event.choices[0].delta.content, prompt_tokens, answer_tokens)
+                        yield Chunk(plain(event.choices[0].delta.content), prompt_tokens, answer_tokens)
         except openai.APIConnectionError as error:
             raise EngineError(
                 f"no answer from {self._url}; start the server, or unset generator.base_url to use the local weights"
@@ -72,6 +76,8 @@ class OpenAIEngine:
             raise EngineError(
                 f"{self._url} answered {error.status_code} for {self._model!r}: {error.message}"
             ) from error
-        except openai.OpenAIError as error:
-            raise EngineError(f"{self._url}: {error}") from error
+        except (openai.OpenAIError, httpx.HTTPError, ValueError) as error:  # a line of the stream that is no JSON
+            raise EngineError(f"{self._url} broke off: {error}") from error
+        if not ended:
+            raise EngineError(f"{self._url} broke off before the answer's end; ask again")
         yield Chunk("", prompt_tokens, answer_tokens)

@@ -190,7 +190,8 @@ class Verifier:
         best: Match | None = None
         best_worth = 0.0
         for window in self._windows[n]:
-            share = len(asserted & window.words) / len(asserted) if asserted else 0.0
+            verbatim = sentence in window.source.text[window.start : window.end]
+            share = len(asserted & window.words) / len(asserted) if asserted else float(verbatim and bool(words))
             if not numbers <= window.numbers | _number_words(self._headings[n]):
                 share = min(share, WEAK - 0.01)  # a figure that is not there is a false figure
             elif negated != window.negated:

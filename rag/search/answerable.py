@@ -29,6 +29,12 @@ SIGNALS = (
 )
 _NEAR = 20
 """Ranks in which a stage agrees with another."""
+_SAMPLE = 200
+"""Questions of the file that a question is compared with at large."""
+NEAR_ALL = 0.26
+"""Cosine to the file's questions at large from which a search cannot be certain: all of them are near."""
+UNCERTAIN = 0.85
+"""The most that it is sure then."""
 
 
 def signals(index: Index, query: Query, stages: Stages, candidates: Sequence[Candidate]) -> np.ndarray:
@@ -71,9 +77,26 @@ def signals(index: Index, query: Query, stages: Stages, candidates: Sequence[Can
     )
 
 
+def background(index: Index, vector: np.ndarray) -> float:
+    """The median cosine of a question to the file's questions at large.
+
+    An embedder that does not know a language holds all its texts for near each other. With MiniLM a German question has
+    0.29 to 0.42 over a German file; English questions have at most 0.23 over any of five files, 0.08 in the median.
+    """
+    count = int(index.question_vectors.ntotal)
+    rows = np.linspace(0, count - 1, min(count, _SAMPLE), dtype=int)
+    return float(np.median(index.question_vectors.reconstruct_batch(rows) @ vector))
+
+
 def probability(model: Answerability, values: np.ndarray) -> float:
-    """The probability that the file holds an answer; 1 of a model that was never fitted."""
+    """The probability that the file holds an answer; 1 of a model that was never fitted.
+
+    Signals beyond the range that it was fitted on count as the end of that range: a file of ten questions is no more
+    promising than the smallest one that was measured.
+    """
     if not model.signals:
         return 1.0
+    if model.low:
+        values = np.clip(values, model.low, model.high)
     scaled = (values - np.array(model.mean)) / np.array(model.scale)
     return float(1 / (1 + np.exp(-(scaled @ np.array(model.coefficients) + model.intercept))))

@@ -11,9 +11,9 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from core.text.aspects import aspect, topic
+from core.text.condense import condensed
 from core.text.everyday import medical_words
 from core.text.personal import asks_for_amount
-from core.text.sentences import sentence_spans
 from core.text.words import stop_words, terms, words
 from index.reader import Index
 from rag.answer import Note
@@ -44,7 +44,6 @@ _FOLLOW_UP = re.compile(
 )
 _PRONOUNS = (re.compile(r"\b(?:it|its|that|this)\b", re.I), re.compile(r"\b(?:they|them|these|those)\b", re.I))
 _OPENING = re.compile(r"^(?:and|but|so|also|or|then|what about|how about)\s+", re.I)
-_ASKS = re.compile(r"\?|^(?:what|why|how|is|are|can|could|should|do|does|did|will|would|who|where|when|which)\b", re.I)
 _LEAST = 6
 """Letters of the shortest word that is corrected; shorter ones are near too many others ("covid" to "cvid")."""
 _FREQUENT = 1e-5
@@ -120,20 +119,13 @@ def _stand_alone(asked: str, before: str) -> str:
 
 def _condensed(text: str, index: Index) -> str:
     """The sentences that ask, then those with the most telling words, in their order, up to `LONG` words."""
-    spans = [text[start:end] for start, end in sentence_spans(text)]
 
-    def worth(sentence: str) -> float:
-        held = [index.lexical.weight(term) for term in set(terms(sentence)) if index.lexical.knows(term)]
-        return (1000 if _ASKS.search(sentence) else 0) + sum(sorted(held)[-6:])
+    def telling(sentence: str) -> float:
+        return sum(
+            sorted(index.lexical.weight(term) for term in set(terms(sentence)) if index.lexical.knows(term))[-6:]
+        )
 
-    room = LONG
-    kept: set[int] = set()
-    for number in sorted(range(len(spans)), key=lambda number: -worth(spans[number])):
-        size = len(spans[number].split())
-        if size <= room or not kept:
-            kept.add(number)
-            room -= size
-    return " ".join(" ".join(spans[number] for number in sorted(kept)).split()[: 2 * LONG])
+    return condensed(text, LONG, telling)
 
 
 def _corrected(text: str, index: Index) -> tuple[str, list[tuple[str, str]]]:

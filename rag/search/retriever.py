@@ -12,11 +12,13 @@ from pydantic import SkipValidation
 
 from core.errors import IndexFolderError, QuestionError
 from core.settings import RagSettings
+from core.text.plain import plain
 from core.text.sentences import sentence_spans
+from index.corpus import AND
 from index.embedders.base import Embedder, cosines
 from index.reader import Index
 from rag.answer import Dropped, Hit
-from rag.search.answerable import probability, signals
+from rag.search.answerable import NEAR_ALL, UNCERTAIN, background, probability, signals
 from rag.search.query import Query, understand
 from rag.search.rerank import Reranker
 from rag.search.stages import Candidate, Stages, allowed_questions, duplicate_of, fuse, run_stages, shingles
@@ -58,6 +60,8 @@ class Found:
     stages: Stages
     candidates: tuple[Candidate, ...]
     signals: np.ndarray = field(repr=False)
+    background: float = 0.0
+    """Cosine of the question to the file's questions at large; 0 in a search by words."""
 
 
 class IndexRetriever(BaseRetriever):
@@ -107,24 +111,24 @@ class IndexRetriever(BaseRetriever):
         Raises:
             QuestionError: the question is empty or longer than the settings allow, or no record passes the filters.
         """
+        question = plain(question)
         query = self.read(question, history)
         if query.reply:
             return Retrieval(question, query)
         found = self.find(query, filters)
         answerability = self.index.answerability
         answerable = probability(answerability, found.signals)
+        if found.background >= NEAR_ALL:
+            answerable = min(answerable, UNCERTAIN)
         bar = answerability.threshold if answerability.signals else None
         candidates = found.candidates[: self.settings.candidates]
         if self.settings.abstain and answerable < answerability.threshold:
             reason = f"the file is unlikely to hold an answer ({answerable:.0%} sure, at least "
             reason += f"{answerability.threshold:.0%} are asked)"
             dropped = tuple(Dropped(self._hit(candidate), reason) for candidate in candidates)
-            closest = dict.fromkeys(each.hit.question for each in dropped)
-            return Retrieval(
-                question, query, (), dropped, answerable, bar, abstain=True, closest=tuple(closest)[:CLOSEST]
-            )
+            return Retrieval(question, query, (), dropped, answerable, bar, abstain=True, closest=_closest(dropped))
         hits, dropped = self._chosen([self._hit(candidate) for candidate in candidates], query)
-        return Retrieval(question, query, hits, dropped, answerable, bar)
+        return Retrieval(question, query, hits, dropped, answerable, bar, closest=() if hits else _closest(dropped))
 
     def read(self, question: str, history: Sequence[str] = ()) -> Query:
         """Check and understand a question; raises QuestionError as `search` does."""
@@ -147,7 +151,8 @@ class IndexRetriever(BaseRetriever):
         vector = np.zeros(self.embedder.dimension) if by_words else self.embedder.embed([query.searched])[0]
         stages = run_stages(self.index, query, vector, allowed)
         candidates = fuse(self.index, stages, vector, self.index.ranking, query)
-        return Found(query, stages, tuple(candidates), signals(self.index, query, stages, candidates))
+        at_large = 0.0 if by_words else background(self.index, vector)
+        return Found(query, stages, tuple(candidates), signals(self.index, query, stages, candidates), at_large)
 
     def relevance(self, question: str, texts: list[str]) -> list[float]:
         """Cosine similarity of each text to the question."""
@@ -182,17 +187,19 @@ class IndexRetriever(BaseRetriever):
     def _hit(self, candidate: Candidate) -> Hit:
         passage = self.index.passages[candidate.passage_row]
         record, question = self.index.questions[candidate.question_row]
+        columns = dict(record.of(question))
         return Hit(
             passage_id=passage.id,
             record_id=record.id,
             question=question,
             text=passage.text,
-            source=record.metadata.get("source", ""),
-            url=record.metadata.get("url", ""),
+            source=columns.pop("source", ""),
+            url=columns.pop("url", "").split(AND)[0],
             score=candidate.fused,
             scores=candidate.scores,
             ranks=candidate.ranks,
             start=passage.start,
+            columns=columns,
         )
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
@@ -210,3 +217,8 @@ class IndexRetriever(BaseRetriever):
             )
             for hit in self.search(query).hits
         ]
+
+
+def _closest(dropped: Sequence[Dropped]) -> tuple[str, ...]:
+    """The questions of the file that are nearest to one that it does not answer."""
+    return tuple(dict.fromkeys(each.hit.question for each in dropped))[:CLOSEST]

@@ -8,6 +8,7 @@ import faiss
 import numpy as np
 
 from index import lexical
+from index.corpus import AND
 from index.ranking import STAGES, Ranking
 from index.reader import Index
 from index.vectors import one_thread
@@ -53,11 +54,15 @@ def allowed_questions(index: Index, filters: Mapping[str, str]) -> np.ndarray | 
     return np.array(
         [
             row
-            for row, (record, _) in enumerate(index.questions)
-            if all(record.metadata.get(name, "").casefold() == value.casefold() for name, value in filters.items())
+            for row, (record, question) in enumerate(index.questions)
+            if all(value.casefold() in _values(record.of(question), name) for name, value in filters.items())
         ],
         dtype=np.int64,
     )
+
+
+def _values(columns: Mapping[str, str], name: str) -> list[str]:
+    return columns.get(name, "").casefold().split(AND)
 
 
 def run_stages(

@@ -38,6 +38,19 @@ def test_the_hash_is_that_of_the_file(folder: Path) -> None:
     assert sealed_hash(folder, "model.bin") == hashlib.sha256(b"weights").hexdigest()
 
 
+def test_one_that_is_whole_is_used_from_a_folder_that_cannot_be_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests may run as root, whom no mode of a folder stops: so the lock itself is the proof."""
+
+    def refused(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("core.cached_folder.FileLock", refused)
+    with made_once(folder, FACTS) as empty:
+        assert empty is None
+
+
 def test_what_fails_leaves_nothing_and_what_is_damaged_is_made_again(told: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "cache" / "made"
 

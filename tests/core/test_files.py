@@ -1,10 +1,13 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from core.errors import DataError, run_command
-from core.files import new_folder, sha256_file, write_atomic
+from core.files import jsonl_lines, new_folder, read_jsonl, sha256_file, write_atomic
+from tests.conftest import ROOT
 
 
 def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +55,8 @@ def test_sha256_counts_every_byte(tmp_path: Path) -> None:
     [
         (DataError("no CSV at x"), 1, "error: no CSV at x\n"),
         (OSError(28, "No space left on device"), 1, "error: the disk is full; nothing that was there before"),
+        (OSError("2210 requested and 992 written"), 1, "error: the disk is full"),  # as numpy has it
+        (RuntimeError("I/O error: No space left on device (os error 28)"), 1, "error: the disk is full"),
         (PermissionError(13, "Permission denied", "/x"), 1, "error: Permission denied: /x\n"),
         (KeyboardInterrupt(), 130, "stopped; nothing that was there before has changed"),
     ],
@@ -66,6 +71,39 @@ def test_a_command_ends_with_one_line(
         run_command(main)
     assert exit_.value.code == status
     assert message in capsys.readouterr().err
+
+
+def test_a_programming_error_keeps_its_traceback() -> None:
+    def main() -> int:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        run_command(main)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_console_of_any_encoding_takes_every_line(encoding: str) -> None:
+    """A question with half a character comes from arguments in another encoding."""
+    program = "from core.errors import run_command; run_command(lambda: print('fever \\u2265 38 \\udce9', flush=True))"
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.decode(encoding) == f"fever {'≥' if encoding == 'utf-8' else '?'} 38 ?\n"
+
+
+def test_json_lines_end_at_line_feeds_alone(tmp_path: Path) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text('\ufeff{"q": "how is gout\u2028treated"}\r\n\n{"q": "two\u0085lines"}', encoding="utf-8")
+    assert [row["q"] for row in read_jsonl(file, "q")] == ["how is gout\u2028treated", "two\u0085lines"]
+    assert jsonl_lines("a\n\nb\n") == ["a", "", "b"]
+    assert jsonl_lines("") == []
+    file.write_bytes(b'{"q": "caf\xe9"}')
+    with pytest.raises(DataError, match="q.jsonl is no UTF-8 .*save it as UTF-8"):
+        read_jsonl(file, "q")
 
 
 def test_a_folder_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def test_questions_are_asked_in_several_forms_and_headings_vary(made: dict[str, 
 
 
 def test_the_same_seed_gives_the_same_rows(settings: Settings, folder: Path, tmp_path: Path) -> None:
-    again = make(settings, Plan(records=0, test_records=0, seed=2), None, tmp_path / "again", print)
+    again = make(settings, Plan(records=0, test_records=0, seed=2), None, tmp_path / "again")
     assert again["data_sha256"] == read_manifest(folder)["data_sha256"]
 
 
@@ -189,7 +189,7 @@ def test_questions_by_hand_are_trained_on_first(settings: Settings, folder: Path
     asked = [[f"what is it, number {number}", ["1.0"]] for number in range(7)]
     asked += [[f"may i {do} with it", []] for do in ("swim", "fly", "drive", "ski")]
     file.write_text(json.dumps({"shown": [[shown, 0, 0]], "asked": asked}) + "\n")
-    manifest = make(settings, Plan(records=0, test_records=0, seed=2), None, tmp_path / "rows", print, file)
+    manifest = make(settings, Plan(records=0, test_records=0, seed=2), None, tmp_path / "rows", file)
     rows = read_rows(tmp_path / "rows", "train")
     by_hand, by_rule = rows[:10], rows[10:]
     assert {row.form for row in by_hand} == {FORM}
@@ -219,7 +219,7 @@ def test_the_index_of_another_csv(settings: Settings, tmp_path: Path) -> None:
     other.write_text("question,answer\nWhat is gout?,Gout is a form of arthritis.\n")
     elsewhere = dataclasses.replace(settings, index=dataclasses.replace(settings.index, csv=str(other)))
     with pytest.raises(DataError, match=r"other\.csv has SHA-256 .*, .* was built from .*; build it: citewell build"):
-        make(elsewhere, Plan(), None, tmp_path / "rows", print)
+        make(elsewhere, Plan(), None, tmp_path / "rows")
     assert not (tmp_path / "rows").exists()
 
 
@@ -227,7 +227,7 @@ def test_a_csv_without_usable_rows(tmp_path: Path, tiny_qwen: Path) -> None:
     made = indexed(tmp_path, [("What is gout?", "joints, pain"), ("What is acne?", "skin, oil")])
     settings = Settings(index=made, generator=dataclasses.replace(Settings().generator, model=str(tiny_qwen)))
     with pytest.raises(DataError, match=r"gives 0 rows to train on and 0 of unseen topics; expected some of both"):
-        make(settings, Plan(), None, tmp_path / "rows", print)
+        make(settings, Plan(), None, tmp_path / "rows")
 
 
 def test_a_damaged_folder_is_refused(folder: Path, tmp_path: Path) -> None:

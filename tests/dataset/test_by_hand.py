@@ -149,7 +149,7 @@ def test_a_file_of_another_form(line: object, tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named_before_rows_are_made(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no file at .*gone\.jsonl"):
-        make(settings, Plan(), None, tmp_path / "made", print, tmp_path / "gone.jsonl")
+        make(settings, Plan(), None, tmp_path / "made", tmp_path / "gone.jsonl")
     assert not (tmp_path / "made").exists()
 
 

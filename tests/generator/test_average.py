@@ -62,6 +62,10 @@ def _no_run(folder: Path) -> None:
     (folder / RUN).write_text("{")
 
 
+def _torn(folder: Path) -> None:
+    (folder / TENSORS).write_bytes((folder / TENSORS).read_bytes()[:100])
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -69,6 +73,7 @@ def _no_run(folder: Path) -> None:
         (_other_rank, "r is 64 in doubled and"),
         (_fewer_matrices, "hold other matrices"),
         (_no_run, "cannot be read"),
+        (_torn, "adapter_model.safetensors cannot be read: .*copy the adapter's folder again"),
     ],
 )
 def test_adapters_that_do_not_go_together_are_refused(

@@ -1,15 +1,16 @@
 import dataclasses
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from core.errors import EngineError, SettingsError
+from core.errors import EngineError, SettingsError, WeightsError
 from core.settings import GeneratorSettings
 from generator.engines import engine_name, load_engine
 from generator.engines import openvino as engine_openvino
@@ -132,6 +133,16 @@ def test_where_openvino_cannot_run_transformers_does_and_it_is_said_once(
         load_engine(dataclasses.replace(settings, engine="openvino"))
 
 
+def test_a_fault_of_the_adapter_is_reported_once_and_as_what_it_is(
+    told: list[str], tiny_qwen: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    torn = shutil.copytree(tiny_adapter, tmp_path / "torn")
+    (torn / "adapter_model.safetensors").write_bytes(b"torn")
+    with pytest.raises((WeightsError, EngineError), match="adapter"):
+        load_engine(GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path / "cache"), adapter=str(torn)))
+    assert not [line for line in told if "slower" in line]
+
+
 def test_a_quant_that_is_none(tiny_qwen: Path, tmp_path: Path) -> None:
     settings = GeneratorSettings(model=str(tiny_qwen), cache=str(tmp_path), quant="q3")
     with pytest.raises(SettingsError, match=r"unknown generator\.quant 'q3'; expected f16, q8_0, q4_0"):
@@ -173,6 +184,8 @@ def test_settings_that_name_no_engine(settings: GeneratorSettings, message: str)
 class Server(BaseHTTPRequestHandler):
     requests: list[dict[str, Any]]
     status = 200
+    end: ClassVar[dict[str, Any] | None] = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    text = "lo."
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -187,8 +200,11 @@ class Server(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
-        for text in ("Hel", "lo."):
+        for text in ("Hel", self.text):
             self._event({"choices": [{"index": 0, "delta": {"content": text}}]})
+        if self.end is None:
+            return
+        self._event(self.end)
         self._event({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}})
         self.wfile.write(b"data: [DONE]\n\n")
 
@@ -198,8 +214,10 @@ class Server(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[str]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     Server.requests, Server.status = [], 200
+    monkeypatch.setattr(Server, "end", Server.end)  # both are put back after a test that changes them
+    monkeypatch.setattr(Server, "text", Server.text)
     with serve(Server) as url:
         yield url
 
@@ -215,6 +233,23 @@ def test_openai_streams_from_a_server(server: str) -> None:
     assert sent["messages"] == CHAT == json.loads(engine.render(CHAT))
     assert (sent["model"], sent["max_tokens"], sent["temperature"]) == ("m", 5, 0.5)
     assert engine.count_tokens(CHAT) > 5
+
+
+@pytest.mark.parametrize("end", [None, {"choices": []}])
+def test_an_answer_that_the_server_breaks_off_is_no_answer(server: str, end: dict[str, Any] | None) -> None:
+    Server.end = end
+    engine = load_engine(GeneratorSettings(base_url=f"{server}/v1", remote_model="m"))
+    written = engine.stream(CHAT, max_new_tokens=5, temperature=0.0)
+    assert next(written).text + next(written).text == "Hello."
+    with pytest.raises(EngineError, match="broke off"):
+        next(written)
+
+
+def test_half_a_character_of_a_server_harms_nobody(server: str) -> None:
+    Server.text = "lo\ud800\x1b[31m."
+    engine = load_engine(GeneratorSettings(base_url=f"{server}/v1", remote_model="m"))
+    chunks = list(engine.stream(CHAT, max_new_tokens=5, temperature=0.0))
+    assert "".join(chunk.text for chunk in chunks) == "Hello\ufffd[31m."
 
 
 def test_azure_has_its_own_paths(server: str) -> None:

@@ -72,11 +72,12 @@ def test_a_damaged_checkpoint_is_prepared_again(told: list[str], tmp_path: Path,
     weights = prepare_weights(settings(tmp_path))
     (weights.folder / "model.safetensors").write_bytes(b"damaged")
     prepare_weights(settings(tmp_path))
-    assert "cannot be used (model.safetensors has changed); making it again" in told[0]
+    folder = weights.folder
+    assert f"{folder} cannot be used (model.safetensors has changed); making it again" in told
     assert (weights.folder / "model.safetensors").read_bytes() == CONTENT
     (weights.folder / MARKER).write_text("{")
     assert prepare_weights(settings(tmp_path)) == weights
-    assert "cannot be used (its citewell.json cannot be read)" in told[2]
+    assert f"{folder} cannot be used (its citewell.json cannot be read); making it again" in told
 
 
 class Hub(BaseHTTPRequestHandler):

@@ -214,8 +214,46 @@ def test_again_goes_on_with_the_published_file_unless_another_is_named(
     assert indexed_by("--again") == "named.csv"
     monkeypatch.delenv("CITEWELL_INDEX_CSV")
     assert indexed_by(*mine) == "mine.csv"
-    Path("mine.csv").unlink()
-    assert indexed_by("--again") == "health_qa.csv"  # its file has gone
+
+
+def test_again_never_puts_another_file_in_the_place_of_an_index(
+    told: list[str], tmp_path: Path, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    write_csv(Path(IndexSettings().csv), ROWS[:2], HEADER)
+    write_csv(Path("clinic.csv"), ROWS, HEADER)
+    folder = Path(IndexSettings().dir)
+    assert main(["--csv", "clinic.csv"]) == 0
+    whole = open_index(folder).manifest.build
+    Path("clinic.csv").rename("elsewhere.csv")
+    assert main(["--again"]) == 0
+    assert open_index(folder).manifest.build == whole
+    assert "clinic.csv, the file of this index, is gone" in told[-1]
+    assert "--csv FILE" in told[-1]
+
+    manifest = folder / "builds" / whole / "manifest.json"
+    manifest.write_text("{")
+    with pytest.raises(IndexFolderError, match="is damaged"):
+        main(["--again"])
+    assert manifest.read_text() == "{"
+
+
+def test_again_leaves_a_build_that_was_rolled_back_to(
+    told: list[str], tmp_path: Path, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_csv(Path("mine.csv"), ROWS, HEADER)
+    assert main(["--csv", "mine.csv"]) == 0
+    write_csv(Path("mine.csv"), ROWS[:2], HEADER)
+    assert main(["--csv", "mine.csv"]) == 0
+    assert main(["--rollback"]) == 0
+    assert main(["--again"]) == 0
+    assert len(open_index(Path(IndexSettings().dir)).records) == len(ROWS)
+    assert "was rolled back and stays so" in told[-1]
+    assert main(["--rollback"]) == 0  # forward again
+    assert main(["--again"]) == 0
+    assert "is up to date" in told[-1]
 
 
 def test_again_finds_the_file_from_another_folder(
@@ -243,4 +281,4 @@ def test_the_real_command_ends_with_one_line_of_error_on_bad_input(tmp_path: Pat
     assert ended.returncode == 1
     reading, error = ended.stderr.splitlines()
     assert reading == f"reading {tmp_path / 'none.csv'}"
-    assert error.startswith("error: no CSV at")
+    assert error.startswith("error: no file at")

@@ -3,6 +3,7 @@ import itertools
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from core.text.condense import HEADING_WORDS
 from core.text.sentences import Span, sentence_spans
 from index.corpus import Record
 from index.passages import Passage, headed_text, split_record
@@ -25,6 +26,16 @@ def test_whole_sentences_are_packed_up_to_the_limit() -> None:
     assert [passage.text for passage in passages] == ["One two three. Four five.", "Six seven eight nine."]
     assert [passage.id for passage in passages] == ["id-0", "id-1"]
     assert headed_text("Q?", passages[0]) == "Q?\nOne two three. Four five."
+
+
+def test_a_long_question_leaves_the_embedder_room_for_the_passage() -> None:
+    (passage,) = split("One two three.", 8)
+    story = "I have ringing in the ears. " + "I was unwell for weeks and nothing helps. " * 40 + "What can I do?"
+    text = headed_text(story, passage)
+    assert text.endswith("What can I do?\nOne two three.")
+    assert len(text.split()) <= HEADING_WORDS + 3
+    at_most = " ".join(["word"] * HEADING_WORDS) + "?"
+    assert headed_text(at_most, passage) == f"{at_most}\nOne two three."
 
 
 def test_a_sentence_over_the_limit_is_cut_between_tokens() -> None:

@@ -45,6 +45,19 @@ def test_signals_and_coefficients_must_agree_in_number(tmp_path: Path) -> None:
         read_ranking(json.dumps(values).encode(), "r.json")
 
 
+def test_the_shipped_ranking_keeps_the_ranges_that_it_was_fitted_on(tmp_path: Path) -> None:
+    values = json.loads(DEFAULT.read_text())
+    size = SIGNALS.index("file_size")
+    fitted = values["answerability"]
+    assert [round(10 ** fitted[end][size]) for end in ("low", "high")] == [228, 16359]
+    assert all(
+        low <= mean <= high for low, mean, high in zip(fitted["low"], fitted["mean"], fitted["high"], strict=True)
+    )
+    fitted["low"].append(0.0)
+    with pytest.raises(DataError, match="their ranges differ in number"):
+        read_ranking(json.dumps(values).encode(), "r.json")
+
+
 def test_no_ranking_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no ranking at .*; fit one"):
         find_ranking(str(tmp_path / "none.json"))
@@ -65,5 +78,7 @@ def test_an_index_of_before_is_refused_with_the_command_that_rebuilds_it(small_i
 
     file = published_build(Path(small_index.dir)) / "manifest.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "schema": 1}))
-    with pytest.raises(IndexFolderError, match=r"schema version 1, this CiteWell reads 2; build it: citewell build"):
+    with pytest.raises(
+        IndexFolderError, match=r"schema version 1, this CiteWell reads 2 and 3; build it: citewell build"
+    ):
         open_index(Path(small_index.dir))

@@ -52,9 +52,10 @@ def test_a_truncated_or_missing_file_is_named(small_index: IndexSettings, name: 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 1}, "has schema version 1, this CiteWell reads 2; build it: citewell build --index"),
+        ({"schema": 1}, "has schema version 1, this CiteWell reads 2 and 3; build it: citewell build --index"),
         ({"files": {}}, "is damaged .its list of files is not complete"),
         ({"surprise": 1}, "is damaged"),
+        ({"built": "yesterday"}, "is damaged"),
         (None, r"manifest\.json is damaged"),
     ],
 )
@@ -97,10 +98,37 @@ def test_only_the_previous_build_is_kept(small_index: IndexSettings) -> None:
     assert len(list((Path(small_index.dir) / "builds").iterdir())) == 2
 
 
-def test_a_pointer_that_leads_outside_is_no_index(small_index: IndexSettings) -> None:
-    (Path(small_index.dir) / "current").write_text("../../etc")
-    with pytest.raises(IndexFolderError, match="no index at"):
+def test_a_manifest_whose_files_have_no_size_is_damaged(small_index: IndexSettings) -> None:
+    file = published_build(Path(small_index.dir)) / "manifest.json"
+    file.write_text(file.read_text().replace('"bytes"', '"bites"', 1))
+    with pytest.raises(IndexFolderError, match="is damaged .*bytes"):
         open_index(Path(small_index.dir))
+
+
+def test_what_killed_builds_left_is_removed_by_the_next_one(small_index: IndexSettings) -> None:
+    builds = Path(small_index.dir) / "builds"
+    for name in ("a", "b"):
+        (builds / f".2026{name}.x.partial").mkdir()
+        (builds / f".2026{name}.x.partial" / "records.parquet").write_bytes(b"half")
+    build(small_index, force=True)
+    assert not list(builds.glob(".*"))
+
+
+@pytest.mark.parametrize("damage", [b"../../etc", b"\xff\xfe", b"", b"20261127T04\n2838-a8f54d"])
+def test_a_damaged_pointer_is_named_and_repaired_by_a_rollback_or_a_build(
+    small_index: IndexSettings, damage: bytes
+) -> None:
+    folder = Path(small_index.dir)
+    first = open_index(folder).manifest.build
+    build(small_index, force=True)
+    (folder / "current").write_bytes(damage)
+    with pytest.raises(IndexFolderError, match=r"current is damaged: it names no build; .* --rollback; or build it"):
+        open_index(folder)
+    assert rollback(folder) == first
+    assert open_index(folder).manifest.build == first
+    (folder / "current").write_bytes(damage)
+    assert build(small_index)
+    assert len(open_index(folder).records) == len(ROWS)
 
 
 def test_search_returns_no_more_than_there_is(small_index: IndexSettings, word_embedder: WordEmbedder) -> None:

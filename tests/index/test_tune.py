@@ -42,7 +42,7 @@ def test_topic_and_aspect(question: str, about: str, asks: str) -> None:
 
 
 def test_a_column_names_the_topic() -> None:
-    assert record_topic(Record("1", ("Anything?",), "a", {"focus": "Gout"})) == "gout"
+    assert record_topic(Record("1", ("Anything?",), "a", ({"focus": "Gout"},))) == "gout"
 
 
 ANSWER = "Gout, also known as podagra, is a disease. People have swollen toes, sudden pain and red skin."

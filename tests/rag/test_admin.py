@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import IndexFolderError
+from core.errors import DataError, IndexFolderError
 from core.settings import IndexSettings, Settings
 from index import build as building
 from index.build import build
 from index.status import write_status
 from index.store import open_index
-from rag.admin import embed_in_background, embedding, is_complete, rebuild
+from rag.admin import embed_in_background, embedding, is_complete, preview, rebuild, roll_back
 from tests.conftest import ROOT
 from tests.fakes import WordEmbedder, write_csv
 
@@ -41,14 +41,48 @@ def test_a_small_upload_is_complete_at_once_and_a_large_one_goes_on_behind(
     monkeypatch.setattr(building, "FEW", 10)
     rows[0] = ("What is a zorb?", "A ball.")
     larger = write_csv(Path(small_index.dir).parent / "up.csv", [(q, a + " Or so.") for q, a in rows]).read_bytes()
-    assert rebuild(settings, "up.csv", larger, lambda *_: None) == kept
+    newer = rebuild(settings, "up.csv", larger, lambda *_: None)
+    assert newer.name == kept.name == "up.csv"
+    assert kept.read_bytes() == content  # for a roll-back
     assert not is_complete(settings)
     (command,) = started
     assert command[:4] == [sys.executable, str(ROOT / "citewell.py"), "build", "--background"]
-    assert command[command.index("--csv") + 1] == str(kept)
+    assert command[command.index("--csv") + 1] == str(newer.absolute())
     assert embedding(settings) is None
     write_status(Path(small_index.dir), 1, 80, 2.0)
     assert embedding(settings) is not None
+
+
+def test_uploads_of_one_name_are_kept_apart_until_nothing_needs_them(
+    small_index: IndexSettings, word_embedder: WordEmbedder
+) -> None:
+    settings, uploads = Settings(index=small_index), Path(small_index.dir).parent / "uploads"
+    kept = [
+        rebuild(settings, "../../данные.CSV", f"question,answer\nWhat is illness {n}?,It is {n}.\n".encode(), _quiet)
+        for n in range(3)
+    ]
+    assert {path.name for path in kept} == {"данные.csv"}
+    assert [path.is_file() for path in kept] == [False, True, True]
+    roll_back(settings)
+    assert "illness 1" in next(iter(open_index(Path(small_index.dir)).records.values())).question
+    with pytest.raises(DataError, match="is a PDF"):
+        rebuild(settings, "x.pdf", b"%PDF-1.7", _quiet)
+    assert sorted(path.name for path in uploads.iterdir() if path.is_dir()) == sorted(
+        path.parent.name for path in kept[1:]
+    )
+
+
+def test_a_preview_offers_columns_and_the_first_rows() -> None:
+    found = preview("mine.csv", b"Prompt;Note;Response\nWhat is a boil?;n;A lump.\nAnd gout?;;Arthritis.\n")
+    assert found.columns == ("Prompt", "Note", "Response")
+    assert (found.question, found.answer) == ("Prompt", "Response")
+    assert found.rows == (("What is a boil?", "n", "A lump."), ("And gout?", "", "Arthritis."))
+    unknown = preview("mine.csv", b"x,y\n1,2\n")
+    assert (unknown.columns, unknown.question, unknown.answer) == (("x", "y"), "", "")
+
+
+def _quiet(*_: object) -> None:
+    """Nobody listens to the progress."""
 
 
 def test_without_an_index_nothing_is_started(tmp_path: Path) -> None:

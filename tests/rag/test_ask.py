@@ -10,7 +10,7 @@ import pytest
 from core.errors import DataError, SettingsError
 from core.settings import IndexSettings
 from generator.prompt import REFUSAL
-from rag import ask, opening
+from rag import ask, opening, receipt
 from rag.answerer import UNCHECKED
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
@@ -45,8 +45,9 @@ def test_compare_answers_the_same_evidence_with_and_without_the_adapter(
 
     assert ask.main([QUESTION, "--compare", "--json"]) == 0
     both = json.loads(capsys.readouterr().out)
-    assert both["tuned"]["evidence"] == both["untuned"]["evidence"]
-    assert (both["tuned"]["abstained"], both["untuned"]["abstained"]) == (False, True)
+    with_it, without = both["tuned"]["answer"], both["untuned"]["answer"]
+    assert with_it["evidence"] == without["evidence"]
+    assert (with_it["abstained"], without["abstained"]) == (False, True)
 
 
 def test_compare_needs_an_adapter(opened: list[str]) -> None:
@@ -66,17 +67,26 @@ def test_the_answer_and_its_passages_are_printed_with_the_supporting_words_marke
     assert "«Measles is a very contagious disease.» A vaccine prevents" in printed
 
 
-def test_json_is_one_answer_a_line_and_a_bad_question_costs_only_itself(
-    opened: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+def test_json_is_one_receipt_a_line_which_verifies_and_a_bad_question_costs_only_itself(
+    opened: list[str], small_index: IndexSettings, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     opened += [GOOD, GOOD]
     questions = tmp_path / "questions.txt"
     questions.write_text(f"\ufeff???\n\n{QUESTION}\n", encoding="utf-8")
     assert ask.main([QUESTION, "--file", str(questions), "--json"]) == 1
     captured = capsys.readouterr()
-    answers = [json.loads(line) for line in captured.out.splitlines()]
+    answers = [json.loads(line)["answer"] for line in captured.out.splitlines()]
     assert [answer["question"] for answer in answers] == [QUESTION, QUESTION]
     assert captured.err == "error: the question is empty; type a question in words (found: '???')\n"
+    kept = tmp_path / "answers.jsonl"
+    kept.write_text(captured.out, encoding="utf-8")
+    assert receipt.main(["verify", str(kept), "--index", small_index.dir]) == 0
+    kept.write_text(captured.out.replace("97 percent", "79 percent", 1), encoding="utf-8")
+    assert receipt.main(["verify", str(kept), "--index", small_index.dir]) == 1
+    printed = capsys.readouterr().out
+    assert "BAD" in printed
+    assert "answers.jsonl, line 1 was altered" in printed
+    assert "2 receipts, 1 unreadable" in printed
 
 
 def test_questions_come_from_standard_input_too(

@@ -14,11 +14,12 @@ import pytest
 from core.errors import DataError
 from core.settings import IndexSettings
 from rag import receipt as module
-from rag.answerer import BY_WORDS, PARTLY
+from rag.answerer import BY_WORDS
 from rag.checks.caveats import CAVEAT
 from rag.checks.quoting import NEAREST, UNBORNE
 from rag.earlier_receipts import from_1
 from rag.feedback import give, given, pairs
+from rag.finishing import PARTLY
 from rag.history import History
 from rag.receipt import SCHEMA, read_receipt, receipt
 from tests.conftest import ROOT
@@ -102,7 +103,7 @@ def test_one_that_is_sealed_but_not_of_its_schema_is_refused(damage: dict[str, A
     values.pop("sha256")
     values["answer"] = {**values["answer"], **damage} if damage else "an answer"
     values["sha256"] = module._seal(values)
-    with pytest.raises(DataError, match="does not follow schema 'citewell.receipt/1' .*python -m rag.receipt schema"):
+    with pytest.raises(DataError, match="does not follow schema 'citewell.receipt/1' .*citewell receipt schema"):
         read_receipt(json.dumps(values), "old.json")
 
 
@@ -119,7 +120,7 @@ def test_conversations_of_the_version_before_open_and_continue(history_file: Pat
     assert second.answer is not None
     assert [note.kind for note in second.answer.notes] == ["follow-up"]
     assert third.error == "The engine is away."
-    history.save("one", 1, second)
+    history.finish("one", 1, second)
     assert history.turns("one") == [first, second, third]
     exported = [turn["receipt"] for turn in json.loads(history.export("one"))["turns"]]
     assert [kept and kept["schema"] for kept in exported] == ["citewell.receipt/1", SCHEMA, None]

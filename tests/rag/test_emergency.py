@@ -9,8 +9,9 @@ from core.files import read_jsonl
 from core.settings import IndexSettings
 from generator.prompt import REFUSAL
 from index.embedders import load_embedder
-from rag.answerer import NOT_FOUND, Answerer, Checks, answer_chain
+from rag.answerer import Answerer, Checks, answer_chain
 from rag.checks.emergency import PHRASINGS, TEXTS, EmergencyDetector, known_phrasings
+from rag.finishing import NOT_FOUND
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
 from tests.fakes import WordEmbedder

@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from core.errors import DataError, HistoryError
+from core.errors import HistoryError
 from rag import database as module
 from rag.answer import Answer
 from rag.answerer import Answerer, answer_chain
@@ -33,16 +34,16 @@ def answer(retriever: IndexRetriever) -> Answer:
 
 
 def test_a_conversation_comes_back_with_the_same_citations(history: History, answer: Answer) -> None:
-    history.save("one", 0, Kept(QUESTION))
-    history.save("one", 0, Kept(QUESTION, answer))
-    history.save("one", 1, Kept("and then?", error="The engine is away."))
+    assert history.add("one", Kept(QUESTION)) == 0
+    history.finish("one", 0, Kept(QUESTION, answer))
+    assert history.add("one", Kept("and then?", error="The engine is away.")) == 1
     assert history.turns("one") == [Kept(QUESTION, answer), Kept("and then?", error="The engine is away.")]
     assert history.turns("none") == []
 
 
 def test_conversations_are_searched_renamed_exported_and_deleted(history: History, answer: Answer) -> None:
-    history.save("one", 0, Kept(QUESTION, answer))
-    history.save("two", 0, Kept("how long does gout last? 100% sure"))
+    history.add("one", Kept(QUESTION, answer))
+    history.add("two", Kept("how long does gout last? 100% sure"))
     assert [each.id for each in history.conversations()] == ["two", "one"]
     assert [each.id for each in history.conversations("contagious VACCINE")] == ["one"]
     assert [each.id for each in history.conversations("100%")] == ["two"]
@@ -61,45 +62,97 @@ def test_what_is_older_than_the_days_to_keep_is_forgotten(
     history: History, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rag.history._now", lambda *_: "2026-01-01T00:00:00+00:00")
-    history.save("old", 0, Kept("old?"))
+    history.add("old", Kept("old?"))
     monkeypatch.undo()
-    history.save("new", 0, Kept("new?"))
+    history.add("new", Kept("new?"))
     assert history.forget(30) == 1
     assert [each.id for each in history.conversations()] == ["new"]
 
 
 def test_an_answer_altered_in_the_database_is_not_shown(history: History, file: Path, answer: Answer) -> None:
-    history.save("one", 0, Kept(QUESTION, answer))
+    history.add("one", Kept(QUESTION, answer))
     with database(file) as db:
         db.execute("update turns set receipt = replace(receipt, '97 percent', '79 percent')")
-    with pytest.raises(DataError, match="was altered"):
-        history.turns("one")
+    history.add("one", Kept("and then?"))
+    altered, after = history.turns("one")
+    assert altered.question == QUESTION
+    assert altered.answer is None
+    assert "was altered" in altered.error
+    assert after == Kept("and then?")  # what can be read is
+
+
+def test_one_whose_answer_is_no_json_is_exported_as_it_is(history: History, file: Path, answer: Answer) -> None:
+    history.add("one", Kept(QUESTION, answer))
+    with database(file) as db:
+        db.execute("update turns set receipt = 'torn {'")
+    assert json.loads(history.export("one"))["turns"][0]["receipt"] == "torn {"
+    assert "is no receipt" in history.turns("one")[0].error
+
+
+def test_two_tabs_of_one_conversation_keep_each_others_turns(history: History, answer: Answer) -> None:
+    """Each tab counts what it has seen; the database counts what there is."""
+    history.add("one", Kept("what is gout"))
+    first, second = history.add("one", Kept("A asks about measles")), history.add("one", Kept("B asks about acne"))
+    history.finish("one", first, Kept("A asks about measles", answer))
+    history.finish("one", second, Kept("B asks about acne", error="The engine is away."))
+    assert history.turns("one") == [
+        Kept("what is gout"),
+        Kept("A asks about measles", answer),
+        Kept("B asks about acne", error="The engine is away."),
+    ]
+
+
+def test_a_turn_is_kept_after_the_last_one_and_never_over_another(history: History, file: Path) -> None:
+    for question in ("one?", "two?", "three?"):
+        history.add("one", Kept(question))
+    with database(file) as db:
+        db.table("turns").delete(("one", 1))
+    assert history.add("one", Kept("four?")) == 3
+    history.finish("one", 2, Kept("another question", error="lost"))
+    assert [turn.question for turn in history.turns("one")] == ["one?", "three?", "four?"]
+
+
+def test_what_was_deleted_while_it_was_answered_stays_deleted(history: History, answer: Answer) -> None:
+    number = history.add("one", Kept(QUESTION))
+    history.delete("one")
+    history.finish("one", number, Kept(QUESTION, answer))
+    assert history.conversations() == []
+    assert history.turns("one") == []
+
+
+def test_many_writers_lose_no_turn(file: Path) -> None:
+    """Each opens the database for itself, a new one among them, as the threads of the page do."""
+    with ThreadPoolExecutor(16) as pool:
+        kept = [pool.submit(History(file).add, f"c{n % 4}", Kept(f"question {n}")) for n in range(320)]
+        assert all(each.result() >= 0 for each in kept)
+    turns = [turn.question for n in range(4) for turn in History(file).turns(f"c{n}")]
+    assert sorted(turns) == sorted(f"question {n}" for n in range(320))
 
 
 def test_a_database_deleted_while_in_use_is_made_again(history: History, file: Path) -> None:
-    history.save("one", 0, Kept("one?"))
+    history.add("one", Kept("one?"))
     for part in file.parent.iterdir():
         part.unlink()
     assert history.conversations() == []
-    history.save("one", 1, Kept("two?"))
+    history.add("one", Kept("two?"))
     assert [turn.question for turn in history.turns("one")] == ["two?"]
 
 
 def test_one_that_another_process_holds_is_told(history: History, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    history.save("one", 0, Kept("one?"))
+    history.add("one", Kept("one?"))
     monkeypatch.setattr(module, "WAIT_S", 0.1)
     other = sqlite3.connect(file)
     other.execute("begin immediate")
     with pytest.raises(HistoryError, match="locked by another process.*try again"):
-        history.save("one", 1, Kept("two?"))
+        history.add("one", Kept("two?"))
     other.rollback()
     other.close()
-    history.save("one", 1, Kept("two?"))
+    history.add("one", Kept("two?"))
     assert len(history.turns("one")) == 2
 
 
 def test_one_from_a_newer_version_is_left_as_it_is(history: History, file: Path) -> None:
-    history.save("one", 0, Kept("one?"))
+    history.add("one", Kept("one?"))
     with database(file) as db:
         row = {"migration_set": "citewell", "name": "holograms", "applied_at": "2030-01-01"}
         db.table("_sqlite_migrations").insert(row)
@@ -115,8 +168,8 @@ def test_what_is_no_database_is_told(history: History, file: Path) -> None:
 
 
 def test_a_full_disk_keeps_what_was_there(history: History, file: Path, answer: Answer) -> None:
-    history.save("one", 0, Kept("one?"))
-    with pytest.raises(HistoryError, match="the disk is full"):
+    history.add("one", Kept("one?"))
+    with pytest.raises(HistoryError, match="is full"):
         _fill(file)
     assert [each.id for each in history.conversations()] == ["one"]
 

@@ -12,7 +12,7 @@ from index.reader import Index
 from index.store import open_index
 from rag.answer import Hit
 from rag.answerer import BY_WORDS, Answerer, answer_chain
-from rag.search.answerable import SIGNALS, probability
+from rag.search.answerable import NEAR_ALL, SIGNALS, UNCERTAIN, background, probability
 from rag.search.query import understand
 from rag.search.rerank import Reranker
 from rag.search.retriever import IndexRetriever
@@ -35,6 +35,34 @@ def test_fusion_is_the_weighted_sum_of_reciprocal_ranks(retriever: IndexRetrieve
         assert candidate.fused == pytest.approx(due)
     assert candidates == sorted(candidates, key=lambda item: -item.fused)
     assert index.questions[candidates[0].question_row][1] == "What is measles?"
+
+
+def test_signals_beyond_the_fitted_range_count_as_its_end() -> None:
+    fitted = Answerability(("a", "file_size"), (0.0, 3.0), (1.0, 1.0), (1.0, -2.0), 0.0, 0.5, 0.1)
+    model = dataclasses.replace(fitted, low=(-1.0, 2.0), high=(1.0, 4.0))
+    at_end = probability(model, np.array([0.5, 2.0]))
+    assert probability(model, np.array([0.5, 1.0])) == at_end == pytest.approx(1 / (1 + np.exp(-2.5)))
+    assert probability(model, np.array([9.0, 9.0])) == probability(model, np.array([1.0, 4.0]))
+    assert probability(fitted, np.array([0.5, 1.0])) > at_end
+
+
+def test_a_search_is_never_certain_where_all_texts_are_near(
+    retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = dataclasses.replace(retriever.index.ranking.answerability, signals=("headed",), threshold=0.5)
+    ranking = dataclasses.replace(retriever.index.ranking, answerability=fitted)
+    one = retriever.model_copy(update={"index": dataclasses.replace(retriever.index, ranking=ranking)})
+    monkeypatch.setattr("rag.search.retriever.probability", lambda *_: 0.99)
+    monkeypatch.setattr("rag.search.retriever.background", lambda *_: NEAR_ALL)
+    assert one.search("what is gout").answerable == UNCERTAIN
+    monkeypatch.setattr("rag.search.retriever.background", lambda *_: NEAR_ALL - 0.01)
+    assert one.search("what is gout").answerable == 0.99
+
+
+def test_the_background_is_the_median_cosine_to_the_questions_of_the_file(retriever: IndexRetriever) -> None:
+    vector = retriever.embedder.embed(["What is gout?"])[0]
+    vectors = retriever.embedder.embed([question for _, question in retriever.index.questions])
+    assert background(retriever.index, vector) == pytest.approx(float(np.median(vectors @ vector)), abs=1e-6)
 
 
 def test_topics_and_aspects_that_agree_gain(retriever: IndexRetriever) -> None:
@@ -144,7 +172,7 @@ def test_the_probability_is_the_logistic_function_of_the_scaled_signals() -> Non
 
 
 def test_below_the_threshold_the_chain_abstains_and_offers_the_closest_questions(retriever: IndexRetriever) -> None:
-    from rag.answerer import NOT_FOUND
+    from rag.finishing import NOT_FOUND
 
     strict = judging(retriever, fitted("coverage", 8.0, 0.9))
     llm = queue_llm()

@@ -1,25 +1,31 @@
 """The page's states without a browser: streamlit's own AppTest, and what is sent to the component."""
 
 import dataclasses
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.errors import EngineError
+from core.errors import DataError, EngineError
 from core.settings import IndexSettings
 from generator.engines.base import Chat, Chunk
 from generator.llm import QwenChat
 from generator.prompt import REST
 from rag import opening
 from rag.answer import Answer
-from rag.answerer import PARTLY, UNCHECKED, Answerer, answer_chain
+from rag.answerer import UNCHECKED, Answerer, answer_chain
+from rag.feedback import given
+from rag.finishing import PARTLY
+from rag.history import History
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm
 from tests.fakes import QueueEngine
 from tests.rag.test_answerer import GOOD, QUESTION
 from ui.answer_view import Place, view
+from ui.shared import sentence
 
 APP = str(ROOT / "ui/app.py")
 
@@ -37,12 +43,34 @@ def app(small_index: IndexSettings, word_embedder: object, monkeypatch: pytest.M
     return AppTest.from_file(APP, default_timeout=30)
 
 
+def unescaped(markdown: str) -> str:
+    """What a reader sees of a message in which Markdown is escaped."""
+    return re.sub(r"\\(.)", r"\1", markdown)
+
+
+def test_words_of_a_file_are_no_markdown_in_a_message() -> None:
+    """A header such as this one, in an error about it, let the browser load the picture."""
+    shown = sentence(DataError("found the columns ![x](http://127.0.0.1:9/p.png) and <b>"))
+    assert unescaped(shown) == "Found the columns ![x](http://127.0.0.1:9/p.png) and <b>."
+    assert re.search(r"(?<!\\)[!\[\]()<>]", shown) is None
+
+
+def test_a_folder_that_cannot_be_read_is_reported_and_not_raised(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "artifacts/index/current")
+
+    monkeypatch.setattr(opening, "open_index", refused)
+    app.run()
+    assert app.title[0].value == "CiteWell is not ready yet"
+    assert unescaped(app.error[0].value) == "Permission denied: artifacts/index/current."
+
+
 def test_with_no_index_the_page_says_how_to_build_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CITEWELL_INDEX_DIR", str(tmp_path / "none"))
     app = AppTest.from_file(APP, default_timeout=30).run()
     assert app.title[0].value == "CiteWell is not ready yet"
-    assert "No index at" in app.error[0].value
-    assert "citewell build" in app.error[0].value
+    assert "No index at" in unescaped(app.error[0].value)
+    assert "citewell build" in unescaped(app.error[0].value)
     assert not app.chat_input
 
 
@@ -59,11 +87,44 @@ def test_the_empty_page_offers_questions_of_the_file_and_answers_the_one_clicked
     ]
 
 
+def test_each_conversation_has_thumbs_of_its_own(app: AppTest) -> None:
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    app.feedback[0].set_value(1).run()
+    next(button for button in app.button if button.label == "New conversation").click().run()
+    app.chat_input[0].set_value("what causes acne").run()
+    assert app.feedback[0].value is None
+    assert not [caption for caption in app.caption if "This is kept" in caption.value]
+    app.feedback[0].set_value(0).run()
+    next(button for button in app.button if button.label == "Send").click().run()
+    kept = given(Path(os.environ["CITEWELL_HISTORY_FILE"]))
+    assert [(each.receipt.answer.question, each.good) for each in kept] == [
+        (QUESTION, True),
+        ("what causes acne", False),
+    ]
+
+
+def test_an_address_that_names_no_conversation_begins_a_new_one(app: AppTest) -> None:
+    app.query_params["c"] = "x" * 5000
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    (kept,) = History(Path(os.environ["CITEWELL_HISTORY_FILE"])).conversations()
+    assert re.fullmatch(r"[0-9a-f]{32}", kept.id)
+
+
+def test_what_could_not_be_kept_says_so_beside_the_answer(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.run()
+    monkeypatch.setattr(History, "finish", _broken)
+    app.chat_input[0].set_value(QUESTION).run()
+    assert "The engine is away; start it." in [unescaped(warning.value) for warning in app.warning]
+    assert app.session_state.turns[0].answer.finished
+
+
 def test_an_error_is_told_and_the_conversation_goes_on(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     app.run()
     monkeypatch.setattr(IndexRetriever, "search", _broken)
     app.chat_input[0].set_value(QUESTION).run()
-    assert app.error[0].value == "The engine is away; start it."
+    assert unescaped(app.error[0].value) == "The engine is away; start it."
     monkeypatch.undo()
     assert len(app.session_state.turns) == 1
 
@@ -78,7 +139,7 @@ def test_what_was_written_before_the_engine_failed_stays_marked_incomplete(
     (turn,) = app.session_state.turns
     assert turn.answer.text.startswith("Measles is a very contagious disease. [1]")
     assert not turn.answer.finished
-    assert app.error[0].value == "The engine broke off; ask again."
+    assert unescaped(app.error[0].value) == "The engine broke off; ask again."
     assert view(turn.answer, {})["stopped"]  # the page then says that it is incomplete
     conversation = app.session_state.conversation
     again = AppTest.from_file(APP, default_timeout=30)

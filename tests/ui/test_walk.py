@@ -255,10 +255,10 @@ def test_an_invented_number_is_visibly_marked(browser: Browser, url: str, own: t
     answer = answer_chain(Answerer(retriever, invented, checks=Checks(judge=judge))).invoke(QUESTION)
     verdicts = [sentence.verdict for sentence in answer.sentences]
     assert verdicts == ["supported", "supported", "unsupported"]  # the second is the passage's caveat to the first
-    History(log.with_suffix(".sqlite")).save("invented", 0, Kept(QUESTION, answer, ""))
+    History(log.with_suffix(".sqlite")).add("c" * 32, Kept(QUESTION, answer))
 
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.goto(f"{url}?c=invented")
+    page.goto(f"{url}?c={'c' * 32}")
     marked = page.locator(".answer .text .unsupported")
     expect(marked).to_contain_text("9000", timeout=ANSWER_MS)
     assert "wavy" in marked.evaluate("sentence => getComputedStyle(sentence).textDecoration")

@@ -11,8 +11,10 @@ from core.text.answer_cues import PARTICULARS, particulars, read_particulars
 from core.text.aspects import ASPECTS, INFORMATION, aspects, read_aspects
 from core.text.everyday import EVERYDAY, LAY, lay_words, medical_words, read_everyday, read_lay_words, said_for
 from core.text.names import generic
+from core.text.people import PEOPLE, read_people
 from core.text.personal import PERSONAL, asks_for_advice, asks_for_amount, read_personal
 from core.text.rules import read_toml
+from core.text.sentence_kinds import SENTENCE_KINDS, read_sentence_kinds
 from core.text.words import STOP_WORDS, read_stop_words, stop_words
 from dataset.common_concerns import CONCERNS, concerns, read_concerns
 from index.tuning.question_forms import AROUND, around, read_around
@@ -23,6 +25,8 @@ READERS: dict[Path, Callable[[Path], object]] = {
     PARTICULARS: read_particulars,
     STOP_WORDS: read_stop_words,
     PERSONAL: read_personal,
+    PEOPLE: read_people,
+    SENTENCE_KINDS: read_sentence_kinds,
     EVERYDAY: read_everyday,
     LAY: read_lay_words,
     CONCERNS: read_concerns,

@@ -1,0 +1,210 @@
+"""Ask the questions that people really sent, and count what became of them against passages that were read.
+
+citewell evaluate people --labels data/dev/people.jsonl --questions questions.jsonl --index artifacts/medquad
+citewell evaluate people --labels data/dev/people.jsonl --questions questions.jsonl --split fit --limit 40
+
+A labels file says of each question which passages were read for it, the grade of each (0 to 3, as in TREC), the
+sentences that answer, and whether the passages answer all, a part or nothing of it. It names passages by their ids
+and holds no word of them; the words of questions that may not be copied stand in a file of their own, found by id.
+An answer is "misleading" if the best passage that it cites was graded 0, or was not read by anybody.
+"""
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.command import command_parser
+from core.errors import DataError, run_command
+from core.files import read_jsonl, write_atomic
+from core.paths import artifacts, shipped
+from core.progress import bar
+from core.settings import load
+from evaluation.stats import Figure, mean
+from rag.answer import Answer
+from rag.answerer import answer_chain
+from rag.opening import open_answerer
+
+LABELS = shipped("data/dev/people.jsonl")
+FIGURES = artifacts("evaluation/people.json")
+GOOD = 2
+"""Grade from which a passage answers."""
+DEPTHS = (3, 20)
+"""Numbers of passages within which a good one is looked for."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question that somebody asked, and what reading the file's passages for it found."""
+
+    id: str
+    text: str
+    kind: str
+    """What is asked: definition, cause, treatment, drug, two_things, story, …"""
+    state: str
+    """`all`, `part` or `none`: how much of it the passages answer."""
+    split: str
+    grades: Mapping[str, int]
+    """Passage id -> grade, of every passage that was read."""
+    sentences: Mapping[str, tuple[int, ...]]
+    """Passage id -> the numbers of its sentences that answer, from 0."""
+
+    @property
+    def answerable(self) -> bool:
+        return self.state != "none"
+
+    def grade(self, passages: Sequence[str]) -> int:
+        """The best grade among passages; 0 for one that nobody read."""
+        return max((self.grades.get(passage, 0) for passage in passages), default=0)
+
+
+def read_asked(labels: Path, questions: Path | None = None, split: str = "") -> list[Asked]:
+    """Labelled questions, of all splits if none is named.
+
+    Args:
+        questions: JSON Lines of `id` and `question`, for labels that hold no words.
+
+    Raises:
+        DataError: a file cannot be read or lacks a key, or a question's words are nowhere.
+    """
+    words = (
+        {str(row["id"]): str(row["question"]) for row in read_jsonl(questions, "id", "question")} if questions else {}
+    )
+    rows = read_jsonl(labels, "id", "kind", "state", "split", "grades", "read", "sentences")
+    found = []
+    for row in rows:
+        text = row.get("question") or words.get(row["id"], "")
+        if not text:
+            raise DataError(f"{labels} labels {row['id']!r}, whose words are not there; name their file: --questions F")
+        grades = {**dict.fromkeys(row["read"], 0), **row["grades"]}
+        sentences = {passage: tuple(numbers) for passage, numbers in row["sentences"].items()}
+        if not split or row["split"] == split:
+            found.append(Asked(row["id"], text, row["kind"], row["state"], row["split"], grades, sentences))
+    return found
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the product gave for a question."""
+
+    answered: bool
+    written: bool
+    """By the model; not a quotation in the place of its answer."""
+    cited: tuple[str, ...]
+    """Ids of the passages that the answer cites."""
+    found: tuple[str, ...]
+    """Ids of the passages that the search found, best first, whether it then abstained or not."""
+
+
+def outcome(answer: Answer) -> Outcome:
+    """Read an outcome off an answer."""
+    answered = not answer.abstained and bool(answer.sentences)
+    ranked = [*(item.passage_id for item in answer.evidence), *(each.hit.passage_id for each in answer.dropped)]
+    return Outcome(
+        answered,
+        answered and not answer.noted("quoted"),
+        tuple(item.passage_id for item in answer.cited) if answered else (),
+        tuple(dict.fromkeys(ranked)),
+    )
+
+
+def measures(asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> dict[str, Figure]:
+    """Shares of the questions that each measure is about, with 95 % intervals."""
+    pairs = list(zip(asked, outcomes, strict=True))
+    answered = [(question, each) for question, each in pairs if each.answered]
+    right = [(question, each) for question, each in pairs if question.answerable]
+    reachable = [(question, each) for question, each in right if question.grade(each.found[: DEPTHS[1]]) >= GOOD]
+    values: dict[str, list[float]] = {
+        "answered_of_answerable": [each.answered for _, each in right],
+        "refused_of_others": [not each.answered for question, each in pairs if not question.answerable],
+        "cites_a_good_passage": [question.grade(each.cited) >= GOOD for question, each in answered],
+        "misleading": [question.grade(each.cited) == 0 for question, each in answered],
+        "cites_an_unread_passage": [any(p not in question.grades for p in each.cited) for question, each in answered],
+        "written_by_the_model": [each.written for _, each in answered],
+        **{
+            f"good_passage_in_{depth}": [question.grade(each.found[:depth]) >= GOOD for question, each in right]
+            for depth in DEPTHS
+        },
+        "good_passage_in_3_of_20": [question.grade(each.found[: DEPTHS[0]]) >= GOOD for question, each in reachable],
+        "ndcg_at_10": [_ndcg(question.grades, each.found[:10]) for question, each in right],
+    }
+    return {name: mean(np.array(each, dtype=float)) for name, each in values.items() if each}
+
+
+def _ndcg(grades: Mapping[str, int], ranked: Sequence[str]) -> float:
+    """nDCG with gains 2^grade - 1 (Burges et al. 2005) at the length of `ranked`."""
+
+    def gained(ordered: Sequence[int]) -> float:
+        return sum((2**grade - 1) / np.log2(place + 1) for place, grade in enumerate(ordered, start=1))
+
+    best = gained(sorted(grades.values(), reverse=True)[: max(len(ranked), 10)])
+    return gained([grades.get(passage, 0) for passage in ranked]) / best if best else 0.0
+
+
+def by_kind(asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> dict[str, dict[str, Figure]]:
+    """The measures of each kind of question, the most frequent kind first."""
+    kinds = sorted({each.kind for each in asked}, key=lambda kind: -sum(each.kind == kind for each in asked))
+    pairs = list(zip(asked, outcomes, strict=True))
+    return {kind: measures(*zip(*[pair for pair in pairs if pair[0].kind == kind], strict=True)) for kind in kinds}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = command_parser("evaluation.people", __doc__)
+    parser.add_argument("--labels", metavar="F", type=Path, default=LABELS, help="what was read for each question")
+    parser.add_argument("--questions", metavar="F", type=Path, help="the words of questions that labels name by id")
+    parser.add_argument("--index", metavar="DIR", help="the index to ask (default: artifacts/index)")
+    parser.add_argument("--split", default="test", help="questions of this split; '' for all (default: test)")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="ask N, drawn at random (default: all)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--to", metavar="F", type=Path, default=FIGURES, help="where to write the figures")
+    arguments = parser.parse_args(argv)
+    asked = read_asked(arguments.labels, arguments.questions, arguments.split)
+    if 0 < arguments.limit < len(asked):
+        asked = random.Random(arguments.seed).sample(asked, arguments.limit)  # noqa: S311
+    if not asked:
+        raise DataError(f"{arguments.labels} has no question of split {arguments.split!r}; expected fit or test")
+
+    chain = answer_chain(open_answerer(load({"index.dir": arguments.index})))
+    answers: list[Answer] = []
+    with bar("asking", len(asked), " questions") as progress:
+        for question in asked:
+            answers.append(chain.invoke(question.text))
+            progress.update()
+    outcomes = [outcome(answer) for answer in answers]
+    figures = measures(asked, outcomes)
+    print("\n".join(_lines(figures)))
+    kinds = by_kind(asked, outcomes)
+    for kind, each in kinds.items():
+        print(f"\n{kind}, {sum(question.kind == kind for question in asked)} questions")
+        print("\n".join(_lines(each)))
+    result: dict[str, Any] = {
+        "figures": {name: asdict(each) for name, each in figures.items()},
+        "by_kind": {kind: {name: asdict(each) for name, each in named.items()} for kind, named in kinds.items()},
+        "about": {
+            "split": arguments.split,
+            "questions": len(asked),
+            "answerable": sum(question.answerable for question in asked),
+            "model": answers[-1].model,
+            "index": answers[-1].index,
+        },
+        "outcomes": [{"id": question.id, **asdict(each)} for question, each in zip(asked, outcomes, strict=True)],
+    }
+    write_atomic(arguments.to, json.dumps(result, indent=1) + "\n")
+    print(f"\n{arguments.to}")
+    return 0
+
+
+def _lines(figures: Mapping[str, Figure]) -> list[str]:
+    return [
+        f"  {name:<25}{each.mean:>7.3f}  ({each.low:.3f} to {each.high:.3f})  of {each.n:,}"
+        for name, each in figures.items()
+    ]
+
+
+if __name__ == "__main__":
+    run_command(main)

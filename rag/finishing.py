@@ -1,0 +1,95 @@
+"""From the sentences that a model wrote, or that are quoted, to the finished answer: what may be said, whole, verified.
+
+Sentences that give orders, that speak of others than was asked, or that are no sentences without their question are
+left out; lists and caveats are told whole; what another passage says otherwise is noted.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from core.text.sentence_kinds import gives_orders
+from core.text.words import key
+from rag.answer import Answer, Note, Outcome
+from rag.checks.caveats import CAVEAT, with_caveats
+from rag.checks.citations import Draft, SupportJudge, Verifier, is_aside, is_refusal, is_rest
+from rag.checks.contradiction import contradictions
+from rag.checks.lists import with_lists
+from rag.checks.scope import Scope
+
+NOT_FOUND = "The file holds no answer to this question."
+"""The text of an answer that abstains, or that the model declined to write."""
+BROKE_OFF = "The model stopped before it had written a sentence. Ask again."
+"""The text where nothing was written: nobody has judged whether the file holds an answer."""
+NO_ROOM = (
+    "The context is too small for any passage, so the model was not asked. Set generator.context_tokens higher, or "
+    "generator.max_new_tokens lower, and ask again."
+)
+"""The text where the prompt has no room for one sentence of evidence."""
+PARTLY = Note("partly", "the passages answer only a part of this question")
+"""The note of an answer that the model itself says is not to the whole question."""
+ORDERS = Note("orders", "a sentence of the file that gives orders to the reader's machine or to the model was left out")
+"""The note of an answer without an order that stands in the file."""
+BEFORE = ("follow-up", "condensed", "corrected", "by-words")
+"""Kinds of notes on the question and the search: they hold whichever model answers."""
+CLOSEST = 3
+"""Questions of the passages that are offered where they hold no answer."""
+
+
+def without_answer(answer: Answer, text: str, outcome: Outcome) -> Answer:
+    """The answer that says why there is none."""
+    closest = answer.closest or tuple(dict.fromkeys(item.question for item in answer.evidence))[:CLOSEST]
+    return dataclasses.replace(
+        answer, text=text, abstained=True, finished=True, sentences=(), outcome=outcome, closest=closest
+    )
+
+
+def finish(answer: Answer, drafts: Sequence[Draft], scope: Scope, verifier: Verifier) -> Answer:
+    """The answer that a model's sentences come to, no heading repeated and a refusal recognised."""
+    if not drafts:
+        return without_answer(answer, BROKE_OFF, "broke-off") if not answer.generated.strip() else declined(answer)
+    if is_refusal(drafts[0].text):
+        return declined(answer)
+    headings = {key(item.question) for item in answer.evidence}
+    said = [draft for draft in drafts if not is_aside(draft.text) and key(draft.text) not in headings]
+    notes = [PARTLY] if any(is_rest(draft.text) for draft in drafts) else []
+    return say(answer, said, scope, verifier, "answered", notes)
+
+
+def declined(answer: Answer) -> Answer:
+    """The answer where the model found none in the passages, or none of what it wrote may be said."""
+    return without_answer(answer, NOT_FOUND, "declined")
+
+
+def say(
+    answer: Answer,
+    drafts: Sequence[Draft],
+    scope: Scope,
+    verifier: Verifier,
+    outcome: Outcome,
+    notes: Sequence[Note] = (),
+) -> Answer:
+    """The answer of these sentences with their notes, as far as they may be said; a refusal if none of them may."""
+    safe = [draft for draft in drafts if not gives_orders(draft.text)]
+    left_out = [ORDERS] * (len(safe) < len(drafts))
+    listed, of_lists = with_lists(scope.kept(safe), answer.evidence)
+    if not listed:
+        return declined(dataclasses.replace(answer, notes=(*answer.notes, *left_out)))
+    whole = with_caveats(listed, [item.numbered() for item in answer.evidence])
+    text, sentences = verifier.verify(whole)
+    limited = [CAVEAT] * (len(whole) > len(listed))
+    otherwise = contradictions(answer.search_query, sentences, answer.evidence)
+    return dataclasses.replace(
+        answer,
+        text=text,
+        sentences=sentences,
+        abstained=False,
+        finished=True,
+        outcome=outcome,
+        notes=(*answer.notes, *notes, *left_out, *of_lists, *limited, *otherwise),
+        closest=(),
+    )
+
+
+def verifier_of(answer: Answer, judge: SupportJudge | None = None) -> Verifier:
+    """What checks sentences against an answer's evidence."""
+    return Verifier([item.numbered() for item in answer.evidence], judge)
