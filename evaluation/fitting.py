@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -116,7 +117,7 @@ def out_of_fold(signals: np.ndarray, answerable: np.ndarray, folds: int = 5) -> 
     return np.asarray(cross_val_predict(_model(), signals, answerable, cv=splits, method="predict_proba")[:, 1])
 
 
-def _model():  # type: ignore[no-untyped-def]  # sklearn's types are its own
+def _model() -> Any:  # sklearn is not typed
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from evaluation.fitting import fit_answerability, fit_fusion
 from evaluation.judged_questions import Judged, read_beir, read_development
 from evaluation.search_stages import as_run, measured, retrieval_table
 from evaluation.stats import Figure, mean
+from index.embedders.base import Done
 from rag.search.answerable import SIGNALS
 from rag.search.retriever import IndexRetriever
 from tests.fakes import WordEmbedder
@@ -114,7 +116,7 @@ def test_breaking_a_stage_makes_the_figures_fall(retriever: IndexRetriever, tmp_
     assert evaluate.compare(committed, committed) == []
 
     class Blind(WordEmbedder):
-        def embed(self, texts, done=None):  # type: ignore[no-untyped-def]
+        def embed(self, texts: Sequence[str], done: Done | None = None) -> np.ndarray:
             return np.roll(super().embed(texts, done), 7, axis=1)
 
     blind = retriever.model_copy(update={"embedder": Blind()})
