@@ -63,12 +63,12 @@ class Corpus:
     name: str
     sha256: str
     kind: str
-    """Such as "CSV with commas, utf-8"."""
+    """The kind of file, such as "CSV with commas, utf-8"."""
     rows: int
     records: tuple[Record, ...]
     refused: tuple[Refusal, ...]
     notes: tuple[str, ...] = ()
-    """What a reader should know of how it was read: a guess, a repair, a quotation mark that is never closed."""
+    """Notes on how the file was read: a guess, a repair, a quotation mark that is never closed."""
 
     @property
     def merged(self) -> int:

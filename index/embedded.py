@@ -111,7 +111,7 @@ def _unshortened(texts: Sequence[str], questions: Sequence[str]) -> dict[int, st
 
 
 def question_texts(index: Index) -> list[str]:
-    """What is embedded of each question: the whole, or what a long one asks."""
+    """The text that is embedded for each question: the whole question, or the part of a long one that asks."""
     return [heading(question) for _, question in index.questions]
 
 

@@ -116,7 +116,7 @@ def embed_in_background(settings: Settings) -> bool:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an uploaded file would be read as."""
+    """A preview of an uploaded file, as it would be read."""
 
     columns: tuple[str, ...]
     question: str

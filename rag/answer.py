@@ -197,7 +197,7 @@ class Answer:
     """The notice above the answer, decided before anything is written, whatever the file holds."""
     text: str = ""
     abstained: bool = False
-    """No sentence answers the question; `outcome` says why."""
+    """Whether no sentence answers the question; `outcome` holds the reason."""
     outcome: Outcome = ""
     answerable: float = 1.0
     """Probability, before anything was generated, that the file holds an answer."""

@@ -187,7 +187,7 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
 
 
 def _key(number: int) -> str:
-    """What begins the keys of a turn's widgets: Streamlit keeps their state by key, and each turn has its own."""
+    """The prefix of the keys of a turn's widgets: Streamlit keeps their state by key, and each turn has its own."""
     return f"{st.session_state.conversation} {number}"
 
 

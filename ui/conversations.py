@@ -14,7 +14,7 @@ from rag.history import Conversation, History, Kept
 from ui import shared
 
 ID = re.compile(r"[0-9a-f]{32}")
-"""What names a conversation in the address."""
+"""The parameter of the address that names a conversation."""
 LISTED = 20
 """Conversations that the sidebar lists."""
 
@@ -29,9 +29,9 @@ class Turn:
     """The same evidence answered without the adapter, where that was asked for."""
     error: str = ""
     number: int | None = None
-    """Its place in the kept conversation while it is being answered; None before it is kept."""
+    """The turn's place in the kept conversation while it is being answered; None before it is kept."""
     unkept: str = ""
-    """Why what became of it could not be kept."""
+    """Why the turn's outcome could not be kept; empty if it was."""
 
 
 @contextlib.contextmanager

@@ -62,7 +62,7 @@ def _quoted(answer: Answer, aspect: str, relevance: Relevance, scope: Scope, not
 
 
 def _nearest(question: str, item: Evidence, aspect: str, relevance: Relevance) -> tuple[float, list[Draft]]:
-    """What comes nearest to a question in a passage, a run of sentences or a list, and how near it is."""
+    """The nearest part of a passage to a question, a run of sentences or a list, and how near it is."""
     spans = sentence_spans(item.text)
     scores = relevance(question, [item.text[start:end] for start, end in spans]) if spans else []
     chosen = choose(item.text, aspect, scores, Counter(), most=MOST_SENTENCES)
