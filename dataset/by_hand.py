@@ -30,7 +30,7 @@ ASTRAY = (1, 1)
 
 
 @dataclass(frozen=True)
-class Shown:
+class Excerpt:
     """Consecutive sentences of a passage: those numbered `first` to `last`, from 0."""
 
     passage: str
@@ -39,7 +39,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Asked:
+class HandWrittenQuestion:
     """A question over passages."""
 
     question: str
@@ -51,9 +51,9 @@ class Asked:
 class HandWritten:
     """Questions over one set of passages."""
 
-    shown: tuple[Shown, ...]
+    shown: tuple[Excerpt, ...]
     """The passages; empty for questions that no passage is about."""
-    asked: tuple[Asked, ...]
+    asked: tuple[HandWrittenQuestion, ...]
 
 
 def read_by_hand(path: Path) -> list[HandWritten]:
@@ -66,9 +66,9 @@ def read_by_hand(path: Path) -> list[HandWritten]:
     sets = []
     for number, line in enumerate(read_jsonl(path, "shown", "asked"), start=1):
         try:
-            shown = tuple(Shown(str(passage), int(first), int(last)) for passage, first, last in line["shown"])
+            shown = tuple(Excerpt(str(passage), int(first), int(last)) for passage, first, last in line["shown"])
             asked = tuple(
-                Asked(str(question), tuple(_place(place, shown) for place in answer))
+                HandWrittenQuestion(str(question), tuple(_place(place, shown) for place in answer))
                 for question, answer in line["asked"]
             )
         except (ValueError, TypeError, AttributeError) as error:
@@ -80,7 +80,7 @@ def read_by_hand(path: Path) -> list[HandWritten]:
     return sets
 
 
-def _place(text: str, shown: Sequence[Shown]) -> tuple[int, int]:
+def _place(text: str, shown: Sequence[Excerpt]) -> tuple[int, int]:
     passage, sentence = map(int, text.split("."))
     if not (0 < passage <= len(shown) and shown[passage - 1].first <= sentence <= shown[passage - 1].last):
         raise ValueError(f"{text} is none of the sentences that are shown")
@@ -164,6 +164,6 @@ def _rows(over: _Over, maker: EvidenceMaker, left_out: Counter[str]) -> Iterator
         yield Row(over.group, question, FORM, over.topic, "", over.sources, right, completion)
 
 
-def _text(shown: Shown, passage: Passage) -> str:
+def _text(shown: Excerpt, passage: Passage) -> str:
     spans = sentence_spans(passage.text)
     return passage.text[spans[shown.first][0] : spans[shown.last][1]]

@@ -44,7 +44,7 @@ class _Over:
     rng: random.Random
 
 
-class Asker:
+class RowMaker:
     """Asks over sets of evidence, and counts what it leaves out."""
 
     def __init__(self, maker: EvidenceMaker) -> None:

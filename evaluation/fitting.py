@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.judged_questions import Judged
+from evaluation.judged_questions import JudgedQuestions
 from evaluation.search_stages import MAIN, as_run, measured
 from index.ranking import STAGES, Answerability, Ranking
 from index.reader import Index
 from rag.search.answerable import SIGNALS
-from rag.search.retriever import Found
+from rag.search.retriever import SearchResult
 from rag.search.stages import fuse
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0)
@@ -28,8 +28,8 @@ MAX_REFUSED = 0.045
 class Searched:
     """Judged questions with what the search found for each, and each question's vector."""
 
-    judged: Judged
-    found: Mapping[str, Found]
+    judged: JudgedQuestions
+    found: Mapping[str, SearchResult]
     vectors: Mapping[str, np.ndarray]
 
 

@@ -13,7 +13,7 @@ from rag.answer import Evidence
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedQuestions:
     """Questions, and for each the documents that answer it with a grade."""
 
     name: str
@@ -65,17 +65,17 @@ def read_questions(files: Sequence[Path], split: str = "") -> list[Question]:
     ]
 
 
-def read_development(path: Path, split: str = "") -> Judged:
+def read_development(path: Path, split: str = "") -> JudgedQuestions:
     """A development file: question, relevant (record id -> grade), split; all of it if no split is named."""
     rows = [row for row in read_jsonl(path, "question", "relevant") if not split or row.get("split") == split]
-    return Judged(
+    return JudgedQuestions(
         path.stem + (f" ({split})" if split else ""),
         {str(number): row["question"] for number, row in enumerate(rows)},
         {str(number): {key: int(grade) for key, grade in row["relevant"].items()} for number, row in enumerate(rows)},
     )
 
 
-def read_beir(folder: Path, split: str, csv_path: Path) -> tuple[Judged, dict[tuple[str, str], list[str]]]:
+def read_beir(folder: Path, split: str, csv_path: Path) -> tuple[JudgedQuestions, dict[tuple[str, str], list[str]]]:
     """Read a folder in BEIR's form and write its corpus as a CSV that `index.build` takes.
 
     Returns the judged questions, and the document ids of each (record id, question) of that CSV.
@@ -105,7 +105,7 @@ def read_beir(folder: Path, split: str, csv_path: Path) -> tuple[Judged, dict[tu
             writer.writerow([title, text])
             of_row.setdefault((record_id(text), title), []).append(str(row["_id"]))
     asked = {query: queries[query] for query in grades}
-    return Judged(folder.name, asked, grades), of_row
+    return JudgedQuestions(folder.name, asked, grades), of_row
 
 
 _QRELS = "query-id, corpus-id and score, separated by tabs"

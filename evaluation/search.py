@@ -26,7 +26,7 @@ from core.paths import artifacts, shipped
 from core.settings import Settings, load
 from evaluation.abstention import Abstention, abstention, auroc
 from evaluation.fitting import MAX_REFUSED, Searched, fit_answerability, fit_fusion, out_of_fold
-from evaluation.judged_questions import Judged, read_beir, read_development
+from evaluation.judged_questions import JudgedQuestions, read_beir, read_development
 from evaluation.search_stages import MAIN, MEASURES, STAGES, Table, find_all, plain_vectors, retrieval_table
 from evaluation.stats import Figure, mean
 from index.build import build
@@ -99,7 +99,7 @@ def _retrieval(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _check_known(retriever: IndexRetriever, judged: Judged) -> None:
+def _check_known(retriever: IndexRetriever, judged: JudgedQuestions) -> None:
     records = retriever.index.records
     known = sum(any(record in records for record in grades) for grades in judged.grades.values())
     if known < len(judged.grades):

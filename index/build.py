@@ -27,7 +27,7 @@ from core.progress import log
 from core.settings import IndexSettings, load
 from index.again import again_settings
 from index.checkpoint import Checkpoint
-from index.embedded import Made, Superseded, Wanted, embed, wanted
+from index.embedded import BuildVectors, EmbeddingPlan, Superseded, embed, wanted
 from index.embedders import adapter_identity, load_embedder
 from index.embedders.base import Embedder
 from index.published import EMBEDDING, build_lock, previous_build, published_build
@@ -129,7 +129,9 @@ def _made_alike(serving: Manifest | None, csv_path: Path, recipe: Recipe) -> boo
     return models and serving.settings == recipe.settings and ranked_alike and same_file
 
 
-def _complete(todo: Wanted, embedder: Embedder, words: Path, started: float, published: Path | None = None) -> bool:
+def _complete(
+    todo: EmbeddingPlan, embedder: Embedder, words: Path, started: float, published: Path | None = None
+) -> bool:
     """Embed what is to be embedded, and publish the build with its vectors.
 
     Args:
@@ -189,7 +191,7 @@ def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
             )
 
 
-def _table(index: Index, made: Made, seconds: float) -> list[str]:
+def _table(index: Index, made: BuildVectors, seconds: float) -> list[str]:
     manifest = index.manifest
     size = sum(entry["bytes"] for entry in manifest.files.values())
     rows = [

@@ -28,7 +28,7 @@ class Superseded(Exception):  # noqa: N818 - no error: the folder holds what som
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EmbeddingPlan:
     """The texts that a build needs vectors of, and the vectors that are known."""
 
     folder: Path
@@ -55,7 +55,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Made:
+class BuildVectors:
     """The vectors of a build, and what they cost."""
 
     vectors: np.ndarray
@@ -71,7 +71,7 @@ class Made:
     per_second: float
 
 
-def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) -> Wanted:
+def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) -> EmbeddingPlan:
     """Find the texts that a build of words alone needs vectors of, and the vectors that are known.
 
     Args:
@@ -96,7 +96,7 @@ def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) ->
     if Checkpoint.exists(folder):
         with Checkpoint(folder, embedder.identity, embedder.dimension) as checkpoint:
             kept = checkpoint.known([text for text in dict.fromkeys([*headed, *questions]) if text not in unchanged])
-    return Wanted(folder, headed, questions, unchanged, kept)
+    return EmbeddingPlan(folder, headed, questions, unchanged, kept)
 
 
 def headed_texts(index: Index) -> list[str]:
@@ -115,7 +115,7 @@ def question_texts(index: Index) -> list[str]:
     return [heading(question) for _, question in index.questions]
 
 
-def embed(todo: Wanted, embedder: Embedder, published: Path | None = None) -> Made:
+def embed(todo: EmbeddingPlan, embedder: Embedder, published: Path | None = None) -> BuildVectors:
     """Embed what is new; each vector is kept within seconds, so that a build that ends early loses only those.
 
     Args:
@@ -134,7 +134,7 @@ def embed(todo: Wanted, embedder: Embedder, published: Path | None = None) -> Ma
     if todo.new:
         _embed_new(todo, embedder, vectors, row_of, published)
     seconds = time.perf_counter() - started
-    return Made(
+    return BuildVectors(
         vectors[[row_of[text] for text in todo.headed]],
         vectors[[row_of[text] for text in todo.questions]],
         sum(text in todo.unchanged for text in todo.headed),
@@ -145,7 +145,7 @@ def embed(todo: Wanted, embedder: Embedder, published: Path | None = None) -> Ma
 
 
 def _embed_new(
-    todo: Wanted, embedder: Embedder, vectors: np.ndarray, row_of: dict[str, int], published: Path | None
+    todo: EmbeddingPlan, embedder: Embedder, vectors: np.ndarray, row_of: dict[str, int], published: Path | None
 ) -> None:
     started, done = time.perf_counter(), 0
     with (

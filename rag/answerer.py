@@ -45,7 +45,7 @@ UNCHECKED = Checks()
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """A question with what the search should know beside it."""
 
     question: str
@@ -72,10 +72,10 @@ class Answerer:
     context_tokens: int = 2048
     """Most tokens of prompt and answer together."""
 
-    def search(self, question: str | Asked) -> Search:
+    def search(self, question: str | Request) -> Search:
         """Find passages for a question; raises QuestionError as `IndexRetriever.search` does."""
         began = time.perf_counter()
-        asked = Asked(question) if isinstance(question, str) else question
+        asked = Request(question) if isinstance(question, str) else question
         return Search(self.retriever.search(asked.question, asked.history, asked.filters), began)
 
     def answer(self, search: Search) -> Iterator[Answer]:
@@ -199,8 +199,8 @@ def made_by(llm: QwenChat) -> dict[str, str]:
     return {**llm.engine.identity, "processor": processor().label}
 
 
-def answer_chain(answerer: Answerer) -> Runnable[str | Asked, Answer]:
-    """An answerer as an LCEL chain from a question, alone or as `Asked`, to its `Answer`.
+def answer_chain(answerer: Answerer) -> Runnable[str | Request, Answer]:
+    """An answerer as an LCEL chain from a question, alone or as `Request`, to its `Answer`.
 
     `invoke` returns the finished answer. `stream` yields snapshots: the first as soon as the search is done, with whole
     passages and their leads, the second with the evidence as the model is shown it, then one with every piece of text;

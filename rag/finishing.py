@@ -52,7 +52,7 @@ def finish(answer: Answer, drafts: Sequence[Draft], scope: Scope, verifier: Veri
     headings = {key(item.question) for item in answer.evidence}
     said = [draft for draft in drafts if not is_aside(draft.text) and key(draft.text) not in headings]
     notes = [PARTLY] if any(is_rest(draft.text) for draft in drafts) else []
-    return say(answer, said, scope, verifier, "answered", notes)
+    return compose(answer, said, scope, verifier, "answered", notes)
 
 
 def declined(answer: Answer) -> Answer:
@@ -60,7 +60,7 @@ def declined(answer: Answer) -> Answer:
     return without_answer(answer, NOT_FOUND, "declined")
 
 
-def say(
+def compose(
     answer: Answer,
     drafts: Sequence[Draft],
     scope: Scope,

@@ -15,7 +15,7 @@ from index.embedders.weights import find_weights
 from index.published import published_build
 from index.store import open_index
 from rag.answer import Answer
-from rag.answerer import Answerer, Asked, Checks, answer_chain
+from rag.answerer import Answerer, Checks, Request, answer_chain
 from rag.checks.citations import SupportJudge
 from rag.checks.emergency import EmergencyDetector, known_phrasings
 from rag.checks.entailment import StrictJudge, read_entailment
@@ -32,7 +32,7 @@ class Embedders:
     questions: Embedder
 
 
-def open_chain(settings: Settings) -> Runnable[str | Asked, Answer]:
+def open_chain(settings: Settings) -> Runnable[str | Request, Answer]:
     """The chain of an opened answerer; raises as `open_answerer` does."""
     return answer_chain(open_answerer(settings))
 

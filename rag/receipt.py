@@ -57,7 +57,7 @@ class Finding:
 
     what: str
     stands: bool
-    said: str
+    detail: str
 
 
 def receipt(answer: Answer) -> Receipt:
@@ -287,7 +287,7 @@ def _verify_all(files: Sequence[tuple[str, str]], index: Index) -> int:
 
 
 def _line(finding: Finding) -> str:
-    return f"{'ok     ' if finding.stands else 'CHANGED'}  {finding.what}: {finding.said}"
+    return f"{'ok     ' if finding.stands else 'CHANGED'}  {finding.what}: {finding.detail}"
 
 
 def _summed(what: str, findings: Sequence[Finding]) -> int:

@@ -12,7 +12,7 @@ from core.errors import CiteWellError
 from core.progress import log
 from core.settings import Settings, load
 from rag.answer import Answer
-from rag.answerer import Answerer, Asked, answer_chain, made_by
+from rag.answerer import Answerer, Request, answer_chain, made_by
 from rag.feedback import REASONS, give
 from rag.history import History
 from rag.receipt import receipt, to_html
@@ -168,7 +168,7 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
             save(turn, history, keep)
             st.query_params["c"] = keep
         try:
-            asked = Asked(question, _searched(turns[:-1]))
+            asked = Request(question, _searched(turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
                 for turn.answer in snapshots:
                     now = time.monotonic()

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.errors import CiteWellError
 from rag.answer import Answer
-from rag.history import Conversation, History, Kept
+from rag.history import Conversation, History, StoredTurn
 from ui import shared
 
 ID = re.compile(r"[0-9a-f]{32}")
@@ -66,7 +66,7 @@ def opened(history: History, keep_days: int) -> list[Turn]:
 
 def save(turn: Turn, history: History, conversation: str) -> None:
     """Keep a turn, or its outcome since; if it cannot be kept, it is not lost, and the error is shown beside it."""
-    kept = Kept(turn.question, turn.answer, turn.error)
+    kept = StoredTurn(turn.question, turn.answer, turn.error)
     try:
         if turn.number is None:
             turn.number = history.add(conversation, kept)

@@ -47,7 +47,7 @@ def read_lay_words(path: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 @cache
-def said_for() -> Mapping[str, tuple[str, ...]]:
+def everyday_terms() -> Mapping[str, tuple[str, ...]]:
     """The everyday words for each medical term in data/everyday.tsv, read once."""
     return read_everyday(EVERYDAY)
 
@@ -60,19 +60,19 @@ def lay_words() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 @cache
 def _terms() -> re.Pattern[str]:
-    longest_first = sorted(said_for(), key=len, reverse=True)
+    longest_first = sorted(everyday_terms(), key=len, reverse=True)
     return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b")
 
 
 def everyday(text: str, rng: random.Random) -> str:
     """A text in lower case in which each medical term is replaced by one of the everyday words for it."""
-    return _terms().sub(lambda match: rng.choice(said_for()[match[0]]), text)
+    return _terms().sub(lambda match: rng.choice(everyday_terms()[match[0]]), text)
 
 
 def in_both_words(text: str) -> str:
     """A text in lower case, and after it all everyday words for its medical terms."""
     text = text.casefold()
-    return " ".join([text, *(said for match in _terms().finditer(text) for said in said_for()[match[0]])])
+    return " ".join([text, *(said for match in _terms().finditer(text) for said in everyday_terms()[match[0]])])
 
 
 def medical_words(text: str) -> list[str]:

@@ -43,7 +43,7 @@ MOST_LETTERS = 45
 """Most letters of a thing that a question may name: longer ones read like a book and not like a question."""
 
 
-def felt(text: str, taken: Sequence[str] = ()) -> Iterator[list[str]]:
+def symptom_lists(text: str, taken: Sequence[str] = ()) -> Iterator[list[str]]:
     """Return the things, in lower case, of each sentence that lists two or more things that one has or notices.
 
     Args:

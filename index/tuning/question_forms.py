@@ -17,7 +17,7 @@ from typing import Literal
 from core.text.aspects import aspects
 from core.text.everyday import everyday
 from core.text.rules import read_toml
-from core.text.symptoms import felt
+from core.text.symptoms import symptom_lists
 from index.corpus import Record
 from index.topics import record_aspect, record_topic
 
@@ -188,7 +188,7 @@ def felt_of(record: Record, rng: random.Random) -> list[str]:
 
 def some_felt(text: str, names: Sequence[str], rng: random.Random) -> list[str]:
     """Up to three of the things that one sentence of a text lists as felt or seen; none if none does."""
-    if not (lists := list(felt(text, names))):
+    if not (lists := list(symptom_lists(text, names))):
         return []
     things = rng.choice(lists)
     return rng.sample(things, min(len(things), rng.choice((1, 2, 2, 3))))

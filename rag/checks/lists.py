@@ -88,7 +88,7 @@ def with_lists(drafts: Sequence[Draft], evidence: Sequence[Evidence]) -> tuple[l
             each = known[place.row]
             said = {at.item for at in places if at is not None and at.row == place.row and at.item >= 0} or {0}
             shown = set(range(len(each.listing.items))) if each.fits else said
-            whole += _apart(each.drafts(shown), bool(told))
+            whole += _apart(each.drafts(shown), bool(whole))
             if len(shown) < each.whole:
                 notes.append(_note(len(shown), each))
     return whole, notes

@@ -12,7 +12,7 @@ from rag.answer import Answer, Evidence, Note
 from rag.checks.citations import Draft
 from rag.checks.lists import known_lists
 from rag.checks.scope import Scope
-from rag.finishing import BEFORE, declined, say, verifier_of
+from rag.finishing import BEFORE, compose, declined, verifier_of
 from rag.search.retriever import Retrieval
 
 NEAREST = Note("quoted", "the model found no answer in these passages; quoted is what comes nearest")
@@ -56,7 +56,7 @@ def _quoted(answer: Answer, aspect: str, relevance: Relevance, scope: Scope, not
     rows = [(2.0, [Draft(" ", line, (item.n,))]) for item, line in scope.number_lines() if item in items]
     before = dataclasses.replace(answer, notes=tuple(each for each in answer.notes if each.kind in BEFORE))
     for _, drafts in sorted([*found, *rows[:1]], key=lambda each: -each[0]):
-        if drafts and not (said := say(before, drafts, scope, verifier_of(answer), "quoted", [note])).abstained:
+        if drafts and not (said := compose(before, drafts, scope, verifier_of(answer), "quoted", [note])).abstained:
             return said
     return None
 

@@ -53,7 +53,7 @@ class Retrieval:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """A search before anything is dropped; what the evaluation looks at."""
 
     query: Query
@@ -141,7 +141,7 @@ class IndexRetriever(BaseRetriever):
             )
         return understand(question, self.index, history, correct=self.settings.correct_spelling)
 
-    def find(self, query: Query, filters: Mapping[str, str] | None = None) -> Found:
+    def find(self, query: Query, filters: Mapping[str, str] | None = None) -> SearchResult:
         """All stages and their fusion; nothing is dropped yet."""
         allowed = allowed_questions(self.index, filters or {})
         if allowed is not None and not len(allowed):
@@ -152,7 +152,7 @@ class IndexRetriever(BaseRetriever):
         stages = run_stages(self.index, query, vector, allowed)
         candidates = fuse(self.index, stages, vector, self.index.ranking, query)
         at_large = 0.0 if by_words else background(self.index, vector)
-        return Found(query, stages, tuple(candidates), signals(self.index, query, stages, candidates), at_large)
+        return SearchResult(query, stages, tuple(candidates), signals(self.index, query, stages, candidates), at_large)
 
     def relevance(self, question: str, texts: list[str]) -> list[float]:
         """Cosine similarity of each text to the question."""

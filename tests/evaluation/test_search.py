@@ -12,7 +12,7 @@ from core.settings import IndexSettings, RagSettings, Settings
 from evaluation import search as evaluate
 from evaluation.abstention import abstention, risk_coverage
 from evaluation.fitting import fit_answerability, fit_fusion
-from evaluation.judged_questions import Judged, read_beir, read_development
+from evaluation.judged_questions import JudgedQuestions, read_beir, read_development
 from evaluation.search_stages import as_run, measured, retrieval_table
 from evaluation.stats import Figure, mean
 from index.embedders.base import Done
@@ -24,7 +24,7 @@ TINY = Path(__file__).parent.parent / "data/beir-tiny"
 
 
 def test_measures_are_those_of_the_field() -> None:
-    judged = Judged("j", {"a": "?", "b": "?"}, {"a": {"x": 2, "y": 1}, "b": {"z": 1}})
+    judged = JudgedQuestions("j", {"a": "?", "b": "?"}, {"a": {"x": 2, "y": 1}, "b": {"z": 1}})
     values = measured(judged, as_run({"a": ["n", "x", "y"], "b": []}))
     ideal = 2 / np.log2(2) + 1 / np.log2(3)
     assert values["nDCG@10"][0] == pytest.approx((2 / np.log2(3) + 1 / np.log2(4)) / ideal)
