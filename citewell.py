@@ -47,7 +47,7 @@ VERBS = {
         Verb("evaluate search", "evaluation.search", "measure the search, and when it should abstain"),
         Verb("evaluate people", "evaluation.people", "measure all of it on questions that people really sent"),
         Verb("evaluate answers", "evaluation.answers", "measure what models write, side by side"),
-        Verb("evaluate verdicts", "evaluation.verdicts", "measure how well true sentences are told from false ones"),
+        Verb("evaluate verdicts", "evaluation.verdicts", "measure the verdicts on true and false sentences"),
         Verb("evaluate audit", "evaluation.audit", "measure all of it, as a user would ask"),
     ),
 }
@@ -96,7 +96,7 @@ def overview(names: Sequence[str] = tuple(NAMES)) -> str:
 
 
 def run() -> None:
-    """What the installed command `citewell` runs."""
+    """Run the command line; the installed command `citewell` calls it."""
     run_command(main)
 
 

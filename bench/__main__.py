@@ -6,7 +6,7 @@ python -m bench --csv F --imitate                 # and with AVX2 alone, part by
 python -m bench --csv F --index DIR --only answer generation    # parts of it, over indexes that stand
 
 Writes bench/results.json, by class of processor, and bench/chart.png. Parts and classes that are left out keep the
-figures of an earlier run over the same file; `measured` says when each part was.
+figures of an earlier run over the same file; `measured` holds the time of each part's measurement.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ WRITERS: dict[str, tuple[str, dict[str, object]]] = {
     "OpenVINO Q4_0": ("openvino", {"generator_quant": "q4_0"}),
 }
 REFERENCE = "transformers"
-"""In the format that the class multiplies fast."""
+"""The engine that the others are compared with; it runs in the format that the class multiplies fast."""
 PACKAGES = ("torch", "transformers", "sentence-transformers", "openvino", "openvino-genai", "faiss-cpu", "xllamacpp")
 
 
@@ -101,7 +101,7 @@ def _earlier(file: Path, subject: dict[str, Any]) -> dict[str, Any]:
 
 
 def _class_of(environment: dict[str, str]) -> Measured:
-    """The class of a process with these variables, by its own word."""
+    """The class that a process with these variables reports."""
     command = [sys.executable, "-m", "core.doctor", "--json"]
     told = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
     found = json.loads(told.stdout)

@@ -22,7 +22,7 @@ from core.errors import DataError, run_command
 from core.settings import load
 from generator.prompt import messages
 from rag.answer import Answer
-from rag.answerer import Answerer, Asked, answer_chain
+from rag.answerer import Answerer, Request, answer_chain
 from rag.opening import open_checks, open_llm, open_retriever
 from rag.search.retriever import IndexRetriever
 
@@ -62,7 +62,7 @@ def _seconds(answers: Sequence[Answer]) -> tuple[float, float]:
     return round(first, 3), round(statistics.median(each.total_s for each in written), 3)
 
 
-def _evidence_ms(chain: Runnable[str | Asked, Answer]) -> dict[str, float]:
+def _evidence_ms(chain: Runnable[str | Request, Answer]) -> dict[str, float]:
     """Milliseconds from a question to the snapshot that holds its evidence and leads, before the model is asked."""
     times = []
     for question in QUESTIONS:

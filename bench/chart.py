@@ -52,7 +52,7 @@ def _embedding(axis: Any, measured: dict[str, dict[str, float]]) -> None:
 
 
 def _build(axis: Any, measured: dict[str, dict[str, float]]) -> None:
-    """How long people wait, by what for."""
+    """The time that people wait, by step."""
     waits = {
         "first_answer_s": "a first answer",
         "cold_s": "all vectors",

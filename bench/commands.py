@@ -20,7 +20,7 @@ WIDTH = "120"
 """Columns of the help, whatever the terminal's are."""
 
 
-class _Parsed(Exception):  # noqa: N818  # it carries a parser out of a command that would go on to work
+class _Parsed(Exception):  # noqa: N818  # it carries a parser out of a command before it begins to work
     def __init__(self, parser: Parser) -> None:
         self.parser = parser
 

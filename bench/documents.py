@@ -103,7 +103,7 @@ def _differences(old: str, new: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(after):
         if number >= len(before) or before[number] != line:
             was = before[number] if number < len(before) else ""
-            yield number, f"found {was.strip()!r}, the files say {line.strip()!r}"
+            yield number, f"found {was.strip()!r}, the files have {line.strip()!r}"
             return
     if len(before) > len(after):
         yield len(after) - 1, f"found {before[len(after) - 1]!r}, the files have no such row"

@@ -49,7 +49,7 @@ def measure(engine: Writer, chats: list[Chat], max_new_tokens: int) -> dict[str,
             text += chunk.text
         whole = time.perf_counter() - started
         if not first:
-            raise CiteWellError(f"the engine wrote nothing for prompt {len(texts) + 1}; a speed cannot be told")
+            raise CiteWellError(f"the engine wrote nothing for prompt {len(texts) + 1}; a speed cannot be measured")
         texts.append(text)
         rows.append(
             {

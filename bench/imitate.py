@@ -24,7 +24,7 @@ from core.settings import load
 PACKAGES = ("openvino", "openvino_genai", "openvino_tokenizers")
 LIMITS = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 QUIET = {"PYTEST_ADDOPTS": "-pno:faulthandler"}
-"""pytest takes every trap for a crash, unless it is told not to look."""
+"""The variable that keeps pytest from reporting every trap as a crash."""
 CPUID, TRAP = b"\x0f\xa2", b"\x0f\x0b"
 _LEAD = 64
 """Bytes before an address from which it is disassembled, so that the disassembler falls into step."""

@@ -28,7 +28,7 @@ QUESTIONS = 50
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ANSWER_MS = 120_000
 SETTLED_MS = 500
-"""Until a page that has been drawn stands still."""
+"""Milliseconds after which a page that has been drawn no longer changes."""
 WATCH = """() => {
   window.states = [];
   let asked = performance.now(), last = '';
@@ -80,9 +80,9 @@ WATCH = """() => {
     [window.states, asked, last] = [[], performance.now(), ''];
   }, true);
 }"""
-"""Keeps every state of the last answer since Enter was pressed, with the milliseconds until it was painted: who looks
-now and then misses an answer that a fast machine writes in a second. `window.stopAt` says of a state whether to press
-the stop button at it."""
+"""Keeps every state of the last answer since Enter was pressed, with the milliseconds until it was painted: polling
+would miss an answer that a fast machine writes in a second. `window.stopAt` decides for each state whether to press the
+stop button."""
 
 
 def ask(page: Page, question: str) -> None:
@@ -137,8 +137,8 @@ def chromium() -> Iterator[Browser]:
 
 
 def _watch(url: str, process: int, questions: list[str]) -> tuple[list[int], list[float], list[float]]:
-    """Of each question: resident MiB of the page's process after it; and of each that the model answers: milliseconds
-    from Enter to its evidence and to its first word.
+    """Measure, for each question, the resident MiB of the page's process after it; and, for each that the model
+    answers, the milliseconds from Enter to its evidence and to its first word.
     """
     memory, evidence, words = [], [], []
     with chromium() as browser:

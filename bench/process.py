@@ -18,7 +18,7 @@ def run(module: str, *arguments: str, environment: dict[str, str] | None = None,
         settings: `group_key=value`, given to the process through its environment.
 
     Raises:
-        CiteWellError: the process failed; what it said is on standard error.
+        CiteWellError: the process failed; its messages are on standard error.
     """
     named = {f"CITEWELL_{name.upper()}": str(value) for name, value in settings.items()}
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the measurements ask: as people do, in none of the CSVs' words."""
+"""The questions of the measurements, worded as people ask and in none of the CSVs' words."""
 
 QUESTIONS = (
     "how do i know if i am having a stroke",

@@ -18,7 +18,7 @@ from index.build import build
 
 QUESTION = "can you catch shingles from your mom"
 SETTLED_MS = 1000
-"""Scrolling and transitions end within it."""
+"""Milliseconds within which scrolling and transitions end."""
 PHONE, DESKTOP = (390, 844), (1280, 900)
 
 

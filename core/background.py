@@ -1,4 +1,4 @@
-"""How a helper process behaves: it takes what others leave of the processor, and ends with the process it helps."""
+"""How a helper process behaves: it uses idle processor time only, and ends with the process that it helps."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ LOOK_S = 1.0
 
 
 def become_helper() -> None:
-    """Give way to every other process from here on, and end as by Ctrl-C once the process that started this one has.
+    """Run at the lowest priority from here on, and end as by Ctrl-C once the process that started this one has ended.
 
     Linux has a class of scheduling for the first: of a process that is merely nice, the threads of a model that writes
     an answer still wait for each other. Elsewhere it is merely nice.

@@ -5,7 +5,7 @@ A sealed folder holds `citewell.json`: what it was made from, and size, time and
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from filelock import FileLock
@@ -15,7 +15,7 @@ from core.progress import log
 
 MARKER = "citewell.json"
 
-Facts = dict[str, str | int]
+Facts = Mapping[str, str | int]
 """What a folder was made from, and with which settings."""
 
 

@@ -20,7 +20,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **how)
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """As ArgumentParser does; what is not known ends the program with one line and status 2."""
+        """Parse the arguments as ArgumentParser does; an unknown one ends the program with one line and status 2."""
         arguments, unknown = self.parse_known_args(args, namespace)
         if unknown:
             self.error(self._unknown(unknown[0], arguments))
@@ -64,7 +64,7 @@ def called_as(name: str) -> Iterator[None]:
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """A remark for an error's message that names the nearest known word; empty if none is near."""
+    """Return a remark for an error's message that names the nearest known word; empty if none is near."""
     bare = {each.lstrip("-"): each for each in known}  # dashes make all options alike
     near = difflib.get_close_matches(word.lstrip("-"), bare, n=1)
     return f" (did you mean {bare[near[0]]!r}?)" if near else ""

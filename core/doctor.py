@@ -1,4 +1,4 @@
-"""Say what this machine computes with, which formats and settings follow from that, and what speed to expect.
+"""Report what this machine computes with, which formats and settings follow from that, and what speed to expect.
 
 citewell doctor
 citewell doctor --json
@@ -28,7 +28,7 @@ LARGE = 35_600
 
 
 def examine() -> dict[str, Any]:
-    """What was found, what is chosen, and what to expect."""
+    """What was found on this machine, which formats and settings follow, and which speed to expect."""
     machine = processor()
     precision = openvino_precision()
     products = products_per_second()

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 MEASURED = artifacts("processor.json")
 """What was measured on this machine, so that every process decides alike."""
 FASTER = 1.2
-"""How many times as fast as float32 a product in bf16 must be before it is taken: it costs precision."""
+"""How many times as fast as float32 a product in bf16 must be before it is used: bf16 costs precision."""
 _SHAPE = (256, 896, 896)
-"""Of the product that is timed: that of a layer of the default generator; some ten milliseconds where it is fast."""
+"""Shape of the product that is timed: that of a layer of the default generator, about ten milliseconds if fast."""
 _NATIVE = ("avx512_bf16", "amx")
 """Classes of x86 processor with instructions for bf16."""
 
@@ -51,8 +51,8 @@ def stored_dtype() -> "torch.dtype":
 def openvino_precision() -> str:
     """OpenVINO's INFERENCE_PRECISION_HINT on this processor: "bf16" or "f32".
 
-    OpenVINO lists what the processor has, whatever ONEDNN_MAX_CPU_ISA keeps its kernels to; so both must agree. Of
-    processors that are not x86 its word is taken.
+    OpenVINO lists what the processor has, whatever ONEDNN_MAX_CPU_ISA keeps its kernels to; so both must agree. On
+    processors that are not x86, OpenVINO's answer is used.
     """
     import openvino
 
@@ -64,7 +64,7 @@ def openvino_precision() -> str:
 def products_per_second() -> dict[str, float]:
     """Thousand millions of multiplications and additions a second on one core in torch, by format.
 
-    bf16 is timed only where oneDNN says that it multiplies it: in software it would take a tenth of a second.
+    bf16 is timed only where oneDNN reports that it multiplies bf16: in software it would take a tenth of a second.
     """
     import torch
 
@@ -76,7 +76,7 @@ def products_per_second() -> dict[str, float]:
 def _torch_has_bf16() -> bool:
     """Whether torch multiplies bf16 faster than float32; measured once on a machine, and kept.
 
-    oneDNN's word alone does not tell: it takes bf16 with AVX-512 alone, too, and then is slower than in float32.
+    oneDNN's report alone is not enough: it accepts bf16 with AVX-512 alone, too, and is then slower than in float32.
     """
     import torch
 

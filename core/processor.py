@@ -1,7 +1,7 @@
 """What this machine computes with: the class of its processor, cores and memory that the process may use.
 
-Which number formats the libraries multiply fast here is decided in `core.precision`, from this and from what they say.
-`citewell doctor` prints all of it.
+Which number formats the libraries multiply fast here is decided in `core.precision`, from this and from what they
+report. `citewell doctor` prints all of it.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 Kind = Literal["other", "avx2", "avx512", "avx512_bf16", "amx"]
-"""Classes of processor, each with all that the ones before it have; `other` is ARM, or does not tell."""
+"""Classes of processor, each with all that the ones before it have; `other` is ARM or an unknown processor."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NAMES: dict[Kind, str] = {
     "other": "no AVX2",
@@ -77,7 +77,7 @@ class Processor:
 
 @cache
 def processor() -> Processor:
-    """This machine's processor; a processor that does not tell what it has is of the class `other`."""
+    """This machine's processor; a processor whose instructions are unknown is of the class `other`."""
     name, flags = _name_and_flags()
     has: Kind = next((kind for kind, needed in _FLAGS.items() if needed <= flags), "other")
     limits = [kinds[value] for name, kinds in _LIMITS.items() if (value := os.environ.get(name, "").upper()) in kinds]
@@ -108,9 +108,9 @@ def _name_and_flags() -> tuple[str, frozenset[str]]:
         lines = [line.partition(":") for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()]
     except OSError:
         lines = []
-    told = {key.strip().lower(): value.strip() for key, _, value in reversed(lines)}
-    flags = told.get("flags", told.get("features", ""))
-    return told.get("model name") or platform.processor() or platform.machine(), frozenset(flags.lower().split())
+    facts = {key.strip().lower(): value.strip() for key, _, value in reversed(lines)}
+    flags = facts.get("flags", facts.get("features", ""))
+    return facts.get("model name") or platform.processor() or platform.machine(), frozenset(flags.lower().split())
 
 
 def _cores() -> int:

@@ -1,4 +1,4 @@
-"""How long work tells its user: lines of one logger, and bars that become lines where there is no terminal."""
+"""How long work reports to its user: lines of one logger, and bars that become lines where there is no terminal."""
 
 import contextlib
 import logging
@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from tqdm import tqdm
 
 log = logging.getLogger("citewell")
-"""Lines for the user: `info` for what is being done, `warning` for what is done otherwise than was asked for."""
+"""The logger of lines for the user: `info` for what is being done, `warning` for what differs from the request."""
 Listener = Callable[[str, float], None]
 """Called with what is being done, and the share of it that is done, from 0 to 1."""
 
@@ -33,7 +33,7 @@ class _StandardError(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def show_lines(level: int = logging.INFO) -> None:
-    """Show the lines of this process on standard error; a command does so once, a library call says nothing."""
+    """Show the lines of this process on standard error; a command does so once, a library call prints nothing."""
     log.setLevel(level)
     log.propagate = False  # libraries give the root logger a handler: each line would come twice
     if not log.handlers:
@@ -42,7 +42,7 @@ def show_lines(level: int = logging.INFO) -> None:
 
 @contextlib.contextmanager
 def heard_by(listener: Listener) -> Iterator[None]:
-    """Tell a listener, such as a page, of every bar that moves inside the block."""
+    """Call a listener, such as a page, for every bar that moves inside the block."""
     token = _listener.set(listener)
     try:
         yield
@@ -77,7 +77,7 @@ def bar(description: str, total: int | None, unit: str, *, done: int = 0) -> tqd
 
 
 class _Lines:
-    """Counts what is done, and tells it in lines where nobody watches a bar."""
+    """Counts what is done, and reports it in lines where no terminal shows a bar."""
 
     def __init__(self, description: str, total: int | None, unit: str, done: int) -> None:
         self._description, self._total, self._unit = description, total, unit
@@ -96,7 +96,7 @@ class _Lines:
             log.info(self._line(now - self._started))
 
     def _line(self, seconds: float) -> str:
-        """Such as "embedding: 37 % (11,612 of 31,383 texts), 88.2 a second, 03:44 left"."""
+        """The line to report, such as "embedding: 37 % (11,612 of 31,383 texts), 88.2 a second, 03:44 left"."""
         rate = (self._done - self._began_with) / seconds
         amount, of = (tqdm.format_sizeof(self._done), tqdm.format_sizeof(self._total or 0))
         if self._unit != "B":

@@ -61,11 +61,11 @@ class IndexSettings:
     dir: str = str(artifacts("index"))
     """Where the index folder is."""
     question_column: str = ""
-    """Name of the column of questions; empty to find it by its name or by what stands in it."""
+    """Name of the column of questions; empty to find it by its name or its content."""
     answer_column: str = ""
-    """Name of the column of answers; empty to find it likewise."""
+    """Name of the column of answers; empty to find it by its name or its content."""
     encoding: str = ""
-    """What the file is encoded in, such as cp1252; empty to find out."""
+    """The file's encoding, such as cp1252; empty to detect it."""
     embedder: str = "default"
     """`default` (the packaged all-MiniLM-L6-v2), a folder, or a hub id of a sentence-transformers model."""
     adapter: str = ""
@@ -104,7 +104,7 @@ class GeneratorSettings:
     threads: Annotated[int, Range(0, 1024)] = 0
     """Engine `openvino`: threads of a generation; 0 is one for each core."""
     load_in_4bit: bool = False
-    """On CUDA, load the base weights as NF4 with double quantisation instead of bf16."""
+    """Whether CUDA loads the base weights as NF4 with double quantisation instead of bf16."""
     base_url: str = ""
     """Engine `openai`: the server, such as http://127.0.0.1:8000/v1. The key is read from OPENAI_API_KEY."""
     api_version: str = ""
@@ -125,11 +125,11 @@ class RagSettings:
     candidates: Annotated[int, Range(1, 1000)] = 20
     """Passages that are looked at after fusion, before duplicates are dropped."""
     abstain: bool = True
-    """Say that the file holds no answer where the search's signals say so, without asking the model."""
+    """Whether to answer, without asking the model, that the file holds no answer where the search's signals show it."""
     min_score: Annotated[float, Range(-1, 1)] = 0.2
-    """Cosine below which a passage is no evidence, whatever else speaks for it."""
+    """Cosine similarity below which a passage is no evidence, however high its other scores are."""
     reranker: str = ""
-    """A cross-encoder that orders the first candidates anew: a folder or a hub id; empty for none."""
+    """A cross-encoder that reranks the first candidates: a folder or a hub id; empty for none."""
     rerank_candidates: Annotated[int, Range(1, 1000)] = 20
     rerank_ms: Annotated[int, Range(0, 600_000)] = 80
     """Time that reranking may take, in milliseconds; candidates that it does not reach keep their place behind."""
@@ -138,9 +138,9 @@ class RagSettings:
     or a hub id; empty for none."""
     correct_spelling: bool = True
     evidence_tokens: Annotated[int, Range(50, 100_000, or_zero=True)] = 0
-    """Most tokens of all passages put in front of the model, headings included; sentences at their edges that have
-    least to do with the question make room. Reading them is most of the wait for the first word. 0 leaves it to the
-    class of the processor (`generator.by_processor`)."""
+    """Most tokens of all passages put in front of the model, headings included; the sentences at their edges that have
+    least to do with the question are dropped first. Reading them is most of the wait for the first word. 0 leaves it to
+    the class of the processor (`generator.by_processor`)."""
     max_question_chars: Annotated[int, Range(20, 100_000)] = 2000
 
 

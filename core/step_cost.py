@@ -1,4 +1,4 @@
-"""What a step of training costs on this machine, told before the long rest of a run."""
+"""What a step of training costs on this machine, reported before the long rest of a run."""
 
 import time
 from typing import Any
@@ -10,11 +10,11 @@ from core.processor import processor
 from core.progress import log
 
 UNTOLD_S = 60
-"""Seconds that a run may take without a word on how long it will."""
+"""Seconds that a run may take without a report of how long it will take."""
 
 
 class StepCost(TrainerCallback):
-    """Times the first step, and says what all of them will take if that is more than a minute."""
+    """Times the first step, and reports what all of them will take if that is more than a minute."""
 
     def __init__(self, device: str = "cpu") -> None:
         self._device = device

@@ -6,7 +6,7 @@ citewell rows --show 5 --to artifacts/examples       # read some of them, traine
 
 Every record gives one set of evidence, found by the search itself, and several questions over it in the words that
 people use: what the record answers, what another passage of the set answers, and what none of them does. So neither the
-passages nor their headings alone say whether to answer or to refuse; only reading them does.
+passages nor their headings alone show whether to answer or to refuse; only reading them does.
 """
 
 from collections import Counter

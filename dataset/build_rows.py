@@ -17,7 +17,7 @@ from core.progress import bar
 from core.settings import GeneratorSettings, Settings
 from dataset.by_hand import read_by_hand, rows_by_hand
 from dataset.evidence_sets import EvidenceMaker
-from dataset.row_maker import Asker
+from dataset.row_maker import RowMaker
 from generator.by_processor import FULL_EVIDENCE
 from generator.tuning.rows import SPLITS, Row, Split, read_rows, tokenise, write_folder
 from generator.weights import prepare_weights
@@ -27,17 +27,17 @@ from rag.opening import open_retriever
 from rag.search.retriever import IndexRetriever
 
 SHARES = {"train": 0.86, "development": 0.04, "test": 0.10}
-"""Of the topics."""
+"""The share of the topics that each split gets."""
 SEARCHED = 10
-"""Hits among which right passages and distractors are found."""
+"""The number of hits among which right passages and distractors are found."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many rows of what."""
+    """The numbers of records that rows are made from, and the limits on those rows."""
 
     records: int = 0
-    """To train on, one set of evidence each; 0 for all."""
+    """The number of records to train on, one set of evidence each; 0 for all."""
     development_records: int = 16
     test_records: int = 320
     refusals: float = 0.3
@@ -74,7 +74,7 @@ def make(
     counter = _token_counter(tokenizer)
     evidence_tokens = settings.rag.evidence_tokens or FULL_EVIDENCE
     maker = EvidenceMaker(retriever, counter, evidence_tokens, split_topics(index, hold_out))
-    asker = Asker(maker)
+    row_maker = RowMaker(maker)
     wanted: dict[Split, int] = {
         "train": plan.records,
         "development": plan.development_records,
@@ -82,15 +82,15 @@ def make(
     }
     rows: dict[Split, list[Row]] = {}
     for split in SPLITS:
-        rows[split] = _rows(maker, asker, split, wanted[split], plan)
+        rows[split] = _rows(maker, row_maker, split, wanted[split], plan)
     rng = random.Random(f"{plan.seed} by hand")  # noqa: S311 - not for secrets
-    written = list(rows_by_hand(hand_written, maker, rng, asker.left_out))
+    written = list(rows_by_hand(hand_written, maker, rng, row_maker.left_out))
     rows["train"] = [*_with_share(written, plan.refusals, rng), *rows["train"]]
     if not rows["train"] or not rows["test"]:
         raise DataError(
             f"{csv} gives {len(rows['train'])} rows to train on and {len(rows['test'])} of unseen topics; expected "
             f"some of both: its answers need whole sentences and more than a few topics (left out: "
-            f"{dict(asker.left_out)})"
+            f"{dict(row_maker.left_out)})"
         )
     return write_folder(
         target,
@@ -102,13 +102,13 @@ def make(
             "plan": dataclasses.asdict(plan),
             "by_hand": sha256_file(by_hand) if by_hand is not None else "",
             "rows": {split: _counts(rows[split]) for split in SPLITS},
-            "left_out": dict(asker.left_out),
-            "sentences_left_out": dict(asker.sentences_left_out),
+            "left_out": dict(row_maker.left_out),
+            "sentences_left_out": dict(row_maker.sentences_left_out),
         },
     )
 
 
-def _rows(maker: EvidenceMaker, asker: Asker, split: Split, records: int, plan: Plan) -> list[Row]:
+def _rows(maker: EvidenceMaker, row_maker: RowMaker, split: Split, records: int, plan: Plan) -> list[Row]:
     """Rows over one set of evidence for each of `records` records (0: all) that give some."""
     rng = random.Random(f"{plan.seed} {split}")  # noqa: S311 - not for secrets
     pool = [record for record in maker.records.values() if maker.sides[record_topic(record)] == split]
@@ -117,10 +117,10 @@ def _rows(maker: EvidenceMaker, asker: Asker, split: Split, records: int, plan: 
     sets = 0
     with bar(f"{split} rows", records or len(pool), " records") as progress:
         for record in pool:
-            form, asked = asker.first(record, rng)
+            form, asked = row_maker.first(record, rng)
             wanted = (record_topic(record), record_aspect(record))
-            shown = maker.make(record, asked, wanted, split, rng, asker.left_out) if asked else None
-            made = list(asker.rows(shown, form, asked, split, pool, rng)) if shown else []
+            shown = maker.make(record, asked, wanted, split, rng, row_maker.left_out) if asked else None
+            made = list(row_maker.rows(shown, form, asked, split, pool, rng)) if shown else []
             if split == "test" and made:  # one of each set: questions of one set are not independent of each other
                 made = [rng.choice(made)]
             rows += made
@@ -172,7 +172,7 @@ def _counts(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _wide(retriever: IndexRetriever) -> IndexRetriever:
-    """The same search with more hits, and without abstaining: rows that refuse are made here."""
+    """The same search with more hits, and without abstaining, so that rows that refuse can be made."""
     wide = dataclasses.replace(retriever.settings, k=SEARCHED, candidates=2 * SEARCHED, abstain=False)
     return retriever.model_copy(update={"settings": wide})
 

@@ -26,12 +26,12 @@ from index.topics import record_topic
 
 FORM = "by hand"
 ASTRAY = (1, 1)
-"""Over each set of passages, questions of other sets that are asked, and questions that are about no passage at all."""
+"""The numbers of questions from other sets, and of questions about no passage, that each set of passages is asked."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Sentences of a passage that stand together: those numbered `first` to `last` of the passage, from 0."""
+class Excerpt:
+    """Consecutive sentences of a passage: those numbered `first` to `last`, from 0."""
 
     passage: str
     first: int
@@ -39,7 +39,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Asked:
+class HandWrittenQuestion:
     """A question over passages."""
 
     question: str
@@ -51,9 +51,9 @@ class Asked:
 class HandWritten:
     """Questions over one set of passages."""
 
-    shown: tuple[Shown, ...]
-    """None for questions that no passage is about."""
-    asked: tuple[Asked, ...]
+    shown: tuple[Excerpt, ...]
+    """The passages; empty for questions that no passage is about."""
+    asked: tuple[HandWrittenQuestion, ...]
 
 
 def read_by_hand(path: Path) -> list[HandWritten]:
@@ -66,9 +66,9 @@ def read_by_hand(path: Path) -> list[HandWritten]:
     sets = []
     for number, line in enumerate(read_jsonl(path, "shown", "asked"), start=1):
         try:
-            shown = tuple(Shown(str(passage), int(first), int(last)) for passage, first, last in line["shown"])
+            shown = tuple(Excerpt(str(passage), int(first), int(last)) for passage, first, last in line["shown"])
             asked = tuple(
-                Asked(str(question), tuple(_place(place, shown) for place in answer))
+                HandWrittenQuestion(str(question), tuple(_place(place, shown) for place in answer))
                 for question, answer in line["asked"]
             )
         except (ValueError, TypeError, AttributeError) as error:
@@ -80,7 +80,7 @@ def read_by_hand(path: Path) -> list[HandWritten]:
     return sets
 
 
-def _place(text: str, shown: Sequence[Shown]) -> tuple[int, int]:
+def _place(text: str, shown: Sequence[Excerpt]) -> tuple[int, int]:
     passage, sentence = map(int, text.split("."))
     if not (0 < passage <= len(shown) and shown[passage - 1].first <= sentence <= shown[passage - 1].last):
         raise ValueError(f"{text} is none of the sentences that are shown")
@@ -90,8 +90,8 @@ def _place(text: str, shown: Sequence[Shown]) -> tuple[int, int]:
 def rows_by_hand(
     sets: Sequence[HandWritten], maker: EvidenceMaker, rng: random.Random, left_out: Counter[str]
 ) -> Iterator[Row]:
-    """Rows to train on of every set whose passages the index holds, all of them about topics that are trained on;
-    what gives none is counted.
+    """Make rows to train on from every set whose passages are all in the index and about topics that are trained on;
+    count the sets that give none.
     """
     anywhere = [asked.question for each in sets if not each.shown for asked in each.asked]
     over: list[_Over] = []
@@ -121,9 +121,9 @@ class _Over:
     group: str
     written: HandWritten
     topic: str
-    """Of the first passage."""
+    """The topic of the first passage."""
     order: tuple[int, ...]
-    """Of each source, the place of its passage."""
+    """The place of each source's passage in the set."""
     sources: tuple[Source, ...]
 
     @cached_property
@@ -132,7 +132,7 @@ class _Over:
 
     @cached_property
     def named(self) -> list[str]:
-        """Its questions that have a word of the topic: "who gets it" would ask for another one over other passages."""
+        """The set's questions that have a word of its topic: "who gets it" over other passages has another meaning."""
         return [asked.question for asked in self.written.asked if touches(asked.question, self.topic)]
 
 
@@ -164,6 +164,6 @@ def _rows(over: _Over, maker: EvidenceMaker, left_out: Counter[str]) -> Iterator
         yield Row(over.group, question, FORM, over.topic, "", over.sources, right, completion)
 
 
-def _text(shown: Shown, passage: Passage) -> str:
+def _text(shown: Excerpt, passage: Passage) -> str:
     spans = sentence_spans(passage.text)
     return passage.text[spans[shown.first][0] : spans[shown.last][1]]

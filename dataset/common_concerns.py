@@ -1,8 +1,9 @@
-"""Things that people ask about any illness, and by which words a passage shows that it says them.
+"""Questions that people ask about any illness, and the words that show whether a passage answers them.
 
 A word is not yet an answer: "a health care provider is unable to massage the hernia back" says nothing of acupuncture.
-So a question is answered where a sentence has words that hardly stand there unless it answers, refused where nothing
-shown has even a word that might, and not asked in between. The words are in common_concerns.toml.
+So there are two lists of words. A question is answered where a sentence has words that hardly occur without an answer.
+It is refused where no passage has a word of the wider list. In between it is not asked. The words are in
+common_concerns.toml.
 """
 
 import re

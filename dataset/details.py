@@ -1,4 +1,4 @@
-"""Questions about one thing that a passage says of its topic, and the same questions where no passage says it.
+"""Questions about one detail that a passage gives of its topic, and the same questions where no passage gives it.
 
 What people ask is seldom the heading of a passage. Each question here is answered over evidence that has its words and
 refused over evidence that has not, so that reading decides and neither the topic nor the way of asking does.
@@ -38,11 +38,12 @@ class Words:
     """Words of a file, in lower case."""
 
     rare: frozenset[str]
-    """In few answers, but in more than two."""
+    """Words that are in few answers, but in more than two."""
     ends: frozenset[str]
-    """Mostly followed by what follows a noun: a comma, "of", "and", "is". Verbs and adjectives are not."""
+    """Words that are mostly followed by what follows a noun: a comma, "of", "and", "is". Verbs and adjectives are
+    not."""
     pairs: frozenset[tuple[str, str]]
-    """Side by side in more than two answers, as the words of one thing are."""
+    """Pairs of words that are side by side in more than two answers, as the words of one thing are."""
 
 
 def read_words(answers: Iterable[str]) -> Words:
@@ -98,7 +99,7 @@ def _is_phrase(run: list[str], words: Words) -> bool:
 
 
 def relation(sentence: str) -> str:
-    """The aspect as which a sentence connects its details to its topic; `INFORMATION` if its words do not say."""
+    """The aspect as which a sentence connects its details to its topic; `INFORMATION` if its words do not show one."""
     known = (each for each in aspects().named.values() if each.detail_tells and each.detail_tells.search(sentence))
     return next((each.name for each in known), INFORMATION)
 
@@ -115,7 +116,7 @@ def says(text: str, phrase: str) -> bool:
 
 
 def touches(text: str, phrase: str) -> bool:
-    """Whether a text has any word of a phrase, or any that people say in the place of one: "tablets" touch "pills"."""
+    """Whether a text has any word of a phrase, or an everyday word for one: "tablets" touch "pills"."""
     return bool(_in_both_words(phrase) & _in_both_words(text))
 
 

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 
 from langchain_core.messages import BaseMessage
 
-from core.text.answer_cues import silent
+from core.text.answer_cues import says_nothing_of
 from core.text.aspects import aspects
 from core.text.names import telling_stems
 from core.text.sentences import sentence_spans
@@ -31,7 +31,7 @@ LEFT_OUT = 0.2
 TWO_RIGHT = 0.3
 """Share of sets with two right passages, where the search finds two."""
 HEADINGS = {"as it is": 0.6, "topic": 0.2, "misleading": 0.15, "none": 0.05}
-"""What heads a passage in training: its own question; its topic alone; another aspect's question; nothing."""
+"""Headings of a passage in training: its own question, its topic alone, another aspect's question, or none."""
 SHORT = 0.3
 """Share of sets to train on whose passages are cut to a few sentences: other files' answers are short."""
 SHORT_SENTENCES = (2, 4)
@@ -42,26 +42,26 @@ About = tuple[str, str]
 
 @dataclass(frozen=True)
 class EvidenceSet:
-    """What the generator is shown, and what it was found with."""
+    """The sources that the generator is shown, and the search that found them."""
 
     record: Record
     wanted: About
-    """What was searched for."""
+    """The topic and aspect that were searched for."""
     left_out: bool
-    """The passages that answer it are not among the sources."""
+    """Whether the passages that answer the question are left out of the sources."""
     sources: tuple[Source, ...]
     records: tuple[Record, ...]
-    """Of each source."""
+    """The record of each source."""
     about: tuple[About, ...]
-    """Of each source, the topic and aspect of its question."""
+    """The topic and aspect of each source's question."""
     nearby: tuple[Record, ...]
     """Records that the search found as well, and that are not shown."""
     missing: str
-    """An aspect of the wanted topic that no source speaks of; empty for none."""
+    """An aspect of the wanted topic that no source mentions; empty for none."""
 
     @cached_property
     def held(self) -> str:
-        """All that is shown, headings included."""
+        """The text of all sources, headings included."""
         return all_text(self.sources)
 
     def of_topic(self, topic: str) -> list[int]:
@@ -83,7 +83,7 @@ class EvidenceMaker:
     """Makes sets of evidence with an index's own search.
 
     Args:
-        sides: of each topic, the split that it belongs to.
+        sides: the split that each topic belongs to.
     """
 
     def __init__(
@@ -159,11 +159,11 @@ class EvidenceMaker:
         return chosen, [hit for hit in wrong if hit not in chosen]
 
     def _may_answer(self, hit: Hit, record: Record, wanted: About) -> bool:
-        """Whether a hit of another record may say unseen what is wanted of a record."""
+        """Whether a hit of another record may hold, unnoticed, what a record is asked for."""
         topic, aspect = wanted
         text = f"{hit.question} {hit.text}"
         related = same_family(self._about(hit)[0], topic) or any(says(text, name) for name in topic_names(record))
-        return related and not (aspect in aspects().clear and silent(aspect, hit.text))
+        return related and not (aspect in aspects().clear and says_nothing_of(aspect, hit.text))
 
     def _first_passage(self, record: Record) -> list[Hit]:
         passage = self.retriever.index.by_id[f"{record.id}-0"]
@@ -175,16 +175,16 @@ class EvidenceMaker:
         return question_topic(record, hit.question), question_aspect(record, hit.question)
 
     def _missing(self, topic: str, hits: Sequence[Hit], rng: random.Random) -> str:
-        """An aspect of the topic that none of the hits speaks of; empty for none, or if none is about the topic."""
+        """An aspect of the topic that none of the hits mentions; empty for none, or if none is about the topic."""
         if topic not in {self._about(hit)[0] for hit in hits}:
             return ""
         asked = {self._about(hit)[1] for hit in hits}
         unasked = [aspect for aspect in aspects().clear if aspect not in asked]
-        missing = [aspect for aspect in unasked if all(silent(aspect, hit.text) for hit in hits)]
+        missing = [aspect for aspect in unasked if all(says_nothing_of(aspect, hit.text) for hit in hits)]
         return rng.choice(missing) if missing else ""
 
     def _cut(self, text: str, asked: str, rng: random.Random) -> str:
-        """A few sentences of a text that stand together, the nearest to what is asked among them."""
+        """A few consecutive sentences of a text, the nearest to the question among them."""
         spans = sentence_spans(text)
         length = rng.randint(*SHORT_SENTENCES)
         if len(spans) <= length:
@@ -195,14 +195,14 @@ class EvidenceMaker:
         return text[spans[first][0] : spans[first + length - 1][1]]
 
     def heading(self, passage: Passage, rng: random.Random) -> str:
-        """What heads a passage in training."""
+        """The heading of a passage in training."""
         record = self.records[passage.record_id]
         return self._heading(record, record.question, passage.text, "", rng)
 
     def _heading(self, record: Record, question: str, text: str, missing: str, rng: random.Random) -> str:
         kind = rng.choices(list(HEADINGS), list(HEADINGS.values()))[0]
         if kind == "none" and not any(says(text, name) for name in topic_names(record)):
-            kind = "topic"  # nothing else would say what the passage is about
+            kind = "topic"  # nothing else would show what the passage is about
         if kind == "topic":
             return record_topic(record).capitalize()
         if kind == "misleading":  # looks right to a question that the passage does not answer

@@ -4,7 +4,7 @@ citewell paraphrase --csv my.csv --to artifacts/asked.jsonl
 citewell paraphrase --csv my.csv --to artifacts/asked.jsonl --limit 500
 
 A small model strays often; `index.tune` keeps only questions that lead back to their record. Running the command again
-goes on where the last run ended.
+continues where the last run ended.
 """
 
 import json
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = command_parser("dataset.rewrite", __doc__)
     parser.add_argument("--csv", metavar="F", help="the CSV to read (default: data/health_qa.csv)")
-    parser.add_argument("--to", metavar="F", type=Path, required=True, help="the JSONL file to write or to go on with")
+    parser.add_argument("--to", metavar="F", type=Path, required=True, help="the JSONL file to write or to continue")
     parser.add_argument("--limit", metavar="N", type=int, default=4000, help="questions in all (default: 4000)")
     arguments = parser.parse_args(argv)
     settings = load({"index.csv": arguments.csv})

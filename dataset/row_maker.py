@@ -29,12 +29,12 @@ ONE_SENTENCE = 0.5
 BESIDE = 0.5
 """Cosine similarity to the question that a sentence must have for a word of a `Concern` in it to mean the concern."""
 TRIED = 20
-"""Records of other topics that are tried for something of which a set is silent."""
+"""The number of records of other topics that are tried for something that a set does not mention."""
 
 
 @dataclass(frozen=True)
 class _Over:
-    """What is asked over."""
+    """The set of evidence that is asked over, with the records of its split."""
 
     group: str
     shown: EvidenceSet
@@ -44,7 +44,7 @@ class _Over:
     rng: random.Random
 
 
-class Asker:
+class RowMaker:
     """Asks over sets of evidence, and counts what it leaves out."""
 
     def __init__(self, maker: EvidenceMaker) -> None:
@@ -67,7 +67,7 @@ class Asker:
             self._detail_of_another: 0.6,
             self._far_topic: 0.1,
         }
-        """Share of sets over which each is asked, where the set gives it."""
+        """Share of sets over which each kind of question is asked, where the set gives one."""
         self.left_out: Counter[str] = Counter()
         self.sentences_left_out = self._choose.left_out
 
@@ -81,7 +81,7 @@ class Asker:
         """Rows over one set, the record's own question first; none where that cannot be answered as it should.
 
         Args:
-            pool: records of this split, for what the evidence is silent of.
+            pool: records of this split, for details that the evidence does not mention.
         """
         over = _Over(f"{shown.record.id}-{form}", shown, split, pool, rng)
         own = (self._refused if shown.left_out else self._answered)(over, asked, form, shown.wanted)
@@ -115,7 +115,7 @@ class Asker:
         return self._answered(over, question, form, shown.about[place])
 
     def _detail(self, over: _Over) -> Row | None:
-        """Something that a source says of its topic."""
+        """A question about a detail that a source gives of its topic."""
         for place, phrase, form in self._details(over):
             topic = over.shown.about[place][0]
             question = self._wording.dressed(form, over.shown.records[place], over.rng)
@@ -124,7 +124,7 @@ class Asker:
         return None
 
     def _concern(self, over: _Over) -> Row | None:
-        """Something that people ask of any illness, where a source speaks of it."""
+        """A question that people ask about any illness, where a source answers it."""
         for place, concern in self._concerns(over):
             topic = over.shown.about[place][0]
             said = [n for n in over.shown.of_topic(topic) if concern.is_touched(over.shown.sources[n].text)]
@@ -137,7 +137,7 @@ class Asker:
         return None
 
     def _described(self, over: _Over) -> Row | None:
-        """What a source lists as felt or seen, told without the name of the illness."""
+        """A description of what a source lists as felt or seen, without the name of the illness."""
         shown = over.shown
         for place in self._places(over):
             topic, aspect = shown.about[place]
@@ -150,7 +150,7 @@ class Asker:
         return None
 
     def _both(self, over: _Over) -> Row | None:
-        """Two aspects of one topic, each of which a source answers."""
+        """A question for two aspects of one topic, each of which a source answers."""
         shown = over.shown
         topic, aspect = shown.wanted
         others = {about[1] for about in shown.about if about[0] == topic} - {aspect}
@@ -167,7 +167,7 @@ class Asker:
         return self._row(over, question, "both", (topic, f"{aspect}, {other}"), found)
 
     def _partly(self, over: _Over) -> Row | None:
-        """Two aspects of one topic, of which the sources answer the first alone."""
+        """A question for two aspects of one topic, of which the sources answer the first alone."""
         shown = over.shown
         if shown.left_out or not shown.missing:
             return None
@@ -180,7 +180,7 @@ class Asker:
     # What is refused
 
     def _missing_aspect(self, over: _Over) -> Row | None:
-        """An aspect of the topic that no source speaks of."""
+        """A question for an aspect of the topic that no source mentions."""
         shown = over.shown
         if not shown.missing:
             return None
@@ -188,7 +188,7 @@ class Asker:
         return self._refused(over, self._wording.searched(asked.question), asked.kind, (shown.wanted[0], shown.missing))
 
     def _missing_detail(self, over: _Over) -> Row | None:
-        """Something that is said of another topic elsewhere in the file, asked of a source's topic."""
+        """A question about a source's topic with a detail of another topic elsewhere in the file."""
         if not (places := self._places(over)):
             return None
         place = over.rng.choice(places)
@@ -208,9 +208,9 @@ class Asker:
         return None
 
     def _missing_description(self, over: _Over) -> Row | None:
-        """What another topic's record lists as felt or seen, and no source has a word of.
+        """A description of what another topic's record lists as felt or seen, and no source mentions.
 
-        Not of a topic close to these, whose passages may well say it in other words.
+        It is not of a topic close to these, whose passages may well have it in other words.
         """
         for record in over.rng.sample(over.pool, min(TRIED, len(over.pool))):
             things = felt_of(record, over.rng)
@@ -220,22 +220,22 @@ class Asker:
         return None
 
     def _detail_of_another(self, over: _Over) -> Row | None:
-        """What a source says of its topic, asked of another source's topic, or of one that is not shown."""
+        """A question with a detail of a source's topic, asked about another source's topic or one that is not shown."""
         shown = over.shown
         others = [*(shown.records[place] for place in self._places(over)), *shown.nearby]
         for place, phrase, form in self._details(over):
             topic, text = shown.about[place][0], shown.sources[place].text
             for other in others:
                 name = record_topic(other)
-                silent = not any(touches(shown.sources[n].text, phrase) for n in shown.of_topic(name))
+                unmentioned = not any(touches(shown.sources[n].text, phrase) for n in shown.of_topic(name))
                 unnamed = not telling_stems(name) & set(content_words(text))
-                if silent and unnamed and self._sides.get(name) == over.split and not same_family(name, topic):
+                if unmentioned and unnamed and self._sides.get(name) == over.split and not same_family(name, topic):
                     question = self._wording.dressed(form, other, over.rng)
                     return self._refused(over, question, "detail", (name, f"{phrase} of {topic}"))
         return None
 
     def _nearby_topic(self, over: _Over) -> Row | None:
-        """A topic that the search found close to these, and that none of them is about."""
+        """A question about a topic that the search found close to these, and that none of them is about."""
         return self._other_topic(over, over.rng.sample(over.shown.nearby, len(over.shown.nearby)))
 
     def _far_topic(self, over: _Over) -> Row | None:
@@ -265,7 +265,7 @@ class Asker:
             yield from ((places[0], concern) for concern in over.rng.sample(concerns(), len(concerns())))
 
     def _details(self, over: _Over) -> Iterator[tuple[int, str, str]]:
-        """A source, something that it says, and a form of question about that."""
+        """A source, a detail that it gives, and a form of question about that."""
         for place in self._places(over):
             text, about = over.shown.sources[place].text, [over.shown.records[place]]
             for phrase, form in self._wording.phrases(text, about, over.rng):
@@ -283,7 +283,7 @@ class Asker:
         """The row of a question that sentences of some sources answer; None, counted, if no sentence does.
 
         Args:
-            found: of each source, by its number from 1, what was chosen of it.
+            found: the sentences chosen from each source, by its number from 1.
         """
         texts = {number: over.shown.sources[number - 1].text for number in found}
         sentences = compose(texts, found, 2 if form == "both" else MOST_SENTENCES)

@@ -1,4 +1,4 @@
-"""Of the sources of a set of evidence, the sentences that answer a question over it."""
+"""The choice of the sentences that answer a question over a set of evidence."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,9 +17,9 @@ class Chooser:
         self.left_out: Counter[str] = Counter()
 
     def answering(self, shown: EvidenceSet, question: str, wanted: About) -> dict[int, Chosen]:
-        """Of the first two sources that are about what is asked, by their numbers from 1, the sentences that answer it.
+        """The sentences that answer the question in the first two sources about what it asks, by their numbers from 1.
 
-        There are none of a source whose sentences do not tell it.
+        A source whose sentences do not have the words of an answer gives none.
         """
         found = {}
         for place in [n for n, about in enumerate(shown.about) if about == wanted][:2]:
@@ -38,7 +38,7 @@ class Chooser:
         says_it: Callable[[str], bool],
         least: float = 0.0,
     ) -> dict[int, Chosen]:
-        """Of the sources at some places from 0, by their numbers from 1, the sentences that say one thing.
+        """The sentences that state one thing in the sources at these places (from 0), by the sources' numbers from 1.
 
         Args:
             least: cosine similarity to the question that a sentence must have.

@@ -27,7 +27,7 @@ class Wording:
         """Form and words of the record's own question, as it is searched.
 
         Args:
-            held: what a description has its words from.
+            held: the text from which a description takes its words.
         """
         as_shown = replace(record, answer=held)
         asked: dict[str, str] = {lay.kind: lay.question for lay in lay_questions(as_shown, rng)}
@@ -53,7 +53,7 @@ class Wording:
         return "" if query.reply else query.searched
 
     def phrases(self, text: str, about: Sequence[Record], rng: random.Random) -> Iterator[tuple[str, str]]:
-        """Of each sentence in random order, a phrase that names no topic of `about`, and a question about it."""
+        """A phrase of each sentence in random order that names no topic of `about`, and a question about it."""
         taken = {stem for record in about for name in topic_names(record) for stem in content_words(name)}
         spans = sentence_spans(text)
         for start, end in rng.sample(spans, len(spans)):

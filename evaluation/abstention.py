@@ -13,7 +13,7 @@ from rag.search.retriever import IndexRetriever
 
 
 def auroc(probabilities: np.ndarray, answerable: np.ndarray) -> float:
-    """Probability that an answerable question gets a higher one than an unanswerable question (Fawcett 2006)."""
+    """Probability that an answerable question is rated higher than an unanswerable one (Fawcett 2006)."""
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(answerable, probabilities))
@@ -21,7 +21,8 @@ def auroc(probabilities: np.ndarray, answerable: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """Of the questions answered when only the surest are: their share of all, and the share that has no answer."""
+    """The share of all questions that are answered when only the surest are, and the share of these without an
+    answer."""
 
     coverage: tuple[float, ...]
     risk: tuple[float, ...]

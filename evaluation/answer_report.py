@@ -38,7 +38,7 @@ SHOWN = (
     "rouge_l",
     "bertscore",
 )
-"""Measures that are drawn."""
+"""The measures that the chart shows."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def candidate(name: str, settings: GeneratorSettings) -> Candidate:
 
 
 def answers(model: Candidate, rows: Sequence[Row]) -> list[str]:
-    """What a model writes for each row's prompt, greedily; Ctrl-C loses nothing that was written."""
+    """The text that a model writes, greedily, for each row's prompt; Ctrl-C loses nothing that was written."""
     key = hashlib.sha256(json.dumps(model.identity, sort_keys=True).encode()).hexdigest()[:16]
     path = ANSWERS / f"{model.name.replace('/', '-')}-{key}.jsonl"
     known = _known(path)
@@ -120,10 +120,10 @@ def evaluate(model: Candidate, rows: Sequence[Row], support: SupportJudge) -> tu
 
 
 def lay_rows(answerer: Answerer, files: Sequence[Path], split: str) -> list[Row]:
-    """Judged lay questions over the evidence that they get when they are asked, whatever the search thinks of them.
+    """Judged lay questions over the evidence that the search finds for them, even where it would abstain.
 
-    Answerable are those whose evidence holds the answer, unanswerable those of which it is known that it does not; the
-    others are left out (`evaluation.judged_questions.Question.shown_in`).
+    A question is answerable if its evidence holds the answer, and unanswerable if the evidence is known not to hold it;
+    the others are left out (`evaluation.judged_questions.Question.shown_in`).
     """
     rows = []
     for number, question in enumerate(read_questions(files, split)):
@@ -137,7 +137,7 @@ def lay_rows(answerer: Answerer, files: Sequence[Path], split: str) -> list[Row]
 
 
 def as_json(figures: Table) -> dict[str, Any]:
-    """Rounded to what their intervals can bear."""
+    """The figures as JSON, rounded to the precision of their intervals."""
     return {
         model: {
             name: {key: round(value, 4) if isinstance(value, float) else value for key, value in vars(figure).items()}

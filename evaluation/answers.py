@@ -17,14 +17,19 @@ import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.command import command_parser
 from core.errors import CiteWellError, run_command
 from core.files import write_atomic
 from core.paths import artifacts, shipped
 from core.progress import log
-from core.settings import Settings, load
+from core.settings import GeneratorSettings, Settings, load
 from generator.tuning.rows import Row, read_manifest, read_rows
+
+if TYPE_CHECKING:  # these modules load models' libraries, which --help does without
+    from evaluation.answer_report import Candidate
+    from evaluation.measures import Table
 
 STRESS = shipped("data/dev/stress.jsonl")
 LAY = (shipped("data/dev/medquad.jsonl"), shipped("data/dev/unanswerable.jsonl"))
@@ -33,7 +38,7 @@ LAY = (shipped("data/dev/medquad.jsonl"), shipped("data/dev/unanswerable.jsonl")
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = command_parser("evaluation.answers", __doc__)
-    parser.add_argument("--models", default="base,tuned", help="base, tuned, folders or hub ids, parted by commas")
+    parser.add_argument("--models", default="base,tuned", help="base, tuned, folders or hub ids, separated by commas")
     parser.add_argument("--adapter", metavar="NAME", help="the adapter of `tuned` (default: the settings')")
     parser.add_argument("--rows", metavar="DIR", type=Path, default=artifacts("examples"), help="held-out rows")
     parser.add_argument("--index", metavar="DIR", help="the index that the rows were made from, for lay questions")
@@ -74,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     return _evaluate(settings, models, rows, arguments)
 
 
-def _evaluate(settings: Settings, models: Sequence, rows: list[Row], arguments: argparse.Namespace) -> int:  # type: ignore[type-arg]
+def _evaluate(settings: Settings, models: "Sequence[Candidate]", rows: list[Row], arguments: argparse.Namespace) -> int:
     from evaluation.answer_report import answers, as_json, draw, evaluate
     from evaluation.measures import measure, signatures, table
     from rag.opening import open_judge
@@ -108,7 +113,7 @@ def _evaluate(settings: Settings, models: Sequence, rows: list[Row], arguments: 
     return 0
 
 
-def _stress(settings: Settings, models: Sequence, arguments: argparse.Namespace) -> int:  # type: ignore[type-arg]
+def _stress(settings: Settings, models: "Sequence[Candidate]", arguments: argparse.Namespace) -> int:
     """Ask every model the stress set; prints the bad answers, writes stress.json."""
     from evaluation.answer_report import answers, as_json
     from evaluation.measures import table
@@ -133,7 +138,7 @@ def _stress(settings: Settings, models: Sequence, arguments: argparse.Namespace)
     return 0
 
 
-def _lay(settings: Settings, generator, part: str) -> list[Row]:  # type: ignore[no-untyped-def]
+def _lay(settings: Settings, generator: GeneratorSettings, part: str) -> list[Row]:
     """Lay questions over the index of the settings; none, with a notice, where there is no such index."""
     if part == "none":
         return []
@@ -156,7 +161,7 @@ def _lay(settings: Settings, generator, part: str) -> list[Row]:  # type: ignore
     return rows
 
 
-def _print(title: str, figures) -> None:  # type: ignore[no-untyped-def]
+def _print(title: str, figures: "Table") -> None:
     print(f"\n{title}\n{'':<28}" + "".join(f"{name:>26}" for name in figures))
     for measure in next(iter(figures.values())):
         cells = [each[measure] for each in figures.values()]

@@ -1,4 +1,4 @@
-"""Ask many judged questions as a user would, through every check, and see what comes out.
+"""Ask many judged questions as a user would, through every check, and measure the answers.
 
 citewell evaluate audit --questions data/dev/medquad.jsonl data/dev/unanswerable.jsonl --index artifacts/medquad
 citewell evaluate audit --questions data/dev/medquad.jsonl --limit 50 --to artifacts/audit
@@ -37,10 +37,10 @@ SECONDS = {"whole_answer_s": "total_s", "first_token_s": "first_token_s", "searc
 
 
 def audit(questions: Sequence[Question], answers: Sequence[Answer], shown: Sequence[bool | None]) -> dict[str, Figure]:
-    """What became of the questions, as shares of those that each measure is about; seconds are means.
+    """The outcomes of the questions, as shares of those that each measure is about; seconds are means.
 
     Args:
-        shown: of each question, whether what the search finds answers it, None where that is not known.
+        shown: whether the hits of each question's search answer it; None where that is not known.
     """
     pairs = list(zip(questions, answers, strict=True))
     refused = [(answer.abstained, holds) for answer, holds in zip(answers, shown, strict=True)]
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="ask N, drawn at random (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--to", metavar="DIR", type=Path, default=artifacts("audit"), help="folder of receipts, made anew"
+        "--to", metavar="DIR", type=Path, default=artifacts("audit"), help="folder of receipts, which is replaced"
     )
     arguments = parser.parse_args(argv)
     settings = load({"index.dir": arguments.index})
@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     with new_folder(arguments.to, RECEIPTS) as folder, bar("audit", len(questions), " questions") as progress:
         for number, question in enumerate(questions):
             answers.append(chain.invoke(question.text))
-            # what the bar kept from the model is searched once more; else the answer has it
+            # a question that the bar kept from the model is searched once more; other answers hold their evidence
             right = question.shown_in(
                 answers[-1].evidence or barless.evidence(barless.retriever.search(question.text))[0]
             )

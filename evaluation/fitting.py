@@ -4,15 +4,16 @@ import dataclasses
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from evaluation.judged_questions import Judged
+from evaluation.judged_questions import JudgedQuestions
 from evaluation.search_stages import MAIN, as_run, measured
 from index.ranking import STAGES, Answerability, Ranking
 from index.reader import Index
 from rag.search.answerable import SIGNALS
-from rag.search.retriever import Found
+from rag.search.retriever import SearchResult
 from rag.search.stages import fuse
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0)
@@ -27,8 +28,8 @@ MAX_REFUSED = 0.045
 class Searched:
     """Judged questions with what the search found for each, and each question's vector."""
 
-    judged: Judged
-    found: Mapping[str, Found]
+    judged: JudgedQuestions
+    found: Mapping[str, SearchResult]
     vectors: Mapping[str, np.ndarray]
 
 
@@ -116,7 +117,7 @@ def out_of_fold(signals: np.ndarray, answerable: np.ndarray, folds: int = 5) -> 
     return np.asarray(cross_val_predict(_model(), signals, answerable, cv=splits, method="predict_proba")[:, 1])
 
 
-def _model():  # type: ignore[no-untyped-def]  # sklearn's types are its own
+def _model() -> Any:  # sklearn is not typed
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -13,7 +13,7 @@ from rag.answer import Evidence
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedQuestions:
     """Questions, and for each the documents that answer it with a grade."""
 
     name: str
@@ -30,14 +30,14 @@ class Question:
     relevant: Mapping[str, int] = field(default_factory=dict)
     """Record id -> grade, of the records that answer it."""
     silent: tuple[str, ...] = ()
-    """Ids of passages that belong to such a record, were read, and do not hold the answer."""
+    """Ids of passages of such records that were read and do not hold the answer."""
     form: str = "lay"
 
     def shown_in(self, evidence: Sequence[Evidence]) -> tuple[int, ...] | None:
         """The numbers of the evidence that answers it, or None where that is not known.
 
-        Not known is it of an answerable question of whose records the search has found none: what it shows in their
-        place was not read.
+        It is not known for an answerable question if the search found none of the question's records: the passages that
+        it found in their place were not read.
         """
         found = [item for item in evidence if item.record_id in self.relevant]
         if not evidence or (self.answerable and not found):
@@ -65,17 +65,17 @@ def read_questions(files: Sequence[Path], split: str = "") -> list[Question]:
     ]
 
 
-def read_development(path: Path, split: str = "") -> Judged:
+def read_development(path: Path, split: str = "") -> JudgedQuestions:
     """A development file: question, relevant (record id -> grade), split; all of it if no split is named."""
     rows = [row for row in read_jsonl(path, "question", "relevant") if not split or row.get("split") == split]
-    return Judged(
+    return JudgedQuestions(
         path.stem + (f" ({split})" if split else ""),
         {str(number): row["question"] for number, row in enumerate(rows)},
         {str(number): {key: int(grade) for key, grade in row["relevant"].items()} for number, row in enumerate(rows)},
     )
 
 
-def read_beir(folder: Path, split: str, csv_path: Path) -> tuple[Judged, dict[tuple[str, str], list[str]]]:
+def read_beir(folder: Path, split: str, csv_path: Path) -> tuple[JudgedQuestions, dict[tuple[str, str], list[str]]]:
     """Read a folder in BEIR's form and write its corpus as a CSV that `index.build` takes.
 
     Returns the judged questions, and the document ids of each (record id, question) of that CSV.
@@ -105,10 +105,10 @@ def read_beir(folder: Path, split: str, csv_path: Path) -> tuple[Judged, dict[tu
             writer.writerow([title, text])
             of_row.setdefault((record_id(text), title), []).append(str(row["_id"]))
     asked = {query: queries[query] for query in grades}
-    return Judged(folder.name, asked, grades), of_row
+    return JudgedQuestions(folder.name, asked, grades), of_row
 
 
-_QRELS = "query-id, corpus-id and score, parted by tabs"
+_QRELS = "query-id, corpus-id and score, separated by tabs"
 
 
 def _read_qrels(path: Path) -> dict[str, dict[str, int]]:

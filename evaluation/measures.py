@@ -20,25 +20,25 @@ from rag.checks.citations import SUPPORTED, SupportJudge, Verifier, is_aside, is
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedAnswer:
     """One answer, judged against its evidence."""
 
     refused: bool
     whole: bool
     text: str
-    """Without its markers."""
+    """The answer's text without its markers."""
     sentences: int
     supported: int
-    """Sentences that some evidence supports."""
+    """The number of sentences that some evidence supports."""
     cited_rightly: int
-    """Sentences that evidence they cite supports."""
+    """The number of sentences that evidence they cite supports."""
     citations: int
     right_citations: int
     invented: bool
-    """It holds a number, a number with its unit or a code that neither evidence nor question hold."""
+    """Whether it holds a number, a number with its unit or a code that neither evidence nor question hold."""
 
 
-def judge(row: Row, written: str, support: SupportJudge | None) -> Judged:
+def judge(row: Row, written: str, support: SupportJudge | None) -> JudgedAnswer:
     """Judge one answer as the model wrote it, before `rag.answerer` corrects anything.
 
     Citations in the manner of ALCE (Gao et al. 2023, arXiv 2305.14627). Recall is the share of sentences that a passage
@@ -64,7 +64,7 @@ def judge(row: Row, written: str, support: SupportJudge | None) -> Judged:
         right += len(good)
     text = " ".join(draft.text for draft in said)
     held = " ".join([row.question, *(f"{source.heading} {source.text}" for source in row.sources)])
-    return Judged(
+    return JudgedAnswer(
         refused,
         ends_whole(written.strip()),
         text,
@@ -98,7 +98,7 @@ def measure(rows: Sequence[Row], written: Sequence[str], support: SupportJudge) 
     }
 
 
-def _support(judged: Sequence[Judged], said: np.ndarray) -> Measured:
+def _support(judged: Sequence[JudgedAnswer], said: np.ndarray) -> Measured:
     return {
         "citation_recall": _mean(judged, lambda answer: answer.cited_rightly / max(answer.sentences, 1), said),
         "citation_precision": _mean(judged, lambda answer: answer.right_citations / max(answer.citations, 1), said),
@@ -106,7 +106,7 @@ def _support(judged: Sequence[Judged], said: np.ndarray) -> Measured:
     }
 
 
-def _mean(judged: Sequence[Judged], value: Callable[[Judged], float], over: np.ndarray) -> Ratio:
+def _mean(judged: Sequence[JudgedAnswer], value: Callable[[JudgedAnswer], float], over: np.ndarray) -> Ratio:
     return Ratio(np.array([value(answer) for answer in judged]) * over, over.astype(float))
 
 

@@ -1,9 +1,9 @@
-"""Ask the questions that people really sent, and count what became of them against passages that were read.
+"""Ask the questions that people really sent, and compare the answers with passages that were read and graded.
 
 citewell evaluate people --labels data/dev/people.jsonl --questions questions.jsonl --index artifacts/medquad
 citewell evaluate people --labels data/dev/people.jsonl --questions questions.jsonl --split fit --limit 40
 
-A labels file says of each question which passages were read for it, the grade of each (0 to 3, as in TREC), the
+A labels file holds for each question the passages that were read for it, the grade of each (0 to 3, as in TREC), the
 sentences that answer, and whether the passages answer all, a part or nothing of it. It names passages by their ids
 and holds no word of them; the words of questions that may not be copied stand in a file of their own, found by id.
 An answer is "misleading" if the best passage that it cites was graded 0, or was not read by anybody.
@@ -32,21 +32,21 @@ from rag.opening import open_answerer
 LABELS = shipped("data/dev/people.jsonl")
 FIGURES = artifacts("evaluation/people.json")
 GOOD = 2
-"""Grade from which a passage answers."""
+"""Lowest grade of a passage that answers."""
 DEPTHS = (3, 20)
 """Numbers of passages within which a good one is looked for."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question that somebody asked, and what reading the file's passages for it found."""
+    """A question that somebody asked, and the labels of the passages that were read for it."""
 
     id: str
     text: str
     kind: str
-    """What is asked: definition, cause, treatment, drug, two_things, story, …"""
+    """The kind of question: definition, cause, treatment, drug, two_things, story, …"""
     state: str
-    """`all`, `part` or `none`: how much of it the passages answer."""
+    """How much of the question the passages answer: `all`, `part` or `none`."""
     split: str
     grades: Mapping[str, int]
     """Passage id -> grade, of every passage that was read."""
@@ -89,11 +89,11 @@ def read_asked(labels: Path, questions: Path | None = None, split: str = "") -> 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the product gave for a question."""
+    """The outcome of a question."""
 
     answered: bool
     written: bool
-    """By the model; not a quotation in the place of its answer."""
+    """Whether the model wrote the answer; it did not if the answer is a quotation."""
     cited: tuple[str, ...]
     """Ids of the passages that the answer cites."""
     found: tuple[str, ...]

@@ -26,7 +26,7 @@ from core.paths import artifacts, shipped
 from core.settings import Settings, load
 from evaluation.abstention import Abstention, abstention, auroc
 from evaluation.fitting import MAX_REFUSED, Searched, fit_answerability, fit_fusion, out_of_fold
-from evaluation.judged_questions import Judged, read_beir, read_development
+from evaluation.judged_questions import JudgedQuestions, read_beir, read_development
 from evaluation.search_stages import MAIN, MEASURES, STAGES, Table, find_all, plain_vectors, retrieval_table
 from evaluation.stats import Figure, mean
 from index.build import build
@@ -99,7 +99,7 @@ def _retrieval(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _check_known(retriever: IndexRetriever, judged: Judged) -> None:
+def _check_known(retriever: IndexRetriever, judged: JudgedQuestions) -> None:
     records = retriever.index.records
     known = sum(any(record in records for record in grades) for grades in judged.grades.values())
     if known < len(judged.grades):
@@ -180,7 +180,7 @@ def _fitted(retrievers: dict[str, IndexRetriever], indexes: dict[str, Index]) ->
 
 
 def _print_out_of_fold(probabilities: np.ndarray, truth: np.ndarray, files: np.ndarray) -> None:
-    """What the model does with questions that it did not see, each file's bar where it refuses `MAX_REFUSED`."""
+    """The model's figures on questions that it did not see, each file's bar set where it refuses `MAX_REFUSED`."""
     for file in dict.fromkeys(files):
         sure, answerable = probabilities[files == file], truth[files == file]
         refused = (sure[~answerable] < np.quantile(sure[answerable], MAX_REFUSED)).mean()
@@ -206,7 +206,7 @@ def _questions_about(name: str, retriever: IndexRetriever) -> list[dict[str, Any
 
 
 def _gate(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Measure the development sets anew and compare with the committed figures; 1 if one fell out of its interval."""
+    """Measure the development sets again and compare with the committed figures; 1 if one is below its interval."""
     figures: dict[str, Figure] = {}
     for name, csv in FILES.items():
         if not csv.is_file():

@@ -9,10 +9,10 @@ import numpy as np
 from ir_measures import AP, RR, R, nDCG
 
 from core.progress import bar
-from evaluation.judged_questions import Judged
+from evaluation.judged_questions import JudgedQuestions
 from evaluation.stats import Figure, mean
 from index.reader import rows_by_record
-from rag.search.retriever import Found, IndexRetriever
+from rag.search.retriever import IndexRetriever, SearchResult
 
 MEASURES = {"nDCG@10": nDCG @ 10, "MAP@10": AP @ 10, "MRR@10": RR @ 10, "Recall@10": R @ 10, "Recall@100": R @ 100}
 MAIN = "nDCG@10"
@@ -28,7 +28,7 @@ Table = dict[str, dict[str, Figure]]
 """Stage -> measure -> figure."""
 
 
-def find_all(retriever: IndexRetriever, judged: Judged) -> dict[str, Found]:
+def find_all(retriever: IndexRetriever, judged: JudgedQuestions) -> dict[str, SearchResult]:
     """Search for every question."""
     found = {}
     with bar("searching", len(judged.questions), " questions") as progress:
@@ -38,7 +38,7 @@ def find_all(retriever: IndexRetriever, judged: Judged) -> dict[str, Found]:
     return found
 
 
-def stage_rows(found: Found, stage: str, headed: np.ndarray) -> list[int]:
+def stage_rows(found: SearchResult, stage: str, headed: np.ndarray) -> list[int]:
     """The question rows in the order of a stage, or of their fusion ("fused"); each once."""
     if stage == "fused":
         rows: Iterable[int] = (candidate.question_row for candidate in found.candidates)
@@ -57,7 +57,7 @@ def as_run(ranked: Mapping[str, Sequence[str]]) -> Run:
     }
 
 
-def measured(judged: Judged, run: Run) -> dict[str, np.ndarray]:
+def measured(judged: JudgedQuestions, run: Run) -> dict[str, np.ndarray]:
     """Each measure's value of every question, in their order; a question without results counts 0."""
     order = list(judged.grades)
     values = {name: np.zeros(len(order)) for name in MEASURES}
@@ -69,12 +69,15 @@ def measured(judged: Judged, run: Run) -> dict[str, np.ndarray]:
 
 
 def retrieval_table(
-    retriever: IndexRetriever, judged: Judged, documents: Sequence[Sequence[str]], plain: np.ndarray | None = None
+    retriever: IndexRetriever,
+    judged: JudgedQuestions,
+    documents: Sequence[Sequence[str]],
+    plain: np.ndarray | None = None,
 ) -> tuple[Table, dict[str, Figure]]:
     """Every measure of every stage, and each stage's difference in nDCG@10 to the first.
 
     Args:
-        documents: of each question row, the ids of its documents.
+        documents: the ids of each question row's documents.
         plain: vectors of the passages without a heading, for the stage "plain"; shape (passages, dimension).
     """
     found = find_all(retriever, judged)
@@ -99,7 +102,9 @@ def retrieval_table(
     return table, gains
 
 
-def _plain_run(retriever: IndexRetriever, judged: Judged, documents: Sequence[Sequence[str]], plain: np.ndarray) -> Run:
+def _plain_run(
+    retriever: IndexRetriever, judged: JudgedQuestions, documents: Sequence[Sequence[str]], plain: np.ndarray
+) -> Run:
     """Dense search over answers alone, by the embedder of passages: what the other stages are measured against."""
     index = retriever.index
     rows_of = rows_by_record(index.questions)
@@ -112,7 +117,9 @@ def _plain_run(retriever: IndexRetriever, judged: Judged, documents: Sequence[Se
     return as_run(ranked)
 
 
-def _reranked_run(retriever: IndexRetriever, judged: Judged, documents: Sequence[Sequence[str]], fused: Run) -> Run:
+def _reranked_run(
+    retriever: IndexRetriever, judged: JudgedQuestions, documents: Sequence[Sequence[str]], fused: Run
+) -> Run:
     """The reranker's order of the first candidates, then the fused one."""
     row_of = {(record.id, question): row for row, (record, question) in enumerate(retriever.index.questions)}
     everything = dataclasses.replace(

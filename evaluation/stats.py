@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES = 1000
-"""Of the bootstrap (Efron 1979); intervals are the middle 95 % of the means over resampled questions."""
+"""The number of draws of the bootstrap (Efron 1979); intervals are the middle 95 % of the means over resampled
+questions."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A measure: of each question what counts (`top`) and what is counted (`bottom`), both of shape (questions,)."""
+    """A measure as a ratio of sums over questions: of `top` to `bottom`, both of shape (questions,)."""
 
     top: np.ndarray
     bottom: np.ndarray
     exponential: bool = False
-    """Perplexity: exp of the ratio."""
+    """Whether the measure is exp of the ratio, as perplexity is."""
 
     def over(self, drawn: np.ndarray) -> np.ndarray:
         """Its value over each row of drawn questions, shape (draws, questions)."""

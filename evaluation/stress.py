@@ -1,5 +1,5 @@
-"""The stress set: hand-written questions over passages that answer, answer in part, mislead, deny, contradict or are
-silent, with what a good answer must and must not hold.
+"""The stress set: hand-written questions over passages that answer, answer in part, mislead, deny, contradict or leave
+out the answer, with what a good answer must and must not hold.
 
 One JSON object a line: kind, question, sources (heading, text), answerable, must and must_not (regular expressions
 that an answer has to match each, or none of).
@@ -32,13 +32,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one answer did."""
+    """The judgement of one answer."""
 
     bad: str
-    """What is wrong in it: it says something that the passages contradict or lack. Empty if nothing is."""
+    """The fault of the answer: it states something that the passages contradict or lack. Empty if there is none."""
     refused: bool
     complete: bool
-    """It holds all that it must."""
+    """Whether the answer holds all that it must."""
 
 
 def read_cases(file: Path) -> list[Case]:

@@ -28,7 +28,7 @@ TRUE = ("verbatim", "paraphrased")
 
 
 def _measured(features: np.ndarray, pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """AUROC, and by class what share is called what; each pair judged by weights that never saw its passage."""
+    """AUROC, and the precision and recall of each class; each pair is judged by weights that never saw its passage."""
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import GroupKFold, cross_val_predict
 

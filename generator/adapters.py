@@ -16,7 +16,7 @@ from generator.weights import Weights, prepare_weights
 ADAPTERS = Path(__file__).with_name("adapters")
 """Adapters that are shipped, each in a folder of its name."""
 DEFAULT_ADAPTER = "medquad"
-"""The shipped one that is used over the default weights."""
+"""The name of the shipped adapter that is used over the default weights."""
 TENSORS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 
@@ -28,10 +28,10 @@ class Adapter:
     folder: Path
     name: str
     sha256: str
-    """Of adapter_model.safetensors."""
+    """SHA-256 of adapter_model.safetensors."""
     base_name: str
     base_sha256: str
-    """Of the base's weights; empty for an adapter that CiteWell did not train, whose base cannot be checked."""
+    """SHA-256 of the base's weights; empty for an adapter that CiteWell did not train, whose base cannot be checked."""
 
     @property
     def identity(self) -> str:
@@ -75,7 +75,7 @@ def named_adapter(name: str) -> Adapter:
 
 
 def read_adapter(folder: Path) -> Adapter:
-    """Read what an adapter folder says of itself; of a run's folder, the adapter in it.
+    """Read the facts of an adapter's folder; in a run's folder, those of the adapter in it.
 
     Raises:
         WeightsError: it is no adapter's folder, or it was not written whole.
@@ -85,7 +85,7 @@ def read_adapter(folder: Path) -> Adapter:
         if not inner.is_dir():
             status = read_facts(folder / RUN).get("status")
             raise WeightsError(
-                f"{folder} is a run that is not done ({status}) and has no adapter yet; go on with it: "
+                f"{folder} is a run that is not done ({status}) and has no adapter yet; resume it: "
                 f"citewell train --to {folder} --resume"
             )
         folder = inner

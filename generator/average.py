@@ -1,4 +1,4 @@
-"""Average adapters of which one was trained on from the other: a bold one and a careful one meet in between.
+"""Average adapters of which one was trained further from the other.
 
 citewell average --adapters artifacts/runs/mine medquad --weights 3 1 --to artifacts/averaged
 citewell evaluate answers --models base,tuned --adapter artifacts/averaged --rows artifacts/examples   # measure
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHAPE = ("r", "lora_alpha", "use_rslora", "use_dora", "target_modules")
-"""What adapters must have in common in their peft configuration."""
+"""The settings that adapters must have in common in their peft configuration."""
 
 
 def average(adapters: Sequence[Adapter], weights: Sequence[float], target: Path) -> None:

@@ -1,4 +1,4 @@
-"""What answering takes where the settings leave it to the machine: by class of processor, and by memory.
+"""The settings of answering that are left to the machine, chosen by class of processor and by memory.
 
 With instructions for products of bytes (VNNI) OpenVINO multiplies eight-bit weights as they are. Without, it turns them
 to float32 first, and reading a prompt takes three times as long: that is so on processors with AVX2 alone.
@@ -21,7 +21,7 @@ QUANT_MIB = {"q8_0": 2200, "q4_0": 1700}
 
 @dataclass(frozen=True)
 class Choice:
-    """What suits a class of processor."""
+    """The values that suit a class of processor."""
 
     evidence_tokens: int
     """Most tokens of the passages: reading them is most of the wait for the first word."""
@@ -35,12 +35,13 @@ WITHOUT_VNNI = Choice(evidence_tokens=240, prefill_tokens=256)
 
 
 def choice() -> Choice:
-    """What suits this machine's processor; one that nothing was measured on gets what suits most."""
+    """The values that suit this machine's processor; one that nothing was measured on gets those that suit most."""
     return WITHOUT_VNNI if processor().kind in ("avx2", "avx512") and not processor().vnni else WITH_VNNI
 
 
 def chosen_quant(setting: str) -> str:
-    """How weights are stored: as the setting says, or with `auto` the best that fits into memory, a lesser one told."""
+    """How weights are stored: by the setting, or with `auto` the best that fits into memory; a lesser one is
+    reported."""
     if setting != AUTO:
         return setting
     memory = processor().memory_mib
@@ -60,7 +61,7 @@ def chosen_quant(setting: str) -> str:
 
 
 def evidence_tokens(setting: int, engine: Mapping[str, str]) -> int:
-    """Most tokens of the passages: as the setting says, or with 0 what suits the processor where it reads them itself.
+    """Most tokens of the passages: by the setting, or with 0 as many as suit the processor, where it reads them itself.
 
     Args:
         engine: the identity of the engine that reads them.

@@ -28,8 +28,8 @@ def load_model(
     (QLoRA: Dettmers et al. 2023, arXiv 2305.14314), with a LoRA adapter over it where one is named.
 
     On a CPU with AVX512-BF16, bitsandbytes rewrites 4-bit weights in place at the first evaluation, and they cannot be
-    trained on from there. That is switched off, so that a model may be evaluated while it is trained. The process keeps
-    from then on what memory it frees (`core.memory`).
+    trained on from there. That is switched off, so that a model may be evaluated while it is trained. From then on the
+    process keeps the memory that it frees (`core.memory`).
 
     Args:
         as_stored: keep the 16 bits of the checkpoint, which is to be merged and not multiplied: every machine then

@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     weights, _ = prepare_tuned(settings)
     if engine_name(settings) == "openvino":
-        # What cannot be converted is told by the engine, which then has another one take its place.
+        # The engine reports what it cannot convert, and another engine then takes its place.
         with contextlib.suppress(EngineError, WeightsError, ImportError):
             from generator.engines.openvino import prepare
 

@@ -25,7 +25,7 @@ Relevance = Callable[[list[str]], Sequence[float]]
 MIN_CHARS = 3
 """Characters that a token has at least in running text: dropping so many a token does not drop too much."""
 REPEATED_WORDS = 15
-"""Words of a heading from which it stands once where several passages have it; a short one costs less than it tells."""
+"""Fewest words of a heading that is printed only once where several passages have it; a short one costs little."""
 
 _NUMBER = re.compile(r"^([ \t]*)\[(\s*\d+\s*)\]", re.M)
 _TURN = re.compile(r"^([ \t]*(?:Question|Answer|System|User|Assistant|Human))[ \t]*:", re.M | re.I)
@@ -34,7 +34,7 @@ _EMPTY_LINES = re.compile(r"\n\s*\n")
 
 @dataclass(frozen=True)
 class Source:
-    """What the model sees of a passage: the question that its record answers, and the text."""
+    """A passage as the model sees it: the question that its record answers, and the text."""
 
     heading: str
     text: str

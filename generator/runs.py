@@ -1,4 +1,4 @@
-"""Compare training runs: what differed between them, and what came out.
+"""Compare training runs: the settings that differ between them, and their results.
 
 citewell runs                       # every run in artifacts/runs
 citewell runs artifacts/runs/a artifacts/runs/b

@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--config", metavar="F", type=Path, help="a recipe in TOML, or `cpu` (default: the defaults)")
     parser.add_argument("--set", metavar="K=V", action="append", default=[], help="change one entry of the recipe")
     parser.add_argument("--to", metavar="DIR", type=Path, help="the run folder (default: artifacts/runs/NAME)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --to from its last checkpoint")
+    parser.add_argument("--resume", action="store_true", help="resume the run in --to from its last checkpoint")
     parser.add_argument("--smoke", action="store_true", help="four steps on a few rows of the example CSV")
     parser.add_argument("--report-to", choices=REPORTERS, default="none", help="where metrics go beside metrics.csv")
     arguments = parser.parse_args(argv)
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         + (f", development perplexity {results['development_perplexity']:.3f}" if record["status"] == "done" else "")
     )
     if record["status"] == "stopped":
-        print(f"go on: citewell train --to {target} --resume")
+        print(f"resume it: citewell train --to {target} --resume")
         return 130
     print(f"next: citewell merge --adapter {target}/adapter --to {artifacts('merged')}")
     return 0

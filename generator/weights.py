@@ -34,7 +34,7 @@ class Weights:
     folder: Path
     name: str
     sha256: str
-    """Of model.safetensors; of a sharded checkpoint, of its shards' hashes in order of their names."""
+    """SHA-256 of model.safetensors; of a sharded checkpoint, that of its shards' hashes in order of their names."""
 
 
 def prepare_weights(settings: GeneratorSettings) -> Weights:

@@ -27,7 +27,7 @@ from core.progress import log
 from core.settings import IndexSettings, load
 from index.again import again_settings
 from index.checkpoint import Checkpoint
-from index.embedded import Made, Superseded, Wanted, embed, wanted
+from index.embedded import BuildVectors, EmbeddingPlan, Superseded, embed, wanted
 from index.embedders import adapter_identity, load_embedder
 from index.embedders.base import Embedder
 from index.published import EMBEDDING, build_lock, previous_build, published_build
@@ -52,10 +52,10 @@ def build(
     words_only: bool = False,
     report: Path | None = None,
 ) -> bool:
-    """Build and publish the index that the settings describe; return False if it stood there already.
+    """Build and publish the index that the settings describe; return False if it is up to date already.
 
     Args:
-        force: build everything anew, even if the published index was made from the same file in the same way.
+        force: build everything again, even if the published index was made from the same file in the same way.
         words_only: where there is much to embed, end once the index is published to be searched by words alone.
         report: a file to write every refused row to, one JSON object a line.
 
@@ -129,7 +129,9 @@ def _made_alike(serving: Manifest | None, csv_path: Path, recipe: Recipe) -> boo
     return models and serving.settings == recipe.settings and ranked_alike and same_file
 
 
-def _complete(todo: Wanted, embedder: Embedder, words: Path, started: float, published: Path | None = None) -> bool:
+def _complete(
+    todo: EmbeddingPlan, embedder: Embedder, words: Path, started: float, published: Path | None = None
+) -> bool:
     """Embed what is to be embedded, and publish the build with its vectors.
 
     Args:
@@ -189,7 +191,7 @@ def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
             )
 
 
-def _table(index: Index, made: Made, seconds: float) -> list[str]:
+def _table(index: Index, made: BuildVectors, seconds: float) -> list[str]:
     manifest = index.manifest
     size = sum(entry["bytes"] for entry in manifest.files.values())
     rows = [
@@ -223,7 +225,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--encoding", metavar="E", help="what the file is encoded in, such as cp1252 (default: found)")
     parser.add_argument("--adapter", metavar="NAME", help="adapter that questions are embedded with; '' for none")
     parser.add_argument("--ranking", metavar="F", help="ranking file of citewell evaluate search fit")
-    parser.add_argument("--force", action="store_true", help="build everything anew, even what has not changed")
+    parser.add_argument("--force", action="store_true", help="build everything again, even what has not changed")
     parser.add_argument("--report", metavar="F", type=Path, help="write every refused row to F, one JSON object a line")
     parser.add_argument(
         "--words", action="store_true", help="end once the index can be searched by words; the next build embeds"
@@ -231,7 +233,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--background",
         action="store_true",
-        help="help the process that starts it: take only what others leave of the processor, and end with it",
+        help="help the process that starts it: use idle processor time only, and end with it",
     )
     action = parser.add_mutually_exclusive_group()
     action.add_argument(

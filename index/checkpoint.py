@@ -21,14 +21,14 @@ COMMIT_S = 2.0
 """Seconds between two commits: what a killed build computes again at most."""
 _TABLE = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
 _DTYPE = np.dtype("<f2")
-"""As wide as the index keeps them."""
+"""The number format of the vectors, as wide as the index keeps them."""
 
 
 class Checkpoint:
     """The vectors that an embedder has made so far of the texts of an index folder.
 
     A vector is found by the hash of its text and of the embedder's identity, so one of another embedder never is. A
-    file that is damaged is begun again, and a line says so.
+    file that is damaged is begun again, and a line reports it.
 
     Raises:
         OSError: the folder cannot be written.
@@ -61,7 +61,7 @@ class Checkpoint:
         return int(self._database.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
     def known(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
-        """Of the texts, those that were embedded before, each with its vector of shape (dimension,), float16."""
+        """The texts that were embedded before, each with its vector of shape (dimension,), float16."""
         found = {}
         for text in texts:
             row = self._database.execute("SELECT vector FROM vectors WHERE key = ?", (self._key(text),)).fetchone()
@@ -82,7 +82,7 @@ class Checkpoint:
 
     @staticmethod
     def exists(folder: Path) -> bool:
-        """Whether a build of this folder left vectors behind."""
+        """Whether an unfinished build of this folder left vectors."""
         return (folder / NAME).is_file()
 
     @staticmethod

@@ -58,17 +58,17 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What was read from one file."""
+    """The records of one file, and the counts of its rows."""
 
     name: str
     sha256: str
     kind: str
-    """Such as "CSV with commas, utf-8"."""
+    """The kind of file, such as "CSV with commas, utf-8"."""
     rows: int
     records: tuple[Record, ...]
     refused: tuple[Refusal, ...]
     notes: tuple[str, ...] = ()
-    """What a reader should know of how it was read: a guess, a repair, a quotation mark that is never closed."""
+    """Notes on how the file was read: a guess, a repair, a quotation mark that is never closed."""
 
     @property
     def merged(self) -> int:

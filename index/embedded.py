@@ -28,8 +28,8 @@ class Superseded(Exception):  # noqa: N818 - no error: the folder holds what som
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a build needs vectors of, and those that are known."""
+class EmbeddingPlan:
+    """The texts that a build needs vectors of, and the vectors that are known."""
 
     folder: Path
     headed: list[str]
@@ -48,31 +48,31 @@ class Wanted:
 
     @cached_property
     def new(self) -> list[str]:
-        """The texts to embed, short and long ones mixed, so that the time left can be told from the first minute on."""
+        """The texts to embed, short and long ones mixed, so that the time left can be estimated early."""
         texts = [text for text in self.texts if text not in self.unchanged and text not in self.kept]
         random.Random(0).shuffle(texts)  # noqa: S311 - no secret
         return texts
 
 
 @dataclass(frozen=True)
-class Made:
+class BuildVectors:
     """The vectors of a build, and what they cost."""
 
     vectors: np.ndarray
-    """Of each headed passage, shape (vectors, dimension), float32."""
+    """The vector of each headed passage, shape (vectors, dimension), float32."""
     question_vectors: np.ndarray
-    """Of each question, shape (questions, dimension), float32."""
+    """The vector of each question, shape (questions, dimension), float32."""
     unchanged: int
-    """Headed passages whose vectors the build before had."""
+    """The number of headed passages whose vectors the build before had."""
     kept: int
-    """Texts whose vectors a build that did not end had."""
+    """The number of texts whose vectors an unfinished build had made."""
     embedded: int
-    """Texts that were embedded."""
+    """The number of texts that were embedded."""
     per_second: float
 
 
-def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) -> Wanted:
-    """What the vectors of a build of words alone are of, and which of them are known.
+def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) -> EmbeddingPlan:
+    """Find the texts that a build of words alone needs vectors of, and the vectors that are known.
 
     Args:
         old: a complete build with the same embedder; None for none.
@@ -96,11 +96,11 @@ def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) ->
     if Checkpoint.exists(folder):
         with Checkpoint(folder, embedder.identity, embedder.dimension) as checkpoint:
             kept = checkpoint.known([text for text in dict.fromkeys([*headed, *questions]) if text not in unchanged])
-    return Wanted(folder, headed, questions, unchanged, kept)
+    return EmbeddingPlan(folder, headed, questions, unchanged, kept)
 
 
 def headed_texts(index: Index) -> list[str]:
-    """What is embedded of each row of an index's vectors."""
+    """The text that is embedded for each row of an index's vectors."""
     return [headed_text(index.questions[head][1], index.passages[row]) for row, head in index.headed]
 
 
@@ -111,11 +111,11 @@ def _unshortened(texts: Sequence[str], questions: Sequence[str]) -> dict[int, st
 
 
 def question_texts(index: Index) -> list[str]:
-    """What is embedded of each question: the whole, or what a long one asks."""
+    """The text that is embedded for each question: the whole question, or the part of a long one that asks."""
     return [heading(question) for _, question in index.questions]
 
 
-def embed(todo: Wanted, embedder: Embedder, published: Path | None = None) -> Made:
+def embed(todo: EmbeddingPlan, embedder: Embedder, published: Path | None = None) -> BuildVectors:
     """Embed what is new; each vector is kept within seconds, so that a build that ends early loses only those.
 
     Args:
@@ -134,7 +134,7 @@ def embed(todo: Wanted, embedder: Embedder, published: Path | None = None) -> Ma
     if todo.new:
         _embed_new(todo, embedder, vectors, row_of, published)
     seconds = time.perf_counter() - started
-    return Made(
+    return BuildVectors(
         vectors[[row_of[text] for text in todo.headed]],
         vectors[[row_of[text] for text in todo.questions]],
         sum(text in todo.unchanged for text in todo.headed),
@@ -145,7 +145,7 @@ def embed(todo: Wanted, embedder: Embedder, published: Path | None = None) -> Ma
 
 
 def _embed_new(
-    todo: Wanted, embedder: Embedder, vectors: np.ndarray, row_of: dict[str, int], published: Path | None
+    todo: EmbeddingPlan, embedder: Embedder, vectors: np.ndarray, row_of: dict[str, int], published: Path | None
 ) -> None:
     started, done = time.perf_counter(), 0
     with (

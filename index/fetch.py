@@ -63,7 +63,7 @@ def fetch_medquad(target: Path, url: str = MEDQUAD_URL) -> int:
 
 
 def download(url: str, target: Path) -> None:
-    """Download a file, going on where an earlier attempt broke off.
+    """Download a file, resuming where an earlier attempt broke off.
 
     Raises:
         DataError: the server cannot be reached, refuses, or ends early; what has come is kept for the next attempt.
@@ -90,11 +90,11 @@ def download(url: str, target: Path) -> None:
         raise DataError(f"{url} answered {error.code} {error.reason}; check the address and try again") from error
     except OSError as error:
         raise DataError(
-            f"cannot download {url}: {error}; what has come is kept, run the same again to go on"
+            f"cannot download {url}: {error}; what has come is kept; run the same command again to resume"
         ) from error
     size = partial.stat().st_size
     if total is not None and size != total:
-        raise DataError(f"{url} broke off after {size:,} of {total:,} bytes; run the same again to go on")
+        raise DataError(f"{url} broke off after {size:,} of {total:,} bytes; run the same command again to resume")
     os.replace(partial, target)
     return None
 

@@ -1,4 +1,4 @@
-"""Lists, tables and raised letters of HTML and Markdown, as lines of text that say the same.
+"""Lists, tables and raised letters of HTML and Markdown, as lines of text with the same content.
 
 A table becomes a line a row, each cell behind the name of its column, so that no row stands without its header.
 """
@@ -11,7 +11,7 @@ _TABLE = re.compile(r"<table\b", re.I)
 _TABLE_END = re.compile(r"</table\s*>", re.I)
 _LIST_TAG = re.compile(r"<(/?)(ol|ul|li)\b[^<>]*>", re.I)
 _MARKED = re.compile(r"\s*(?:[-*•–]\s|\(?\d{1,3}[.)]\s)")
-"""How an item begins that brings its own marker."""
+"""The beginning of an item that has its own marker."""
 _RAISED = re.compile(r"<(sup|sub)\b[^<>]*>([^<>]{1,40})</\1\s*>", re.I)
 _SEPARATOR = re.compile(r"\s*\|?(?:\s*:?-{2,}:?\s*\|)+(?:\s*:?-{2,}:?\s*)?\|?\s*")
 _ABOVE = dict(
@@ -30,7 +30,8 @@ def as_lines(text: str) -> str:
 
 
 def _raised(match: re.Match[str]) -> str:
-    """10<sup>9</sup> is 10⁹ and not 109. Ordinals (2<sup>nd</sup>) and names (V<sub>max</sub>) stay letters."""
+    """Write raised letters as signs: 10<sup>9</sup> is 10⁹ and not 109. Ordinals (2<sup>nd</sup>) and names
+    (V<sub>max</sub>) stay letters."""
     content = match[2].strip()
     signs = _ABOVE if match[1].lower() == "sup" else _BELOW
     if not any(char.isdigit() for char in content):
@@ -41,7 +42,7 @@ def _raised(match: re.Match[str]) -> str:
 
 
 def _lists(text: str) -> Iterator[str]:
-    """Every item on a line of its own, behind a hyphen or, in an ordered list, its number."""
+    """Put every item on a line of its own, behind a hyphen or, in an ordered list, its number."""
     numbers: list[int | None] = []
     end = 0
     for tag in _LIST_TAG.finditer(text):

@@ -10,7 +10,7 @@ import numpy as np
 from core.text.words import terms, words
 
 FILES = ("data.csc.index.npy", "indices.csc.index.npy", "indptr.csc.index.npy", "params.index.json", "vocab.index.json")
-"""What bm25s writes."""
+"""The files that bm25s writes."""
 K1, B = 1.2, 0.75
 """BM25's saturation of repeated terms and its share of length normalisation (Robertson and Zaragoza 2009)."""
 
@@ -20,7 +20,7 @@ class LexicalIndex:
 
     def __init__(self, model: bm25s.BM25) -> None:
         self._model = model
-        self._counts = np.diff(model.scores["indptr"])  # of each term, the documents that hold it
+        self._counts = np.diff(model.scores["indptr"])  # the number of documents that hold each term
 
     @classmethod
     def make(cls, documents: Iterable[str]) -> "LexicalIndex":

@@ -19,9 +19,9 @@ class Passage:
 
 
 def headed_text(question: str, passage: Passage) -> str:
-    """What is embedded for a passage: its text under a question of its record.
+    """The text that is embedded for a passage: its own text under a question of its record.
 
-    The heading says what the passage is about where the text itself does not ("It is passed on by …"); it raised
+    The heading names the passage's topic where the text itself does not ("It is passed on by …"); it raised
     nDCG@10 on lay questions from about 0.6 to 0.67 with all-MiniLM-L6-v2. A long question is cut to what it asks, lest
     the passage itself be beyond what the embedder reads.
     """

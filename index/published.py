@@ -12,7 +12,7 @@ from core.errors import IndexFolderError
 CURRENT, PREVIOUS = "current", "previous"
 """Files that name the published build and the one before it, which `--rollback` publishes again."""
 BUILD = re.compile(r"\d{8}T\d{6,12}-[0-9a-f]{6}")
-"""What a build's name looks like: the UTC time of its making, and a random end."""
+"""The form of a build's name: the UTC time of its making, and a random end."""
 PUBLISHING, EMBEDDING = ".lock", ".embedding.lock"
 """Locks of an index folder: of who writes and publishes, for seconds; of who embeds, for as long as that takes."""
 
@@ -76,7 +76,7 @@ def previous_build(folder: Path) -> str:
 
 
 def pointed(path: Path) -> str:
-    """The name that a pointer file holds; empty if there is none, or what stands there is no build's name."""
+    """The name that a pointer file holds; empty if there is none, or its content is no build's name."""
     try:
         name = path.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""An index that is open for reading, and how its rows hang together."""
+"""An index that is open for reading, and how the rows of its tables refer to each other."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ READING = ("question_column", "answer_column", "encoding")
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an index was made of; `files` maps each other file's name to its size in bytes and SHA-256."""
+    """The facts of an index: what it was made from, and in `files` the size in bytes and SHA-256 of each other file."""
 
     schema: int
     csv: str
@@ -111,12 +111,12 @@ class Index:
 
     @cached_property
     def headed(self) -> np.ndarray:
-        """Of each row of `vectors`, the row of its passage and that of its question; shape (vectors, 2)."""
+        """The row of the passage and the row of the question of each row of `vectors`; shape (vectors, 2)."""
         return headed_rows(self.passages, self.questions)
 
     @cached_property
     def first_vector(self) -> np.ndarray:
-        """Of each question, the first row of `order`; shape (questions + 1,)."""
+        """The first row of `order` for each question; shape (questions + 1,)."""
         return np.searchsorted(self.headed[self.order, 1], np.arange(len(self.questions) + 1))
 
     @cached_property
@@ -159,7 +159,7 @@ def question_rows(records: Iterable[Record]) -> tuple[tuple[Record, str], ...]:
 
 
 def rows_by_record(questions: Sequence[tuple[Record, str]]) -> dict[str, list[int]]:
-    """Of each record's id, the rows of its questions."""
+    """The rows of each record's questions, by the record's id."""
     rows: dict[str, list[int]] = {}
     for row, (record, _) in enumerate(questions):
         rows.setdefault(record.id, []).append(row)

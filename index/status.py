@@ -10,12 +10,12 @@ from core.files import write_atomic
 
 NAME = "embedding.json"
 STALLED_S = 60
-"""Seconds without news after which nobody is taken to be embedding."""
+"""Seconds without a report after which no process is taken to be embedding."""
 
 
 @dataclass(frozen=True)
 class EmbeddingStatus:
-    """Vectors made, of how many, and how many a second; `at` is the time of the news (seconds since 1970)."""
+    """Vectors made, of how many, and how many a second; `at` is the time of the report (seconds since 1970)."""
 
     done: int
     total: int
@@ -38,13 +38,13 @@ class EmbeddingStatus:
 
 
 def write_status(folder: Path, done: int, total: int, per_second: float) -> None:
-    """Tell how far the vectors are; raises OSError where the folder cannot be written."""
+    """Report how far the vectors are; raises OSError where the folder cannot be written."""
     status = EmbeddingStatus(done, total, per_second, time.time())
     write_atomic(folder / NAME, json.dumps(dataclasses.asdict(status)) + "\n")
 
 
 def read_status(folder: Path) -> EmbeddingStatus | None:
-    """How far the vectors are; None where nobody has told."""
+    """How far the vectors are; None where no build has reported it."""
     try:
         return EmbeddingStatus(**json.loads((folder / NAME).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

@@ -47,14 +47,14 @@ READABLE = (2, 3)
 """Versions of the schema that are read; in version 2 all questions of a record had the columns of the first one."""
 LEXICAL = tuple(f"lexical/{name}" for name in lexical.FILES)
 WORDS = ("records.parquet", "passages.parquet", "words.parquet", "ranking.json", *LEXICAL)
-"""What a build of words alone holds: it is published while the vectors are made."""
+"""The files of a build of words alone, which is published while the vectors are made."""
 FILES = (*WORDS, "vectors.faiss", "questions.faiss")
-"""What a complete build holds."""
+"""The files of a complete build."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What, beside a file and its passages, decides what a build holds."""
+    """Everything that decides what a build holds, beside the CSV and its passages."""
 
     embedder: str
     """Identity of the embedder of the passages."""
@@ -110,8 +110,8 @@ def add_vectors(words: Path, vectors: np.ndarray, question_vectors: np.ndarray) 
     """Write a complete build beside one of words alone and return its path; nothing is published yet.
 
     Args:
-        vectors: of each passage under each question, in the order of `headed_rows`, shape (vectors, dimension).
-        question_vectors: of each question, in the order of `question_rows`, shape (questions, dimension).
+        vectors: one for each passage under each question, in the order of `headed_rows`, shape (vectors, dimension).
+        question_vectors: one for each question, in the order of `question_rows`, shape (questions, dimension).
 
     Raises:
         IndexFolderError: the build of words is damaged.

@@ -4,8 +4,9 @@ citewell tune --csv my.csv --to artifacts/adapters/mine
 citewell tune --csv my.csv --to artifacts/adapters/mine --asked artifacts/asked.jsonl --resume
 citewell build --csv my.csv --adapter artifacts/adapters/mine
 
-Questions are made from the records by rules, as people ask them; --asked adds those of `citewell paraphrase`. Nothing
-of the topics of the held-out questions is trained on, so that they can judge the result: `citewell evaluate search`.
+Questions are made from the records by rules, as people ask them; --asked adds those of `citewell paraphrase`. No
+question about the topics of the held-out questions is trained on, so that those can judge the result: `citewell
+evaluate search`.
 """
 
 import dataclasses
@@ -29,7 +30,7 @@ from index.store import open_index
 from index.tuning.question_forms import LayQuestion
 
 LEAST_QUESTIONS = 200
-"""Fewer to train on teach nothing that holds beyond them."""
+"""Fewest questions to train on: fewer teach nothing that holds beyond them."""
 
 
 def tune(
@@ -44,7 +45,7 @@ def tune(
     """Train an adapter on the CSV that the settings name and write it to the folder `to`; returns its facts.
 
     The index of the CSV is built first if it does not stand. Checkpoints are kept in `to`.run until the adapter is
-    whole; `resume` goes on from the last one.
+    whole; `resume` continues from the last one.
 
     Raises:
         DataError: too few questions; a file of questions that cannot be read; another run's checkpoints.
@@ -118,12 +119,12 @@ def _begin(run: Path, facts: dict[str, Any], resume: bool) -> None:
         write_atomic(path, json.dumps(facts, indent=1) + "\n")
         return
     if not path.is_file() or not list(run.glob("checkpoint-*")):
-        raise DataError(f"no checkpoint in {run} to go on from; start anew: leave out --resume")
+        raise DataError(f"no checkpoint in {run} to resume from; to start again, leave out --resume")
     before = json.loads(path.read_text(encoding="utf-8"))
     if changed := [key for key, value in facts.items() if before.get(key) != value]:
         raise DataError(
             f"{run} was trained with other {', '.join(changed)} (now {facts[changed[0]]!r}, "
-            f"then {before.get(changed[0])!r}); start anew: leave out --resume"
+            f"then {before.get(changed[0])!r}); to start again, leave out --resume"
         )
 
 
@@ -163,7 +164,7 @@ def main(argv: list[str] | None = None) -> int:
         default=[shipped("data/dev/medquad.jsonl"), shipped("data/dev/health_qa.jsonl")],
         help="questions whose topics must stay unseen (default: those of data/dev)",
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--resume", action="store_true", help="resume from the last checkpoint")
     recipe = parser.add_argument_group("the recipe")
     recipe.add_argument("--rank", type=int, default=16, help="of the low-rank update (default: 16)")
     recipe.add_argument("--learning-rate", type=float, default=2e-4, help="(default: 0.0002)")

@@ -24,7 +24,7 @@ def one_thread() -> Iterator[None]:
 
 
 def no_vectors(dimension: int) -> faiss.Index:
-    """An index of nothing: that of a build whose vectors are not made yet."""
+    """An empty index: that of a build whose vectors are not made yet."""
     return faiss.IndexFlatIP(dimension)
 
 

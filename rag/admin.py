@@ -44,7 +44,7 @@ class Overview:
     sources: Mapping[str, int]
     types: Mapping[str, int]
     topics: Mapping[str, int]
-    """The largest ones."""
+    """The topics with the most records."""
     topic_count: int
     shared_answers: Mapping[str, int]
     """Question -> how many rows gave the same answer, where that is more than one."""
@@ -96,8 +96,7 @@ def embedding(settings: Settings) -> EmbeddingStatus | None:
 def embed_in_background(settings: Settings) -> bool:
     """Start a process that makes the vectors of the published index, where it has none; whether it was started.
 
-    It takes only what other programs leave of the processor, ends with this process, and writes what it does to
-    `build.log` in the index folder.
+    It uses idle processor time only, ends with this process, and writes a log to `build.log` in the index folder.
 
     Raises:
         IndexFolderError: there is no index.
@@ -117,7 +116,7 @@ def embed_in_background(settings: Settings) -> bool:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an uploaded file would be read as."""
+    """A preview of an uploaded file, as it would be read."""
 
     columns: tuple[str, ...]
     question: str

@@ -33,7 +33,7 @@ no question. It is empty while an answer is written, and in receipts from before
 
 @dataclass(frozen=True)
 class Notice:
-    """What stands above an answer: where to get help now, or what no file can tell a person."""
+    """A notice above an answer: where to get help now, or that no file can give a diagnosis or a dose."""
 
     kind: Urgency
     text: str
@@ -41,7 +41,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Note:
-    """What a person should know about how an answer came to be: `kind` is for code, `text` for people."""
+    """A note for the user on how an answer was made: `kind` is for code, `text` for people."""
 
     kind: NoteKind
     text: str
@@ -88,7 +88,7 @@ class Evidence:
     hit: Hit
     n: int
     text: str
-    """What the model was shown of the hit: one run of whole sentences of `hit.text`."""
+    """The part of the hit that the model was shown: one run of whole sentences of `hit.text`."""
     start: int
     """Where `text` begins in the record's answer: `record.answer[start : start + len(text)] == text`."""
 
@@ -118,17 +118,17 @@ class Evidence:
         return self.hit.score
 
     def as_source(self) -> Source:
-        """As it stands in the prompt."""
+        """The evidence in the form that the prompt holds."""
         return Source(self.question, self.text)
 
     def numbered(self) -> NumberedSource:
-        """As the sentences of the answer are checked against it."""
+        """The evidence in the form that the sentences of the answer are checked against."""
         return NumberedSource(self.n, self.question, self.text, self.passage_id)
 
 
 @dataclass(frozen=True)
 class Lead:
-    """The sentence of a hit's passage that says most of what was asked; `record.answer[start:][: len(text)] == text`.
+    """The sentence of a hit's passage that shares most with the question; `record.answer[start:][: len(text)] == text`.
 
     It is of the whole passage, and known before that is trimmed to what the model is shown.
     """
@@ -192,12 +192,12 @@ class Answer:
     question: str
     search_query: str
     notes: tuple[Note, ...] = ()
-    """What a person should know about it: a word corrected, a sentence added, a quotation in place of an answer."""
+    """Notes on how the answer was made: a word corrected, a sentence added, a quotation in place of an answer."""
     notice: Notice | None = None
-    """Decided before anything is written, whatever the file holds."""
+    """The notice above the answer, decided before anything is written, whatever the file holds."""
     text: str = ""
     abstained: bool = False
-    """No sentence answers the question; `outcome` says why."""
+    """Whether no sentence answers the question; `outcome` holds the reason."""
     outcome: Outcome = ""
     answerable: float = 1.0
     """Probability, before anything was generated, that the file holds an answer."""
@@ -209,7 +209,7 @@ class Answer:
     sentences: tuple[Sentence, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     leads: tuple[Lead, ...] = ()
-    """What is worth reading first in each passage that was found, while the model still reads."""
+    """The sentence to read first in each passage that was found, while the model still reads."""
     dropped: tuple[Dropped, ...] = ()
     generated: str = ""
     prompt: str = ""

@@ -31,12 +31,12 @@ LEFT_OUT = "no room in the context"
 """Why a hit is dropped that does not fit beside the others."""
 
 INDEX_FACTS = ("build", "csv", "csv_sha256", "embedder", "adapter")
-"""What an answer keeps of the manifest of the index that it rests on."""
+"""The fields that an answer keeps of the manifest of its index."""
 
 
 @dataclass(frozen=True)
 class Checks:
-    """What looks at the question before the model writes, and at its sentences after; either may be left out."""
+    """The checks of the question before the model writes, and of its sentences after; either may be left out."""
 
     detector: EmergencyDetector | None = None
     judge: SupportJudge | None = None
@@ -46,7 +46,7 @@ UNCHECKED = Checks()
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """A question with what the search should know beside it."""
 
     question: str
@@ -57,7 +57,7 @@ class Asked:
 
 
 class Search(NamedTuple):
-    """What was found for a question, and when the search began (`time.perf_counter`)."""
+    """The result of a search for a question, and when the search began (`time.perf_counter`)."""
 
     found: Retrieval
     began: float
@@ -75,10 +75,10 @@ class Answerer:
     context_tokens: int = 2048
     """Most tokens of prompt and answer together."""
 
-    def search(self, question: str | Asked) -> Search:
+    def search(self, question: str | Request) -> Search:
         """Find passages for a question; raises QuestionError as `IndexRetriever.search` does."""
         began = time.perf_counter()
-        asked = Asked(question) if isinstance(question, str) else question
+        asked = Request(question) if isinstance(question, str) else question
         notice = self._notice(asked.question)
         urgent = notice is not None and notice.kind != "limit"  # no word of somebody in need is made another
         found = self.retriever.search(asked.question, asked.history, asked.filters, correct=not urgent)
@@ -205,12 +205,12 @@ class Answerer:
 
 
 def made_by(llm: QwenChat) -> dict[str, str]:
-    """What identifies a model's answers: its engine and weights, and the processor, which rounds in its own way."""
+    """The identity of a model's answers: its engine and weights, and the processor, which rounds in its own way."""
     return {**llm.engine.identity, "processor": processor().label}
 
 
-def answer_chain(answerer: Answerer) -> Runnable[str | Asked, Answer]:
-    """An answerer as an LCEL chain from a question, alone or as `Asked`, to its `Answer`.
+def answer_chain(answerer: Answerer) -> Runnable[str | Request, Answer]:
+    """An answerer as an LCEL chain from a question, alone or as `Request`, to its `Answer`.
 
     `invoke` returns the finished answer. `stream` yields snapshots: the first as soon as the search is done, with whole
     passages and their leads, the second with the evidence as the model is shown it, then one with every piece of text;

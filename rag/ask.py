@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     if not questions:
         parser.error("no question; give one in quotes, or --file F")
 
-    from rag.answerer import Asked, answer_chain
+    from rag.answerer import Request, answer_chain
     from rag.opening import open_answerer, open_untuned_llm
 
     answerer = open_answerer(settings)
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     failed = 0
     for question in questions:
         try:
-            answer = chain.invoke(Asked(question, tuple(before) if arguments.follow else (), wanted))
+            answer = chain.invoke(Request(question, tuple(before) if arguments.follow else (), wanted))
             before.append(question)
         except QuestionError as error:  # one bad question does not take the others with it
             print(f"error: {error} (found: {question[:60]!r})", file=sys.stderr)

@@ -30,7 +30,7 @@ def conversations(db: Database) -> None:
 
 @migrations()
 def feedback(db: Database) -> None:
-    """What people think of answers, one judgement of each."""
+    """Judgements of answers, one of each answer."""
     db.table("feedback").create(
         {"seal": str, "created": str, "good": int, "reason": str, "better": str, "receipt": str}, pk="seal"
     )

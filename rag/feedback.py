@@ -1,4 +1,4 @@
-"""What people think of answers, and the preference pairs that the next training can learn from.
+"""Judgements of answers, and the preference pairs that the next training can learn from.
 
 citewell feedback list
 citewell feedback export --to pairs.jsonl       # trl's preference format: prompt, chosen, rejected
@@ -25,7 +25,7 @@ from rag.database import database
 from rag.receipt import Receipt, read_receipt, receipt, sealed_receipt
 
 REASONS = ("wrong", "not supported", "wrong evidence", "incomplete", "unclear")
-"""Why an answer is no good."""
+"""Reasons for which an answer is judged bad."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Feedback:
     receipt: Receipt
     good: bool
     reason: str = ""
-    """One of `REASONS` where it is not good."""
+    """One of `REASONS` where the answer is not good."""
     better: str = ""
-    """What the answer should have been; may be empty."""
+    """The answer as it should have been; may be empty."""
     created: str = ""
     """Time in UTC, ISO 8601."""
 

@@ -1,7 +1,7 @@
-"""From the sentences that a model wrote, or that are quoted, to the finished answer: what may be said, whole, verified.
+"""From the sentences that a model wrote, or that are quoted, to the finished answer: permitted, complete and verified.
 
 Sentences that give orders, that speak of others than was asked, or that are no sentences without their question are
-left out; lists and caveats are told whole; what another passage says otherwise is noted.
+left out; lists and caveats are completed; contradictions by other passages are noted.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ NO_ROOM = (
 )
 """The text where the prompt has no room for one sentence of evidence."""
 PARTLY = Note("partly", "the passages answer only a part of this question")
-"""The note of an answer that the model itself says is not to the whole question."""
+"""The note of an answer of which the model itself writes that it leaves out a part of the question."""
 ORDERS = Note("orders", "a sentence of the file that gives orders to the reader's machine or to the model was left out")
 """The note of an answer without an order that stands in the file."""
 BEFORE = ("follow-up", "condensed", "corrected", "by-words")
@@ -36,7 +36,7 @@ CLOSEST = 3
 
 
 def without_answer(answer: Answer, text: str, outcome: Outcome) -> Answer:
-    """The answer that says why there is none."""
+    """The answer that explains why there is none."""
     closest = answer.closest or tuple(dict.fromkeys(item.question for item in answer.evidence))[:CLOSEST]
     return dataclasses.replace(
         answer, text=text, abstained=True, finished=True, sentences=(), outcome=outcome, closest=closest
@@ -52,15 +52,15 @@ def finish(answer: Answer, drafts: Sequence[Draft], scope: Scope, verifier: Veri
     headings = {key(item.question) for item in answer.evidence}
     said = [draft for draft in drafts if not is_aside(draft.text) and key(draft.text) not in headings]
     notes = [PARTLY] if any(is_rest(draft.text) for draft in drafts) else []
-    return say(answer, said, scope, verifier, "answered", notes)
+    return compose(answer, said, scope, verifier, "answered", notes)
 
 
 def declined(answer: Answer) -> Answer:
-    """The answer where the model found none in the passages, or none of what it wrote may be said."""
+    """The answer where the model found none in the passages, or none of its sentences may be used."""
     return without_answer(answer, NOT_FOUND, "declined")
 
 
-def say(
+def compose(
     answer: Answer,
     drafts: Sequence[Draft],
     scope: Scope,
@@ -68,7 +68,7 @@ def say(
     outcome: Outcome,
     notes: Sequence[Note] = (),
 ) -> Answer:
-    """The answer of these sentences with their notes, as far as they may be said; a refusal if none of them may."""
+    """The answer of these sentences with their notes, as far as they may be used; a refusal if none of them may."""
     safe = [draft for draft in drafts if not gives_orders(draft.text)]
     left_out = [ORDERS] * (len(safe) < len(drafts))
     listed, of_lists = with_lists(scope.kept(safe), answer.evidence)
@@ -91,5 +91,5 @@ def say(
 
 
 def verifier_of(answer: Answer, judge: SupportJudge | None = None) -> Verifier:
-    """What checks sentences against an answer's evidence."""
+    """The verifier that checks sentences against an answer's evidence."""
     return Verifier([item.numbered() for item in answer.evidence], judge)

@@ -17,7 +17,7 @@ TITLE = 60
 
 @dataclass(frozen=True)
 class Conversation:
-    """One of the list."""
+    """An entry of the list of conversations."""
 
     id: str
     title: str
@@ -26,8 +26,8 @@ class Conversation:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A question that was asked, and what became of it."""
+class StoredTurn:
+    """A question that was asked, with its answer or its error."""
 
     question: str
     answer: Answer | None = None
@@ -40,7 +40,7 @@ class History:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def add(self, conversation: str, turn: Kept) -> int:
+    def add(self, conversation: str, turn: StoredTurn) -> int:
         """Keep a turn at the end of a conversation, and the conversation with its first one; returns its number."""
         now = _now()
         with database(self._path) as db:
@@ -52,7 +52,7 @@ class History:
             db.table("turns").insert({"conversation": conversation, "number": number, **_row(turn)})
             return number
 
-    def finish(self, conversation: str, number: int, turn: Kept) -> None:
+    def finish(self, conversation: str, number: int, turn: StoredTurn) -> None:
         """Keep what became of a turn that was added; nothing where the conversation was deleted meanwhile."""
         with database(self._path) as db:
             where = "conversation = ? and number = ? and question = ?"
@@ -70,7 +70,7 @@ class History:
             rows = db.table("conversations").rows_where(where, words, order_by="updated desc, rowid desc")
             return [Conversation(row["id"], row["title"], row["updated"]) for row in rows]
 
-    def turns(self, conversation: str) -> list[Kept]:
+    def turns(self, conversation: str) -> list[StoredTurn]:
         """A conversation's turns in order; none if it is not there.
 
         An answer that cannot be read (it was altered, or is of another version) is a turn with an error.
@@ -79,13 +79,15 @@ class History:
             rows = list(db.table("turns").rows_where("conversation = ?", [conversation], order_by="number"))
         return [self._turn(row) for row in rows]
 
-    def _turn(self, row: dict[str, str]) -> Kept:
+    def _turn(self, row: dict[str, str]) -> StoredTurn:
         if not row["receipt"]:
-            return Kept(row["question"], error=row["error"])
+            return StoredTurn(row["question"], error=row["error"])
         try:
-            return Kept(row["question"], read_receipt(row["receipt"], "the answer kept here").answer, row["error"])
+            return StoredTurn(
+                row["question"], read_receipt(row["receipt"], "the answer kept here").answer, row["error"]
+            )
         except DataError as error:
-            return Kept(row["question"], error=str(error))
+            return StoredTurn(row["question"], error=str(error))
 
     def rename(self, conversation: str, title: str) -> None:
         """Give it another title; an empty one changes nothing."""
@@ -130,7 +132,7 @@ class History:
         )
 
 
-def _row(turn: Kept) -> dict[str, str]:
+def _row(turn: StoredTurn) -> dict[str, str]:
     return {
         "question": turn.question,
         "said": turn.answer.text if turn.answer is not None else "",

@@ -15,7 +15,7 @@ from index.embedders.weights import dictionary, find_weights
 from index.published import published_build
 from index.store import open_index
 from rag.answer import Answer
-from rag.answerer import Answerer, Asked, Checks, answer_chain
+from rag.answerer import Answerer, Checks, Request, answer_chain
 from rag.checks.citations import SupportJudge
 from rag.checks.emergency import EmergencyDetector, known_phrasings
 from rag.checks.entailment import StrictJudge, read_entailment
@@ -32,7 +32,7 @@ class Embedders:
     questions: Embedder
 
 
-def open_chain(settings: Settings) -> Runnable[str | Asked, Answer]:
+def open_chain(settings: Settings) -> Runnable[str | Request, Answer]:
     """The chain of an opened answerer; raises as `open_answerer` does."""
     return answer_chain(open_answerer(settings))
 
@@ -75,21 +75,21 @@ def open_retriever(settings: Settings, embedders: Embedders | None = None) -> In
 
 
 def open_checks(settings: Settings, embedder: Embedder) -> Checks:
-    """What looks at questions before and at sentences after the model.
+    """Make the checks of questions before the model writes, and of its sentences after.
 
     Args:
-        embedder: that of the index's passages (`IndexRetriever.of_passages`).
+        embedder: the embedder of the index's passages (`IndexRetriever.of_passages`).
 
     Raises:
         DataError: a file that the checks are made from is damaged.
-        WeightsError: the default embedder, whose vocabulary says how rare a word is, or `rag.nli` cannot be had.
+        WeightsError: the default embedder, whose vocabulary shows how rare a word is, or `rag.nli` cannot be had.
     """
     detector = EmergencyDetector(*known_phrasings(embedder, Path(settings.index.cache)), embedder.embed)
     return Checks(detector, open_judge(settings, embedder))
 
 
 def open_judge(settings: Settings, embedder: Embedder | None = None) -> SupportJudge:
-    """What decides whether a passage supports a sentence: for the page, for receipts and for every figure.
+    """Open the judge that decides whether a passage supports a sentence: for the page, receipts and every figure.
 
     Args:
         embedder: that of the index's passages, if it is loaded already.

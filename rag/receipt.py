@@ -53,11 +53,11 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one thing that a receipt quotes."""
+    """The result of the check of one thing that a receipt quotes."""
 
     what: str
     stands: bool
-    said: str
+    detail: str
 
 
 def receipt(answer: Answer) -> Receipt:
@@ -93,7 +93,7 @@ def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
     found = _seal({key: value for key, value in values.items() if key != "sha256"})
     if found != seal:
         raise DataError(
-            f"{name} was altered: its content has SHA-256 {found[:12]}…, its seal says {str(seal)[:12]}…; take it from "
+            f"{name} was altered: its content has SHA-256 {found[:12]}…, its seal is {str(seal)[:12]}…; take it from "
             "a copy, or ask the question again: make app"
         )
     try:
@@ -106,7 +106,7 @@ def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
 
 
 def check(made: Receipt, index: Index) -> list[Finding]:
-    """Look up every passage and every quote of a receipt in an index, and say what changed since.
+    """Look up every passage and every quote of a receipt in an index, and report what changed since.
 
     A passage stands if the record has the same words at the same offsets.
     """
@@ -186,7 +186,7 @@ def _passage(item: Evidence, index: Index) -> Finding:
         return Finding(what, True, f"word for word at {item.start:,} of record {item.record_id}")
     if (moved := record.answer.find(item.text)) >= 0:
         return Finding(what, False, f"moved from {item.start:,} to {moved:,} of record {item.record_id}")
-    return Finding(what, False, f"record {item.record_id} says something else there now")
+    return Finding(what, False, f"record {item.record_id} has other words there now")
 
 
 def _words(index: Index, item: Evidence, start: int, end: int) -> str:
@@ -216,7 +216,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns 1 if something that the receipt quotes does not stand."""
     parser = command_parser("rag.receipt", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    verify = commands.add_parser("verify", help="look up every quote in the index, and say what changed since")
+    verify = commands.add_parser("verify", help="look up every quote in the index, and report what changed since")
     page = commands.add_parser("html", help="write the receipt as one page")
     commands.add_parser("schema", help="print the JSON Schema")
     verify.add_argument("files", metavar="F", type=Path, nargs="+", help="JSON from the page, or lines of ask --json")
@@ -267,7 +267,7 @@ def _verify(name: str, content: str, index: Index) -> int:
 
 
 def _verify_all(files: Sequence[tuple[str, str]], index: Index) -> int:
-    """Print of each receipt what changed."""
+    """Print what changed since each receipt was made."""
     findings: list[Finding] = []
     bad = 0
     for name, content in files:
@@ -287,7 +287,7 @@ def _verify_all(files: Sequence[tuple[str, str]], index: Index) -> int:
 
 
 def _line(finding: Finding) -> str:
-    return f"{'ok     ' if finding.stands else 'CHANGED'}  {finding.what}: {finding.said}"
+    return f"{'ok     ' if finding.stands else 'CHANGED'}  {finding.what}: {finding.detail}"
 
 
 def _summed(what: str, findings: Sequence[Finding]) -> int:

@@ -1,5 +1,5 @@
-"""What a model writes, sentence by sentence, and what it comes to: whole sentences, nothing said twice, nothing of what
-was not asked.
+"""What a model writes, sentence by sentence, and the draft that results: whole sentences, none repeated, none about
+another subject than was asked about.
 
 Answering and evaluating write alike.
 """
@@ -18,15 +18,16 @@ from rag.checks.citations import Draft, is_aside, read_markers
 from rag.checks.subject import Subject
 
 RULES = "2"
-"""Raise it when `write` ends answers otherwise: answers that an evaluation kept are then written again."""
+"""Version of the rules of `write`. Raise it when they change: answers that an evaluation kept are then written
+again."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What has been written so far."""
+    """The text that has been written so far, and its sentences."""
 
     generated: str = ""
-    """As the model wrote it."""
+    """The text as the model wrote it."""
     drafts: tuple[Draft, ...] = ()
     """Its sentences, the last one perhaps unfinished; once it is `done`, what the answer comes to."""
     ahead: int = 0
@@ -46,8 +47,8 @@ class Written:
 def write(llm: QwenChat, question: str, sources: Sequence[Source]) -> Iterator[Written]:
     """Let a model answer; yields what it has written with every piece of text, last what it comes to.
 
-    A model that begins to repeat its sentences is stopped: it says nothing new from there on. A sentence that was not
-    finished is dropped; if there is no other, it is seen to be cut. A sentence about something else than was asked is
+    A model that begins to repeat its sentences is stopped: it writes nothing new from there on. A sentence that was not
+    finished is dropped; if there is no other, it is marked as cut. A sentence about something else than was asked is
     dropped too, and if nothing is left, the answer is the refusal. Closing the iterator stops the model.
 
     Raises:
@@ -100,7 +101,7 @@ def _asked_for(subject: Subject, drafts: tuple[Draft, ...]) -> tuple[Draft, ...]
 
 
 def _each_once(drafts: tuple[Draft, ...]) -> tuple[Draft, ...]:
-    """The sentences that say something no earlier one said in the same words."""
+    """The sentences that do not repeat the words of an earlier one."""
     first: dict[str, Draft] = {}
     for draft in drafts:
         first.setdefault(key(draft.text), draft)

@@ -105,6 +105,12 @@ def queue_llm(*replies: str, max_tokens: int = 200) -> QwenChat:
     return QwenChat(engine=QueueEngine(*replies), max_tokens=max_tokens)
 
 
+def queue_of(llm: QwenChat) -> QueueEngine:
+    """The engine behind `queue_llm`, which remembers what it was asked."""
+    assert isinstance(llm.engine, QueueEngine)
+    return llm.engine
+
+
 @pytest.fixture(scope="session")
 def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of a 2-layer Qwen2 with random weights and a tokenizer of single bytes, and one merge."""

@@ -110,7 +110,7 @@ def usage(words: tuple[str, ...]) -> str:
         try:
             status = citewell.main([*words, "--help"])
         except SystemExit as end:
-            status = end.code
+            status = int(end.code or 0)
     assert not status, f"citewell {' '.join(words)} --help: {failed.getvalue()}"
     return printed.getvalue()
 

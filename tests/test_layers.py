@@ -38,6 +38,7 @@ def _imports(module: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: relative import"
+            assert node.module
             named = {f"{node.module}.{name.name}" for name in node.names}
             yield from named & MODULES.keys() or {node.module} & MODULES.keys()
         elif isinstance(node, ast.Import):

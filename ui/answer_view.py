@@ -24,7 +24,7 @@ _render = st.components.v2.component(
 COLUMNS, CELL = 12, 300
 """Most further columns of a row that a card shows, and most letters of each."""
 APART = ("sha256", "processor")
-"""What has a line of its own among the facts of a model."""
+"""The keys that have a line of their own among the facts of a model."""
 STAGES = {"headed": "passages", "question": "questions", "lexical": "words", "reranked": "reranked"}
 """Stages of the search, and what they compare with the question."""
 
@@ -56,7 +56,7 @@ def _let_draw_again(key: str) -> None:
     """Let the component of this key be drawn again in the same run of the script.
 
     Streamlit takes a second one of a key for a mistake, and yet sends its data to the one that stands, which is what an
-    answer that grows in its place needs: under another key it would be taken away and drawn anew, to the eye as well.
+    answer that grows in its place needs: under another key it would be removed and drawn again, which users would see.
     """
     context = get_script_run_ctx()
     if context is None:
@@ -69,7 +69,7 @@ def _let_draw_again(key: str) -> None:
 
 
 def view(answer: Answer, records: Mapping[str, Record], *, growing: bool = False) -> dict[str, Any]:
-    """What answer.js draws; of an answer that still grows only what is known of it."""
+    """The data that answer.js draws; of a growing answer, only the part that is known."""
     cited = {item.n for item in answer.cited}
     growing = growing and not answer.finished
     return {
@@ -89,14 +89,14 @@ def view(answer: Answer, records: Mapping[str, Record], *, growing: bool = False
 
 
 def _title(answer: Answer) -> str:
-    """What stands above the evidence."""
+    """The heading above the evidence."""
     if not answer.evidence:
         return ""
     return "Nearest passages in the file" if answer.abstained else "Evidence"
 
 
 def _status(answer: Answer) -> str:
-    """What is being done; nothing once there are words to read."""
+    """The step that is being done; empty once there are words to read."""
     if answer.text:
         return ""
     if not answer.evidence:
@@ -109,7 +109,7 @@ def _status(answer: Answer) -> str:
 
 
 def _pieces(answer: Answer) -> list[dict[str, Any]]:
-    """The answer's text in order: what stands between sentences, and the sentences with their citations."""
+    """The answer's text in order: the sentences with their citations, and the text between them."""
     pieces: list[dict[str, Any]] = []
     end = 0
     for sentence in answer.sentences:
@@ -164,7 +164,7 @@ def _lead(item: Evidence, answer: Answer) -> dict[str, Any] | None:
 
 
 def _funnel(answer: Answer, cited: set[int]) -> dict[str, Any]:
-    """Everything that was retrieved, best first, with its rank in each stage and what became of it."""
+    """Everything that was retrieved, best first, with its rank in each stage and whether it was used, or why not."""
     found: list[Evidence | Dropped] = sorted([*answer.evidence, *answer.dropped], key=lambda item: -item.hit.score)
     stages = [stage for stage in STAGES if any(stage in item.hit.ranks for item in found)]
     rows = []

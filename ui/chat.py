@@ -1,4 +1,4 @@
-"""The chat page: questions, answers with their evidence, and what people think of them."""
+"""The chat page: questions, answers with their evidence, and feedback on them."""
 
 import contextlib
 import time
@@ -12,7 +12,7 @@ from core.errors import CiteWellError
 from core.progress import log
 from core.settings import Settings, load
 from rag.answer import Answer
-from rag.answerer import Answerer, Asked, answer_chain, made_by
+from rag.answerer import Answerer, Request, answer_chain, made_by
 from rag.feedback import REASONS, give
 from rag.history import History
 from rag.receipt import receipt, to_html
@@ -104,7 +104,7 @@ def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
         thumb = st.feedback("thumbs", key=f"thumbs {key}")
         with st.popover("Receipt", icon=":material/receipt_long:"):
             st.caption("The answer with all that it rests on. Check it: citewell receipt verify FILE")
-            # Made when they are asked for: a conversation of fifty answers is drawn anew with each question.
+            # Made when they are asked for: a conversation of fifty answers is drawn again with each question.
             as_json, as_page = (lambda: receipt(answer).to_json()), (lambda: to_html(receipt(answer)))
             # No rerun on a click: it would revoke the very callable that the browser is about to ask for.
             st.download_button(
@@ -168,7 +168,7 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
             save(turn, history, keep)
             st.query_params["c"] = keep
         try:
-            asked = Asked(question, tuple(turn.question for turn in turns[:-1]))
+            asked = Request(question, tuple(turn.question for turn in turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
                 for turn.answer in snapshots:
                     now = time.monotonic()
@@ -187,7 +187,7 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
 
 
 def _key(number: int) -> str:
-    """What begins the keys of a turn's widgets: Streamlit keeps their state by key, and each turn has its own."""
+    """The prefix of the keys of a turn's widgets: Streamlit keeps their state by key, and each turn has its own."""
     return f"{st.session_state.conversation} {number}"
 
 

@@ -10,18 +10,18 @@ import streamlit as st
 
 from core.errors import CiteWellError
 from rag.answer import Answer
-from rag.history import Conversation, History, Kept
+from rag.history import Conversation, History, StoredTurn
 from ui import shared
 
 ID = re.compile(r"[0-9a-f]{32}")
-"""What names a conversation in the address."""
+"""The parameter of the address that names a conversation."""
 LISTED = 20
 """Conversations that the sidebar lists."""
 
 
 @dataclass
 class Turn:
-    """One question of the conversation, and what became of it."""
+    """One question of the conversation, with its answer or its error."""
 
     question: str
     answer: Answer | None = None
@@ -29,9 +29,9 @@ class Turn:
     """The same evidence answered without the adapter, where that was asked for."""
     error: str = ""
     number: int | None = None
-    """Its place in the kept conversation while it is being answered; None before it is kept."""
+    """The turn's place in the kept conversation while it is being answered; None before it is kept."""
     unkept: str = ""
-    """Why what became of it could not be kept."""
+    """Why the turn's outcome could not be kept; empty if it was."""
 
 
 @contextlib.contextmanager
@@ -65,8 +65,8 @@ def opened(history: History, keep_days: int) -> list[Turn]:
 
 
 def save(turn: Turn, history: History, conversation: str) -> None:
-    """Keep a turn, or what became of it since; what cannot be kept says so beside the turn, and is not lost."""
-    kept = Kept(turn.question, turn.answer, turn.error)
+    """Keep a turn, or its outcome since; if it cannot be kept, it is not lost, and the error is shown beside it."""
+    kept = StoredTurn(turn.question, turn.answer, turn.error)
     try:
         if turn.number is None:
             turn.number = history.add(conversation, kept)
@@ -81,7 +81,7 @@ def draw_list(history: History, *, keep: bool) -> None:
     """Begin a new conversation; search and open those that are kept; rename, export or delete the open one.
 
     Args:
-        keep: whether conversations are kept where nobody said otherwise on the page.
+        keep: whether conversations are kept unless the user chose otherwise on the page.
     """
     st.button("New conversation", icon=":material/add_comment:", width="stretch", on_click=_begin)
     keep = st.toggle("Keep conversations", value=keep, key="keep", help="Off: nothing is stored.")

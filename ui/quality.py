@@ -1,4 +1,4 @@
-"""The Quality page: what was measured, read from the files that the measuring commands write; and what people say."""
+"""The Quality page: what was measured, read from the files that the measuring commands write; and users' feedback."""
 
 import json
 from pathlib import Path
@@ -130,7 +130,7 @@ def _picture(path: Path, meaning: str) -> None:
 
 
 def _read(path: Path) -> Any:
-    """What a file of figures holds; None where it is not there or cannot be read."""
+    """The content of a file of figures; None where it is missing or cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

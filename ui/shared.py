@@ -1,4 +1,4 @@
-"""What all pages share: one model and one index for every session, and how an error is told."""
+"""The parts that all pages share: one model and one index for every session, and how an error is shown."""
 
 import logging
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def llm() -> QwenChat:
 
 @st.cache_resource(show_spinner="Loading the model without its adapter; the first time takes some seconds …")
 def untuned_llm() -> QwenChat:
-    """The same without its adapter."""
+    """The model without its adapter."""
     return opening.open_untuned_llm(load())
 
 
@@ -52,7 +52,7 @@ def _checks(identity: str, _embedder: Embedder) -> Checks:
 
 
 def answerer() -> Answerer:
-    """What answers questions: search, model and checks, each of them loaded once."""
+    """The answerer: search, model and checks, each of them loaded once."""
     over = retriever()
     checks = _checks(over.of_passages.identity, over.of_passages)
     return Answerer(over, llm(), checks, load().generator.context_tokens)
@@ -60,7 +60,7 @@ def answerer() -> Answerer:
 
 @st.fragment(run_every=3)
 def embedding_status() -> None:
-    """Say how far the vectors of the published index are, for as long as they are being made."""
+    """Show how far the vectors of the published index are, for as long as they are being made."""
     if is_complete(load()):
         retriever()  # opened now, and not while the next question waits
         return

@@ -1,9 +1,9 @@
-"""Whether sentences tell what a question asks: a passage under the right heading may still say nothing of it, and one
-under another heading may tell it.
+"""Whether sentences answer what a question asks: a passage under the right heading may not mention it, and one under
+another heading may answer it.
 
-A record's answer is cut into passages, and the part that is shown of one on treatment may only say what the illness
-is. Where the words of an answer are missing, the question is not answered; where they are there unsought, it is not
-refused.
+A record's answer is cut into passages, and the part that is shown of an answer on treatment may only define the
+illness. Where the words of an answer are missing, the question is not answered; where a passage has them under another
+heading, the question is not refused.
 """
 
 import re
@@ -26,7 +26,7 @@ class Particular:
     asked: re.Pattern[str]
     """Words of such a question."""
     tells: re.Pattern[str]
-    """Words of which a sentence that answers has one at least."""
+    """Words of which a sentence that answers the question has one at least."""
 
 
 def read_particulars(path: Path) -> tuple[Particular, ...]:
@@ -50,13 +50,13 @@ def tells(question: str, topic: str, aspect: str, sentences: str) -> bool:
     topic_words = re.compile(rf"\b(?:{'|'.join(map(re.escape, topic.split()))})\b", re.I)
     known = aspects().named.get(aspect)
     if known and not known.tells.search(topic_words.sub("", sentences)):
-        return False  # "hereditary" in the name of an illness does not say how it is inherited
+        return False  # "hereditary" in the name of an illness does not answer how it is inherited
     if aspect == INFORMATION and not telling_stems(topic) & set(content_words(sentences)):
         return False
     return all(each.tells.search(sentences) for each in particulars() if each.asked.search(question))
 
 
-def silent(aspect: str, text: str) -> bool:
+def says_nothing_of(aspect: str, text: str) -> bool:
     """Whether a text has neither the words of asking about an aspect nor those of an answer; a question about it is
     refused over such texts alone."""
     known = aspects().named.get(aspect)

@@ -20,22 +20,22 @@ _WORD = re.compile(r"\w+(?:['’.-]\w+)*")
 
 @dataclass(frozen=True)
 class Aspect:
-    """What a question may ask of its topic."""
+    """An aspect: something that a question may ask about its topic."""
 
     name: str
-    """In MedQuAD's names of question types (Ben Abacha and Demner-Fushman, BMC Bioinformatics 2019)."""
+    """The aspect's name, one of MedQuAD's question types (Ben Abacha and Demner-Fushman, BMC Bioinformatics 2019)."""
     asked: re.Pattern[str] | None
     """Words of a question that asks for it; `INFORMATION` alone has none."""
     tells: re.Pattern[str]
-    """Words of which a sentence that answers has one at least."""
+    """Words of which a sentence that answers such a question has one at least."""
     touches: re.Pattern[str]
-    """Words without which a passage says nothing of it."""
+    """Words without which a passage does not mention the aspect."""
     forms: tuple[str, ...]
     """Questions for it as people ask them; `{t}` stands for the topic."""
     keywords: tuple[str, ...]
-    """What people type beside the topic to find it."""
+    """Keywords that people type beside the topic to find the aspect."""
     described: bool
-    """Its answers list what one feels or sees."""
+    """Whether answers for the aspect list what one feels or sees."""
     detail_tells: re.Pattern[str] | None
     """Words of a sentence that connects a detail to the topic in this way."""
     detail_forms: tuple[str, ...]
@@ -47,7 +47,7 @@ class Aspects:
     """The aspects of a file, by their names."""
 
     named: Mapping[str, Aspect]
-    """In the order in which a question is tried: "treated for the cause" asks for treatment."""
+    """The aspects in the order in which a question is matched: "treated for the cause" asks for treatment."""
     clear: tuple[str, ...]
     """Aspects whose words show whether a passage speaks of them; of the others a passage may hold the answer unseen."""
 
@@ -111,7 +111,7 @@ def _asking() -> re.Pattern[str]:
 
 
 def aspect(question: str) -> str:
-    """What the question asks about its topic; `INFORMATION` if nothing special."""
+    """The aspect that a question asks about; `INFORMATION` if it asks for nothing special."""
     asked = (known for known in aspects().named.values() if known.asked and known.asked.search(question))
     return next((known.name for known in asked), INFORMATION)
 

@@ -123,7 +123,7 @@ def negated(text: str, *, soft: bool) -> set[str]:
 
 
 def negation_differs(claim: str, said: str) -> bool:
-    """Whether one of two sentences denies what the other says in the same words."""
+    """Whether one of two sentences denies what the other states in the same words."""
     denied = (negated(claim, soft=False) & set(content_words(said))) - negated(said, soft=True)
     asserted = (negated(said, soft=False) & set(content_words(claim))) - negated(claim, soft=True)
     return bool(denied or asserted)

@@ -14,7 +14,7 @@ _ASKS = re.compile(r"\?|^(?:what|why|how|is|are|can|could|should|do|does|did|wil
 
 
 def condensed(text: str, most: int, telling: Callable[[str], float]) -> str:
-    """The sentences that ask, then those that tell most, in their order, each once, in at most `most` words.
+    """The sentences that ask, then the most informative others, in their order, each once, in at most `most` words.
 
     A first sentence that alone is longer is kept, cut to twice as many words.
     """

@@ -1,6 +1,6 @@
-"""Words of medicine and what people say in their place: one table for each direction.
+"""Medical terms and the everyday words for them: one table for each direction.
 
-`data/everyday.tsv` turns a text into what a person might say; `data/lay.tsv` finds the words of medicine to search for.
+`data/everyday.tsv` gives the everyday words for a medical term; `data/lay.tsv` finds the medical terms to search for.
 """
 
 import random
@@ -16,7 +16,7 @@ LAY = DATA / "lay.tsv"
 
 
 def read_everyday(path: Path) -> dict[str, tuple[str, ...]]:
-    """Read a table of terms of medicine, each with what people say in its place.
+    """Read a table of medical terms, each with the everyday words for it.
 
     Raises:
         DataError: the file is missing, or names the line that is no rule.
@@ -30,7 +30,7 @@ def read_everyday(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def read_lay_words(path: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Read a table of regular expressions for what people say, each with the words of medicine for it.
+    """Read a table of regular expressions for everyday words, each with the medical terms for them.
 
     Raises:
         DataError: the file is missing, or names the line that is no rule.
@@ -47,34 +47,34 @@ def read_lay_words(path: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 @cache
-def said_for() -> Mapping[str, tuple[str, ...]]:
-    """What people say for each term of medicine in data/everyday.tsv, read once."""
+def everyday_terms() -> Mapping[str, tuple[str, ...]]:
+    """The everyday words for each medical term in data/everyday.tsv, read once."""
     return read_everyday(EVERYDAY)
 
 
 @cache
 def lay_words() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The table of data/lay.tsv, read once: what people say, and the words of medicine for it."""
+    """The table of data/lay.tsv, read once: everyday words, and the medical terms for them."""
     return read_lay_words(LAY)
 
 
 @cache
 def _terms() -> re.Pattern[str]:
-    longest_first = sorted(said_for(), key=len, reverse=True)
+    longest_first = sorted(everyday_terms(), key=len, reverse=True)
     return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b")
 
 
 def everyday(text: str, rng: random.Random) -> str:
-    """A text in lower case in which terms of medicine are replaced, each by one of the words that people use."""
-    return _terms().sub(lambda match: rng.choice(said_for()[match[0]]), text)
+    """A text in lower case in which each medical term is replaced by one of the everyday words for it."""
+    return _terms().sub(lambda match: rng.choice(everyday_terms()[match[0]]), text)
 
 
 def in_both_words(text: str) -> str:
-    """A text in lower case, and after it all that people say in the place of its terms of medicine."""
+    """A text in lower case, and after it all everyday words for its medical terms."""
     text = text.casefold()
-    return " ".join([text, *(said for match in _terms().finditer(text) for said in said_for()[match[0]])])
+    return " ".join([text, *(said for match in _terms().finditer(text) for said in everyday_terms()[match[0]])])
 
 
 def medical_words(text: str) -> list[str]:
-    """The words of medicine for what a text says in others."""
+    """The medical terms for the everyday words in a text."""
     return [medical for pattern, medical in lay_words() if pattern.search(text)]

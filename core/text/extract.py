@@ -24,11 +24,11 @@ MOST_WORDS = 110
 MOST_DETAILS = 3
 """Sentences that answer a question about one thing, those that they lean on not counted."""
 NEAR = 0.3
-"""How far (in cosine similarity to the question) a sentence may be behind the best one."""
+"""Greatest difference in cosine similarity to the question between a chosen sentence and the best one."""
 ASPECT_BONUS = 0.15
-"""What a sentence gains that has the words of what is asked ("treated" where the question asks for treatment)."""
+"""Gain of a sentence that has words of the aspect asked for ("treated" where the question asks for treatment)."""
 FIRST_BONUS = 0.1
-"""What the passage's first sentence gains: answers open with what they are about."""
+"""Gain of the passage's first sentence: answers open with what they are about."""
 WEAKEST = 0.25
 """Worth below which a sentence answers nothing."""
 
@@ -57,7 +57,7 @@ _STANDS = re.compile(
     r"(?:that|whether|how|why|what|if))\b",
     re.I,
 )
-"""An "it" that stands for nothing said before: "It is possible to …"."""
+"""An "it" that refers to nothing before it: "It is possible to …"."""
 _CAVEAT = re.compile(r"(?:however|but|yet|nevertheless|nonetheless|even so|on the other hand|in contrast)\b", re.I)
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|can|cannot|does|do|may|will|must)\b")
 _LABEL = re.compile(r"summary\s*:\s*", re.I)
@@ -70,9 +70,9 @@ class Chosen:
 
     spans: tuple[Span, ...]
     worth: float = 0.0
-    """Of the best one: its similarity to the question, and what its words and its place add."""
+    """The worth of the best sentence: its similarity to the question, and what its words and its place add."""
     reason: str = ""
-    """Why there are none."""
+    """Why no sentence was chosen; empty if some were."""
 
 
 def refused_because(sentence: str) -> str:
@@ -94,7 +94,7 @@ def refused_because(sentence: str) -> str:
 
 
 def is_caveat(sentence: str) -> bool:
-    """Whether a sentence limits the one before it, which says too much by itself."""
+    """Whether a sentence limits the one before it, which is misleading by itself."""
     return bool(_CAVEAT.match(sentence))
 
 
@@ -105,8 +105,8 @@ def choose(
 
     Args:
         aspect: what the question asks for, in the words of `core.text.aspects.aspect`.
-        relevance: of each of the text's sentences (`core.text.sentences.sentence_spans`), its cosine similarity to the
-            question.
+        relevance: cosine similarity to the question of each of the text's sentences
+            (`core.text.sentences.sentence_spans`).
         refused: counts sentences that were left out, by reason.
     """
     spans, near_enough = _usable(text, relevance, refused)
@@ -129,11 +129,10 @@ def choose(
 def holding(
     text: str, says: Callable[[str], bool], relevance: Sequence[float], refused: Counter[str], least: float = 0.0
 ) -> Chosen:
-    """The sentences of a passage that say one thing, the nearest to the question if they are many; arguments as of
-    `choose`.
+    """The sentences of a passage that state one thing, the nearest to the question if they are many; see `choose`.
 
     Args:
-        says: whether a sentence says it.
+        says: whether a sentence states it.
         least: similarity to the question below which a sentence does not count.
     """
     spans, usable = _usable(text, relevance, refused)
@@ -176,7 +175,7 @@ def _leans(sentence: str) -> bool:
 
 
 def _usable(text: str, relevance: Sequence[float], refused: Counter[str]) -> tuple[list[Span], dict[int, float]]:
-    """The sentences of a text, and of those that can stand in an answer the number and the similarity."""
+    """The sentences of a text, and the number and similarity of each that can be part of an answer."""
     spans = [_without_label(text, span) for span in sentence_spans(text)]
     usable: dict[int, float] = {}
     for number, ((start, end), score) in enumerate(zip(spans, relevance, strict=True)):
@@ -198,8 +197,8 @@ def compose(texts: Mapping[int, str], found: Mapping[int, Chosen], most: int) ->
     Sentences beyond what there is room for are left out from the end, and those before a caveat with it.
 
     Args:
-        texts: of each passage, its text by its number.
-        found: of each passage, what was chosen of it.
+        texts: the text of each passage, by its number.
+        found: the sentences chosen from each passage, by its number.
         most: sentences of the best passage; of any other there are at most two.
     """
     sentences: list[tuple[str, int]] = []

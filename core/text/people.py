@@ -1,4 +1,4 @@
-"""Who is meant: the groups of people that a text names, and whether what is said of some holds for others."""
+"""The groups of people that a text names, and whether a statement about some of them may hold for others."""
 
 import re
 from collections.abc import Mapping
@@ -56,6 +56,6 @@ def people(text: str) -> frozenset[str]:
 
 
 def holds_for(asked: frozenset[str], said: frozenset[str]) -> bool:
-    """Whether what is said of some groups may hold for those that are asked about; so it does where either is empty."""
+    """Whether a statement about some groups may hold for those asked about; it may where either set is empty."""
     wider = asked.union(*(_groups()[name].within for name in asked))
     return not asked or not said or EVERYONE in asked | said or bool(wider & said)

@@ -40,12 +40,12 @@ def _kinds() -> Mapping[str, re.Pattern[str]]:
 
 
 def is_bare(sentence: str) -> bool:
-    """Whether a sentence says nothing without the question that it answers: "Yes.", "The same.", "It depends."."""
+    """Whether a sentence means nothing without the question that it answers: "Yes.", "The same.", "It depends."."""
     return bool(_kinds()["bare"].search(sentence))
 
 
 def bare_opening(text: str) -> int:
-    """How many characters of a text are a bare sentence at its beginning: 4 of "No. Keep it dry.", else 0.
+    """The number of characters of a bare sentence at a text's beginning: 4 of "No. Keep it dry."; 0 without one.
 
     "No." may be an abbreviation, so what cuts texts into sentences leaves it with the next one.
     """
@@ -59,7 +59,7 @@ def gives_orders(sentence: str) -> bool:
 
 
 def is_lead_in(sentence: str) -> bool:
-    """Whether a sentence announces a list, so that it says nothing without it."""
+    """Whether a sentence announces a list, so that it means nothing without it."""
     return bool(_kinds()["lead_in"].search(sentence.rstrip()))
 
 

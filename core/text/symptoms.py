@@ -38,16 +38,16 @@ _NOT_A_THING = re.compile(
     r"(?:after|before|especially|following|for|from|into|normally|on|onto|outside|outward|rarely|underneath|under|you|"
     r"toward|only|improved|considered|managed)\b.*"
 )
-"""Torn from what it belongs to: an adjective, a part of the body, words that go on."""
+"""A fragment that cannot be used alone: an adjective, a part of the body, words that continue a phrase."""
 MOST_LETTERS = 45
-"""Longer ones read like a book and not like a question."""
+"""Most letters of a thing that a question may name: longer ones read like a book and not like a question."""
 
 
-def felt(text: str, taken: Sequence[str] = ()) -> Iterator[list[str]]:
-    """Of each sentence that lists what one has or notices, two of these things or more, in lower case.
+def symptom_lists(text: str, taken: Sequence[str] = ()) -> Iterator[list[str]]:
+    """Return the things, in lower case, of each sentence that lists two or more things that one has or notices.
 
     Args:
-        taken: names, of which no word of more than three letters may be said.
+        taken: names of which no word of more than three letters may be in a thing.
     """
     named = {word for name in taken for word in re.findall(r"[a-z]{4,}", name.casefold())}
     for start, end in sentence_spans(text):

@@ -1,4 +1,4 @@
-"""Words and stems of a text: for the search, which counts them, and for the checks, which compare what is said."""
+"""Words and stems of a text: for the search, which counts them, and for the checks, which compare sentences."""
 
 import re
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ def content_words(text: str) -> list[str]:
 
 
 def key(text: str) -> str:
-    """Equal for texts that say the same in the same words."""
+    """A key that is equal for texts with the same content words in the same order."""
     return " ".join(content_words(text)) or text
 
 

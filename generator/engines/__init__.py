@@ -43,7 +43,7 @@ def load_engine(settings: GeneratorSettings) -> Engine:
 
 
 def engine_name(settings: GeneratorSettings) -> str:
-    """What `auto` means on this machine: a server where one is named, CUDA where there is one, else OpenVINO."""
+    """The engine that `auto` chooses on this machine: a server if one is named, transformers on CUDA, else OpenVINO."""
     if settings.engine != "auto":
         return settings.engine
     if settings.base_url:

@@ -23,11 +23,11 @@ class Chunk:
 
 
 class Engine(Protocol):
-    """What the chat model needs of an engine."""
+    """The interface of an engine, as the chat model uses it."""
 
     @property
     def identity(self) -> dict[str, str]:
-        """Which engine, which weights: what an answer is signed with."""
+        """The engine and its weights: the name that an answer is signed with."""
 
     def render(self, chat: Chat) -> str:
         """The prompt as the model reads it, byte for byte (of a server: as it is sent)."""

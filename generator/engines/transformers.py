@@ -60,7 +60,7 @@ class TransformersEngine:
         return len(self._encode(chat))
 
     def warm(self, chat: Chat) -> None:
-        """Nothing to do: every prompt is read anew."""
+        """Nothing to do: every prompt is read from its beginning."""
 
     def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
         prompt = torch.tensor([self._encode(chat)], device=self._model.device)

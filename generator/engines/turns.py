@@ -24,7 +24,7 @@ class Turns:
 
     @contextmanager
     def take(self) -> Iterator["Turn"]:
-        """Join the queue; leaving the block, for whatever reason, lets the next one go on."""
+        """Join the queue; leaving the block, for whatever reason, lets the next one begin."""
         turn = Turn(self._queue, self._changed)
         with self._changed:
             self._queue.append(turn)

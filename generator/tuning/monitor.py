@@ -1,4 +1,4 @@
-"""A training run as it goes: its metrics on disk, a line for the user, and a gentle end at Ctrl-C."""
+"""Monitoring of a training run: its metrics on disk, lines for the user, and a clean stop at Ctrl-C."""
 
 import contextlib
 import csv
@@ -18,8 +18,8 @@ METRICS = "metrics.csv"
 CURVE = "loss.png"
 
 
-class Watch(TrainerCallback):
-    """Writes metrics.csv and a line for the user at each logged step, counts tokens, and stops gently at Ctrl-C."""
+class TrainingMonitor(TrainerCallback):
+    """Writes metrics.csv and a line for the user at each logged step, counts tokens, and stops cleanly at Ctrl-C."""
 
     def __init__(self, folder: Path, trainer: SFTTrainer) -> None:
         self._metrics = folder / METRICS
@@ -82,8 +82,8 @@ class Watch(TrainerCallback):
             control.should_training_stop = True
 
     @contextlib.contextmanager
-    def stopping_gently(self) -> Iterator[None]:
-        """Within it, the first Ctrl-C asks the run to save and stop; the second one stops it at once."""
+    def stopping_cleanly(self) -> Iterator[None]:
+        """Inside the block, the first Ctrl-C asks the run to save and stop; the second one stops it at once."""
 
         def ask(number: int, frame: object) -> None:
             if self.stopped:

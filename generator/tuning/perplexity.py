@@ -17,7 +17,7 @@ PACK_TOKENS = 1000
 
 @dataclass(frozen=True)
 class Likelihood:
-    """Of each row: negative log-likelihood of its completion in nats, its tokens (the stop token is one of them), and
+    """For each row: negative log-likelihood of its completion in nats, its tokens (the stop token is one of them), and
     its bytes in UTF-8; each of shape (rows,)."""
 
     nats: np.ndarray

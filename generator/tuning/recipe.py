@@ -17,12 +17,12 @@ from core.settings import flat, read_toml, resolve
 @dataclass(frozen=True)
 class Base:
     model: str = "default"
-    """What is tuned: `default`, a folder, or a hub id of a causal language model with a chat template."""
+    """The model to tune: `default`, a folder, or a hub id of a causal language model with a chat template."""
     quantization: str = "nf4"
     """`nf4` (4-bit NormalFloat with double quantisation; QLoRA, Dettmers et al. 2023, arXiv 2305.14314) or `none`
     (LoRA over bf16 weights)."""
     adapter: str = ""
-    """An adapter of the same rank to go on from, by name or folder; empty begins anew."""
+    """An adapter of the same rank to train further, by name or folder; empty begins a new one."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Recipe:
 
     @property
     def target_modules(self) -> str | list[str]:
-        """As peft takes it."""
+        """The layers in the form that peft takes."""
         names = [name.strip() for name in self.lora.modules.split(",") if name.strip()]
         return self.lora.modules if self.lora.modules == "all-linear" else names
 
@@ -154,7 +154,7 @@ def _check(recipe: Recipe) -> None:
 
 
 RUN = "run.json"
-"""In a run folder: recipe, data, base, device, how far it came and what came out."""
+"""The file of a run folder that holds recipe, data, base, device, progress and results."""
 
 
 def read_run(folder: Path) -> dict[str, Any]:

@@ -26,10 +26,10 @@ class Row:
     """A question over numbered sources, and what the generator should write."""
 
     group: str
-    """Rows of one group are over the same sources."""
+    """The row's group: rows of one group are over the same sources."""
     question: str
     form: str
-    """How it is asked: as in the file (template), plain, keywords, story."""
+    """The form of the question: as in the file (template), plain, keywords, story, or another that `dataset` makes."""
     topic: str
     aspect: str
     sources: tuple[Source, ...]
@@ -88,7 +88,7 @@ def write_rows(rows: Sequence[Row], target: Path) -> None:
 
 
 def write_folder(target: Path, rows: Mapping[Split, Sequence[Row]], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the splits and the manifest that says `facts` of them; returns the manifest.
+    """Write the splits and a manifest with their `facts`; returns the manifest.
 
     Raises:
         OSError: the disk is full; `target` is then as it was before.
@@ -104,7 +104,7 @@ def write_folder(target: Path, rows: Mapping[Split, Sequence[Row]], facts: Mappi
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What the folder says of itself.
+    """Return the manifest of a folder of rows.
 
     Raises:
         DataError: no such folder, or it is not whole.
@@ -132,7 +132,7 @@ def read_rows(folder: Path, split: Split) -> list[Row]:
     found = sha256_file(path) if path.is_file() else "nothing"
     if found != expected or found == "nothing":
         raise DataError(
-            f"{path} has SHA-256 {found[:12]}, {MANIFEST} says {expected[:12]}; {_MAKE.format(folder=folder)}"
+            f"{path} has SHA-256 {found[:12]}, {MANIFEST} has {expected[:12]}; {_MAKE.format(folder=folder)}"
         )
     return [
         Row(

@@ -31,7 +31,7 @@ def plan_packs(rows: Sequence[Tokens], groups: Sequence[str], max_tokens: int, s
     A row that is longer by itself has a pack of its own.
 
     Args:
-        groups: of each row, the name of its group.
+        groups: the name of each row's group.
     """
     by_group: dict[str, list[Tokens]] = {}
     for row, group in zip(rows, groups, strict=True):
@@ -108,7 +108,7 @@ def _ordered(rows: Sequence[Tokens]) -> list[Tokens]:
 
 
 def _shared(ordered: Sequence[Tokens]) -> list[int]:
-    """Of each row, how many of its first tokens are shared with the row before it.
+    """The number of first tokens that each row shares with the row before it.
 
     The last token of a prompt is never shared, so that every position has one next token to learn.
     """

@@ -33,7 +33,7 @@ from trl import SFTConfig, SFTTrainer  # noqa: E402
 from core.step_cost import StepCost  # noqa: E402
 from generator.loading import load_model, load_tokenizer  # noqa: E402
 from generator.tuning.batches import as_dataset, gain  # noqa: E402
-from generator.tuning.monitor import Watch, draw_curve  # noqa: E402
+from generator.tuning.monitor import TrainingMonitor, draw_curve  # noqa: E402
 from generator.tuning.shared_prefix import collate  # noqa: E402
 
 ADAPTER = "adapter"
@@ -44,7 +44,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str) -> dict
     """Run a recipe, and leave in `folder` what is needed to use and to judge it; returns the record of the run.
 
     The folder holds run.json (recipe, hashes, results), metrics.csv, loss.png, adapter/ and tokenizer/ (with the chat
-    template), and checkpoints/ while it runs. Ctrl-C saves a checkpoint and stops; `resume` goes on from the last one.
+    template), and checkpoints/ while it runs. Ctrl-C saves a checkpoint and stops; `resume` starts from the last one.
 
     Raises:
         DataError: the rows or the run folder cannot be used, or the recipe is not the one that is to be resumed.
@@ -73,24 +73,24 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str) -> dict
     tokens = tokenise(rows, tokenizer)
     try:
         trainer = _trainer(recipe, folder, (weights, begun), tokenizer, (rows, tokens), held, report_to)
-        watch = Watch(folder, trainer)
-        trainer.add_callback(watch)
+        monitor = TrainingMonitor(folder, trainer)
+        trainer.add_callback(monitor)
         trainer.add_callback(StepCost("cuda" if on_cuda else "cpu"))
-        with watch.stopping_gently():
+        with monitor.stopping_cleanly():
             outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         results: dict[str, Any] = {
             "steps": outcome.global_step,
             "of_steps": trainer.state.max_steps,
             "train_loss": round(outcome.training_loss, 4),
-            "seconds": round(watch.seconds, 1),
+            "seconds": round(monitor.seconds, 1),
             "rows": len(rows),
             "row_tokens": sum(len(row.ids) for row in tokens),
-            "tokens_per_second": round(watch.read / watch.seconds, 1) if watch.seconds else 0.0,
-            "row_tokens_per_second": round(watch.read / watch.seconds * gain(recipe, rows, tokens), 1)
-            if watch.seconds
+            "tokens_per_second": round(monitor.read / monitor.seconds, 1) if monitor.seconds else 0.0,
+            "row_tokens_per_second": round(monitor.read / monitor.seconds * gain(recipe, rows, tokens), 1)
+            if monitor.seconds
             else 0.0,
         }
-        if watch.stopped:
+        if monitor.stopped:
             record |= {"status": "stopped", "results": results}
         else:
             log.info(f"reading {len(held)} development rows")
@@ -125,7 +125,7 @@ def save_adapter(model: Any, folder: Path, record: dict[str, Any]) -> None:
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     (folder / "adapter_model.safetensors").chmod(0o644)
     config = model.peft_config["default"]
-    # A path on this machine says nothing elsewhere; the base is known by its hash, in run.json.
+    # A path on this machine means nothing elsewhere; run.json identifies the base by its hash.
     dataclasses.replace(config, inference_mode=True, base_model_name_or_path=record["base"]["name"]).save_pretrained(
         folder
     )
@@ -133,7 +133,7 @@ def save_adapter(model: Any, folder: Path, record: dict[str, Any]) -> None:
 
 
 def _start(folder: Path, record: dict[str, Any], resume: bool) -> Path | None:
-    """Make or check the run folder; returns the checkpoint to go on from."""
+    """Make or check the run folder; returns the checkpoint to resume from."""
     checkpoint = None
     if resume:
         before = read_run(folder)
@@ -148,14 +148,14 @@ def _start(folder: Path, record: dict[str, Any], resume: bool) -> Path | None:
         found = sorted((folder / CHECKPOINTS).glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]))
         whole = [path for path in found if (path / "trainer_state.json").is_file()]
         if not whole:
-            raise DataError(f"{folder} has no whole checkpoint to go on from; start it again without --resume")
+            raise DataError(f"{folder} has no whole checkpoint to resume from; start it again without --resume")
         checkpoint = whole[-1]
-        log.info(f"going on from {checkpoint.name}")
+        log.info(f"resuming from {checkpoint.name}")
     if os.environ.get("RANK", "0") != "0":  # the main process alone looks at the folder and begins the run
         return checkpoint
     if not resume and (folder / RUN).is_file():
         status = read_run(folder)["status"]
-        raise DataError(f"{folder} holds a run already ({status}); go on with it: --resume, or start another: --to DIR")
+        raise DataError(f"{folder} holds a run already ({status}); resume it: --resume, or start another: --to DIR")
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / RUN, json.dumps(record, indent=2) + "\n")
     return checkpoint
@@ -226,7 +226,7 @@ def _trainer(
         task_type="CAUSAL_LM",
     )
     if begun is not None:
-        model = _going_on(model, begun, lora)
+        model = _trained_further(model, begun, lora)
     try:
         trainer = SFTTrainer(
             model=model,
@@ -246,11 +246,11 @@ def _trainer(
             # trl turns a QLoRA adapter to bf16, whose steps near 0.03 are as wide as AdamW's own at a rate of 1e-4;
             # where bf16 is fast, autocast computes in it all the same.
             parameter.data = parameter.data.float()
-    trainer.remove_callback(PrinterCallback if arguments.disable_tqdm else ProgressCallback)  # Watch says it
+    trainer.remove_callback(PrinterCallback if arguments.disable_tqdm else ProgressCallback)  # TrainingMonitor does it
     return trainer
 
 
-def _going_on(model: Any, begun: Adapter, lora: LoraConfig) -> PeftModel:
+def _trained_further(model: Any, begun: Adapter, lora: LoraConfig) -> PeftModel:
     """The model with an adapter that was trained before, to be trained further."""
     found = LoraConfig.from_pretrained(str(begun.folder))
     differs = [
@@ -260,12 +260,12 @@ def _going_on(model: Any, begun: Adapter, lora: LoraConfig) -> PeftModel:
     ]
     if differs:
         raise SettingsError(
-            f"base.adapter {begun.name} has {'; '.join(differs)}; name the same in the recipe, or begin anew without it"
+            f"base.adapter {begun.name} has {'; '.join(differs)}; name the same in the recipe, or begin without it"
         )
-    going_on = PeftModel.from_pretrained(model, str(begun.folder), is_trainable=True)
+    further = PeftModel.from_pretrained(model, str(begun.folder), is_trainable=True)
     # Where the base is here: by its name alone peft would ask the hub about it at every checkpoint.
-    going_on.peft_config["default"].base_model_name_or_path = model.name_or_path
-    return going_on
+    further.peft_config["default"].base_model_name_or_path = model.name_or_path
+    return further
 
 
 def _out_of_memory(recipe: Recipe) -> str:

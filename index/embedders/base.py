@@ -11,7 +11,7 @@ Done = Callable[[Sequence[int], np.ndarray], object]
 
 
 class Embedder(Protocol):
-    """What the index needs of an embedding model. Several threads may use one at the same time."""
+    """The interface of an embedding model. Several threads may use one at the same time."""
 
     @property
     def identity(self) -> str:
@@ -24,7 +24,7 @@ class Embedder(Protocol):
     def dimension(self) -> int: ...
 
     def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
-        """Of each text, the (start, end) character offsets of its tokens."""
+        """Return the (start, end) character offsets of each text's tokens."""
 
     def embed(self, texts: Sequence[str], done: Done | None = None) -> np.ndarray:
         """L2-normalised float32 vectors, shape (len(texts), dimension), in the order of `texts`.

@@ -20,7 +20,7 @@ SHARE = 0.8
 """How much of a channel's size goes into the weights. Mean cosine to float32: 0.998 here, 0.997 at 0.95, 0.995 at 1."""
 STEPS = 255
 SMALLEST = 1e-5
-"""Below it a channel counts as silent."""
+"""Largest value below which a channel counts as zero."""
 
 Inputs = dict[str, np.ndarray]
 
@@ -63,7 +63,7 @@ def _linear_layers(model: openvino.Model) -> dict[openvino.Output, list[openvino
 
 
 def _run(model: openvino.Model, sources: Sequence[openvino.Output], inputs: Sequence[Inputs]) -> list[np.ndarray]:
-    """What every source gives over all inputs, shape (tokens, channels)."""
+    """The output of every source over all inputs, shape (tokens, channels)."""
     watched = openvino.Model([ops.result(source) for source in sources], model.get_parameters(), "watched")
     request = openvino.compile_model(watched, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
     seen: list[list[np.ndarray]] = [[] for _ in sources]
@@ -76,7 +76,7 @@ def _run(model: openvino.Model, sources: Sequence[openvino.Output], inputs: Sequ
 
 
 def _shrink(entering: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """By how much each channel is divided, from its largest value and the largest weight that it meets."""
+    """The divisor of each channel, from its largest value and the largest weight that it meets."""
     return np.maximum(entering, SMALLEST) ** SHARE / np.maximum(weights, SMALLEST) ** (1 - SHARE)
 
 

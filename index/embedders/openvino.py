@@ -15,7 +15,7 @@ import numpy as np
 import openvino
 from tokenizers import Tokenizer
 
-from core.cached_folder import Facts, made_once
+from core.cached_folder import made_once
 from core.files import sha256_file
 from core.precision import openvino_precision
 from core.processor import openvino_threads, processor
@@ -72,7 +72,7 @@ class OpenVinoEmbedder:
             OSError: the cache cannot be written.
         """
         folder = cache / f"{Path(weights.label).name}-{weights.sha256[:12]}"
-        facts: Facts = {"model": weights.sha256, "openvino": openvino.__version__}
+        facts: dict[str, str | int] = {"model": weights.sha256, "openvino": openvino.__version__}
         # What 8 bits cost the search was measured for the default weights alone (docs/measured.md). Vectors of 8 bits
         # and of more can be searched with each other: an index may move between processors, its identity stays.
         eight_bits = weights.sha256 == DEFAULT_SHA256 and processor().vnni

@@ -1,4 +1,4 @@
-"""Which columns of a sheet hold the questions and the answers: by name, else by what stands in them."""
+"""Finds the columns of a sheet that hold the questions and the answers: by name, else by their content."""
 
 import re
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from index.files.sheet import Sheet, listed
 
 NAMES = Path(__file__).with_suffix(".toml")
 LOOKED_AT = 200
-"""Rows by which unnamed columns are told apart."""
+"""The number of rows from which unnamed columns are identified."""
 LONG_ENOUGH = 12
-"""Letters that a column's cells have on average, at least, to hold questions or answers."""
+"""Least average number of letters in the cells of a column of questions or answers."""
 MANY_ROWS = 3
-"""Rows from which cells are looked at: of fewer nothing can be concluded."""
+"""Fewest rows from which columns are identified by their cells."""
 
 _ASKS = re.compile(r"[?？؟;]\s*$")
 
@@ -37,7 +37,7 @@ class Chosen:
     question: str
     answer: str
     note: str = ""
-    """How they were found, where nobody named them and they are not called "question" and "answer"."""
+    """How the columns were found, where nobody named them and they are not called "question" and "answer"."""
 
 
 def read_names(path: Path) -> Names:
@@ -74,7 +74,7 @@ def choose_columns(sheet: Sheet, name: str, question: str = "", answer: str = ""
         question, answer: the columns' names; empty to find them.
 
     Raises:
-        DataError: there is no such column, or it stands there twice, or nothing tells which columns they are.
+        DataError: there is no such column, or it stands there twice, or the columns cannot be identified.
     """
     places = [_named(sheet.columns, question, names().question), _named(sheet.columns, answer, names().answer)]
     for given, place, option in zip((question, answer), places, ("question", "answer"), strict=True):

@@ -11,11 +11,11 @@ from index.files.sheet import Row, Sheet, numbered
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 LOOKED_AT = 60
-"""Records by which the delimiter is decided."""
+"""The number of records by which the delimiter is decided."""
 TITLES = 10
 """Most lines before the header."""
 LIKE_ROWS = 10
-"""Lines inside one quoted cell that all look like rows, from which a missing quote is suspected."""
+"""The number of lines inside one quoted cell, all of them like rows, from which a missing quote is suspected."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Bytes -> text: which encoding a file is in, and what may be wrong about that."""
+"""Bytes -> text: the encoding of a file, and notes on faults that were found."""
 
 import codecs
 import difflib
@@ -43,7 +43,7 @@ class Decoded:
     text: str
     encoding: str
     notes: tuple[str, ...] = ()
-    """What a reader should know: a guess, bad bytes, a repair."""
+    """Notes on how it was decoded: a guess, bad bytes, a repair."""
 
 
 def decode(data: bytes, name: str, encoding: str = "") -> Decoded:
@@ -51,7 +51,7 @@ def decode(data: bytes, name: str, encoding: str = "") -> Decoded:
 
     Args:
         name: the file's, for messages.
-        encoding: what the file is in; empty to find out.
+        encoding: the file's encoding; empty to detect it.
 
     Raises:
         DataError: there is no such encoding, or the bytes are not of it, or of none.

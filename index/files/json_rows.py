@@ -9,7 +9,7 @@ from core.files import jsonl_lines
 from index.files.sheet import Row, Sheet
 
 CHATS = ("messages", "conversations", "conversation")
-"""Keys of a list of turns, whose first question and first answer are taken."""
+"""Keys of a list of turns, of which the first question and the first answer are used."""
 ASKS, ANSWERS = ("user", "human", "prompter"), ("assistant", "gpt", "bot")
 CHAT_COLUMNS = ("question", "answer")
 NO_OBJECT = "no JSON object"

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes, and what to do with one that cannot be read as a table."""
+"""The kind of a file, by its first bytes, and advice for one that cannot be read as a table."""
 
 import io
 import re
@@ -26,7 +26,7 @@ _EXPECTED = "expected CSV, JSON, JSON Lines, Excel (.xlsx) or Parquet with a que
 
 
 def kind_of(data: bytes, name: str) -> str:
-    """`parquet`, `workbook`, `json` or `text`.
+    """The kind of a file: `parquet`, `workbook`, `json` or `text`.
 
     Raises:
         DataError: it is a file of another kind; the message names it and what to do.

@@ -19,7 +19,7 @@ def read_sheet(data: bytes, name: str, question: str = "", answer: str = "", enc
     Args:
         name: the file's, for messages.
         question, answer: names of the columns, by which a header is recognised; empty for the usual ones.
-        encoding: of a text; empty to find out.
+        encoding: the encoding of a text file; empty to detect it.
 
     Raises:
         DataError: it is of a kind that is not read, damaged, empty, or no table.

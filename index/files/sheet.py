@@ -1,4 +1,4 @@
-"""What every kind of file is read into: columns with names, and rows that stand on a line of the file."""
+"""A sheet, which every kind of file is read into: columns with names, and rows with their lines in the file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ class Row:
 
     line: int
     cells: tuple[str, ...]
-    """One cell a column."""
+    """The row's cells, one for each column."""
     problem: str = ""
     """Why the row cannot be used; empty if it can."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table of texts, and what a reader should know of how it was read."""
+    """A table of texts, and notes on how it was read."""
 
     kind: str
-    """Such as "CSV with semicolons"."""
+    """The kind of file, such as "CSV with semicolons"."""
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()

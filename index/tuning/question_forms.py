@@ -17,7 +17,7 @@ from typing import Literal
 from core.text.aspects import aspects
 from core.text.everyday import everyday
 from core.text.rules import read_toml
-from core.text.symptoms import felt
+from core.text.symptoms import symptom_lists
 from index.corpus import Record
 from index.topics import record_aspect, record_topic
 
@@ -33,18 +33,18 @@ _ALSO = re.compile(
 _CAPITALS = re.compile(
     r",? \(?(?:(?<=\()|or |(?:or |also |commonly )?(?:called|known as) )([A-Z][A-Za-z]{0,3}[A-Z0-9])s?\b"
 )
-"""What stands after a name in its place: "(commonly known as PKU)"."""
+"""Another name in capitals after a name: "(commonly known as PKU)"."""
 _VOWELS = "aeiouy"
 IN_EVERYDAY_WORDS = 0.6
-"""Share of what is described or asked about that is worded without the terms of medicine."""
+"""Share of descriptions and details that are worded without medical terms."""
 _DESCRIBED_LETTERS = 4000
-"""Of an answer, from its beginning, of which descriptions are made."""
+"""Characters of an answer, from its beginning, that descriptions are made from."""
 AROUND = Path(__file__).with_suffix(".toml")
 
 
 @dataclass(frozen=True)
 class Around:
-    """What people write around a question, and how they describe what they feel."""
+    """The sentences that people write around a question, and how they describe what they feel."""
 
     before: tuple[str, ...]
     """Sentences before the question, in which `{t}` stands for the topic, `{who}` for a person, `{age}` for an age."""
@@ -53,11 +53,11 @@ class Around:
     felt: tuple[str, ...]
     """Questions about what is felt or seen, for which `{d}` stands."""
     who: tuple[str, ...]
-    """Persons."""
+    """Words for a person, such as "mother"; they fill `{who}`."""
 
 
 def read_around(path: Path) -> Around:
-    """Read a file of what people write around a question.
+    """Read a file of the sentences that people write around a question.
 
     Raises:
         DataError: the file is missing, or names the line that is no rule.
@@ -119,8 +119,8 @@ def ask(record: Record, aspect: str, rng: random.Random) -> LayQuestion:
 
 
 def topic_names(record: Record) -> list[str]:
-    """What the topic is called, in lower case: its plain name first, then what the answer says it is also called, in
-    words or in capitals.
+    """Names of the topic, in lower case: its plain name first, then its other names in the answer, in words or in
+    capitals.
     """
     topic = _HEAD.sub("", _BRACKETS.sub("", record_topic(record))).strip(" ?.:") or record_topic(record)
     beginning = record.answer[:600]
@@ -148,7 +148,7 @@ def misspelt(word: str, rng: random.Random) -> str:
 
 
 def typed(question: str, rng: random.Random) -> str:
-    """As typed in a hurry: one question in four has a misspelt word."""
+    """A question as it is typed in a hurry: one in four has a misspelt word."""
     words = question.split()
     long = [number for number, word in enumerate(words) if len(word) >= 6 and word.isalpha()]
     if long and rng.random() < 0.25:
@@ -171,7 +171,7 @@ def story(form: str, names: list[str], rng: random.Random) -> str:
 
 
 def describe(things: Sequence[str], rng: random.Random) -> str:
-    """A question about what one feels or sees, as who has it describes it."""
+    """A question about what one feels or sees, as a person who feels it describes it."""
     if rng.random() < IN_EVERYDAY_WORDS:
         things = [everyday(thing, rng) for thing in things]
     *first, last = things
@@ -188,7 +188,7 @@ def felt_of(record: Record, rng: random.Random) -> list[str]:
 
 def some_felt(text: str, names: Sequence[str], rng: random.Random) -> list[str]:
     """Up to three of the things that one sentence of a text lists as felt or seen; none if none does."""
-    if not (lists := list(felt(text, names))):
+    if not (lists := list(symptom_lists(text, names))):
         return []
     things = rng.choice(lists)
     return rng.sample(things, min(len(things), rng.choice((1, 2, 2, 3))))

@@ -2,7 +2,7 @@
 
 Only the side of the questions is trained (Lee et al. 2021, "Learning Dense Representations of Phrases at Scale", call
 it query-side fine-tuning): passages keep the vectors that they have, so every passage of the index is a negative in
-every step at the cost of one matrix product, no index need be built anew, and passages of a file that was not trained
+every step at the cost of one matrix product, no index need be built again, and passages of a file that was not trained
 on stay where they were.
 """
 
@@ -27,9 +27,9 @@ from index.topics import record_topic
 from index.tuning.question_forms import LayQuestion, lay_questions
 
 TEMPERATURE = 0.05
-"""Of the softmax over the passages; the customary one of cosine similarities (Gao et al. 2021, SimCSE)."""
+"""Temperature of the softmax over the passages; the customary one of cosine similarities (Gao et al. 2021, SimCSE)."""
 OWN_SHARE = 0.75
-"""Of the target: the record that the question was made from; the rest goes to all records of its topic."""
+"""Share of the target that the question's own record gets; the rest goes to all records of its topic."""
 STRAYING = ("description", "asked")
 """Kinds of questions that may have strayed from their record; the others name its topic."""
 DEVELOPMENT = "development_mrr10"
@@ -106,7 +106,7 @@ def split_questions(
 
 
 def _leading_back(index: Index, embedder: Embedder, made: list[LayQuestion]) -> list[LayQuestion]:
-    """Without the straying questions whose record, or another of its topic, the untuned encoder does not find."""
+    """The questions without those straying ones that lead the untuned encoder to no record of their topic."""
     straying = [item for item in made if item.kind in STRAYING]
     lost = set()
     with bar("checking questions", len(straying), " questions") as progress:
@@ -207,7 +207,7 @@ def train(
 ) -> list[dict[str, float]]:
     """Train a low-rank adapter into `model`; returns the log (step, loss, development_mrr10).
 
-    Checkpoints go to `run`; with `resume`, training goes on from the last one.
+    Checkpoints go to `run`; with `resume`, training continues from the last one.
     """
     from datasets import Dataset
     from peft import LoraConfig, TaskType

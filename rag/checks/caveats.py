@@ -1,6 +1,6 @@
-"""Caveats: what a passage says against a sentence that an answer takes from it, the answer says as well.
+"""Caveats: if a passage limits a sentence that an answer takes from it, the answer repeats the limit as well.
 
-A model that copies sentences may leave out the "However, …" that follows one, and what is left says too much.
+A model that copies sentences may leave out the "However, …" that follows one, and what is left is misleading.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from rag.answer import Note, NumberedSource
 from rag.checks.citations import Draft
 
 CAVEAT = Note("caveat", "a sentence was added that limits the one before it in the passage")
-"""The note of an answer that would have said too much."""
+"""The note of an answer that a caveat was added to."""
 
 
 def with_caveats(drafts: Sequence[Draft], sources: Sequence[NumberedSource]) -> list[Draft]:

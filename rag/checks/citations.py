@@ -21,7 +21,7 @@ WEAK = 0.4
 MAX_WINDOW = 3
 """Most consecutive sentences of evidence in one quote."""
 LENGTH_PENALTY = 0.02
-"""What every further sentence in a quote must add to be worth it."""
+"""Least support that every further sentence in a quote must add."""
 
 _NUMBERS = r"\d{1,3}(?:\s*[,;&–-]\s*\d{1,3})*"
 _MARKER = re.compile(rf"\s*(?:\[\s*(?:passages?\s+)?({_NUMBERS})\s*\]|【\s*({_NUMBERS})[^】]{{0,12}}】)", re.I)
@@ -39,7 +39,7 @@ class Draft:
 
 
 def read_markers(generated: str) -> list[Draft]:
-    """Cut a text into sentences and say which citation markers belong to each.
+    """Cut a text into sentences and find the citation markers that belong to each.
 
     Read are [1], [1, 2], [1-3], [1][3], [Passage 1] and 【1】, before or after the full stop. A marker that opens
     a line belongs to the sentence after it, any other to the sentence before it.
@@ -110,7 +110,7 @@ class Match:
 
 
 class SupportJudge(Protocol):
-    """Weighs more than words: see `rag.checks.judge.Judge`."""
+    """The interface of a judge that weighs more than shared words, such as `rag.checks.judge.Judge`."""
 
     @property
     def supported(self) -> float:
@@ -183,7 +183,7 @@ class Verifier:
 
     def _best_in(self, sentence: str, n: int) -> Match | None:
         words = frozenset(content_words(sentence))
-        # What the passage's heading says is given, not asserted: "Noonan syndrome" supports nothing by itself.
+        # The words of the passage's heading are given, not asserted: "Noonan syndrome" supports nothing by itself.
         asserted = words - self._headings[n]
         numbers = _number_words(words)
         negated = _NEGATION.search(sentence) is not None
@@ -230,17 +230,17 @@ def is_refusal(sentence: str) -> bool:
 
 
 def is_rest(sentence: str) -> bool:
-    """Whether a sentence is the one with which the model says that it answered a part of the question."""
+    """Whether a sentence is the one with which the model declares that it answered a part of the question."""
     return key(sentence) == key(REST)
 
 
 def is_aside(sentence: str) -> bool:
-    """Whether a sentence speaks of the passages, and is no part of what they say."""
+    """Whether a sentence is about the passages themselves, and not a part of their content."""
     return is_refusal(sentence) or is_rest(sentence)
 
 
 def may_be_aside(begun: str) -> bool:
-    """Whether what has been written of a sentence may still become one that speaks of the passages."""
+    """Whether the beginning of a sentence may still become a sentence about the passages themselves."""
     said = content_words(begun)
     for aside in (REFUSAL, REST):
         telling = content_words(aside)

@@ -1,7 +1,7 @@
-"""Whether another passage says otherwise: it denies what an answer says, or has another number for the same thing.
+"""Whether another passage contradicts an answer: it denies a statement, or has another number for the same thing.
 
 The rule looks at sentences about the same subject alone, and would rather miss a contradiction than see one where there
-is none: a note that is wrong is soon read no more.
+is none: users soon ignore notes that are often wrong.
 """
 
 import re
@@ -14,11 +14,11 @@ from core.text.words import content_words
 from rag.answer import Evidence, Note, Sentence
 
 SHARED = 0.6
-"""Share of the longer sentence's content words that the other holds, from which both speak of one thing."""
+"""Least share of the longer sentence's content words that the other holds, if both are about one thing."""
 FEWEST = 3
-"""Content words that both hold, at least."""
+"""Fewest content words that both sentences hold."""
 SHORT = 8
-"""Most content words of a sentence that answers a question with yes or no and says nothing else."""
+"""Most content words of a sentence that only answers yes or no."""
 
 _DENIES_ALL = re.compile(r"\W*(?:no|none|neither|never|nothing)\b(?!\W*$)", re.I)
 _YES_OR_NO = re.compile(r"\W*(?:is|are|was|can|could|may|should|must|do|does|did|will|would|has|have)\b", re.I)
@@ -26,11 +26,11 @@ _LIMITED = re.compile(
     r"\b(?:may|might|some|sometimes|often|usually|rarely|most|many|however|but|all|if|although|unless|about)\b",
     re.I,
 )
-"""Words of sentences that say less than they seem to: "usually not" and "sometimes" contradict each other seldom."""
+"""Words that weaken a statement: "usually not" and "sometimes" contradict each other seldom."""
 
 
 def contradictions(question: str, sentences: Sequence[Sentence], evidence: Sequence[Evidence]) -> list[Note]:
-    """A note for each passage that says otherwise than an answer's sentences, which do not cite it."""
+    """A note for each passage that contradicts an answer's sentences, none of which cites it."""
     asked = set(content_words(question)) if _YES_OR_NO.match(question) else set()
     notes = []
     for item in evidence:
@@ -72,7 +72,7 @@ def _words(text: str) -> set[str]:
 
 
 def _denied(text: str) -> set[str]:
-    """What a sentence denies: all its words where it opens with "No amount of …"."""
+    """The stems that a sentence denies: all its words where it opens with "No amount of …"."""
     return _words(text) if _DENIES_ALL.match(text) else negated(text, soft=False)
 
 

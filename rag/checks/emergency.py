@@ -1,10 +1,11 @@
-"""What stands above an answer, decided before anything is written: a notice to seek help at once where a question reads
+"""The notice above an answer, decided before anything is written: a notice to seek help at once where a question reads
 like an emergency, and a plain limit where it asks for a diagnosis or a dose of one's own.
 
-An emergency is told by its nearness to phrasings that are known to be one, or not (rag/checks/emergencies.jsonl):
-kernel ridge regression over the embedder's vectors, solved in closed form when the index is opened. The same words
-always get the same notice, no model that writes has a say in it, and no passage can argue anybody out of it. Patterns
-of words were tried first: they knew every phrasing that they were written with, and a third of others. A message is
+An emergency is recognised by its similarity to phrasings that are known to be one, or not
+(rag/checks/emergencies.jsonl): kernel ridge regression over the embedder's vectors, solved in closed form when the
+index is opened. The same words always get the same notice, and neither the model that writes nor any passage can change
+it. Patterns of words were tried first: they recognised every phrasing that they were written with, and a third of
+others. A message is
 judged as a whole, by its sentences and by its clauses, as people write one thing behind another without a stop. The
 embedder reads English: for other languages there are patterns (rag/checks/emergencies_abroad.toml).
 """
@@ -72,8 +73,8 @@ class EmergencyDetector:
     """Reads questions for signs of an emergency.
 
     Args:
-        kinds: of each known phrasing; empty for what only sounds like an emergency.
-        vectors: of each known phrasing, of length 1, shape (phrasings, dimensions).
+        kinds: the kind of each known phrasing; empty for one that only sounds like an emergency.
+        vectors: the vector of each known phrasing, of length 1, shape (phrasings, dimensions).
         embed: texts -> such vectors.
     """
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 MAX_TOKENS = 256
-"""Of quote and sentence together."""
+"""Most tokens of quote and sentence together."""
 ENTAILS = "entail"
-"""How the label begins that says that the first text entails the second: "entailment" in models of SNLI and MNLI."""
+"""Beginning of the label for "the first text entails the second": "entailment" in models of SNLI and MNLI."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read_entailment(name: str) -> Callable[[str, str], float]:
     """Load a sentence-transformers CrossEncoder for inference by folder or hub id.
 
     Raises:
-        WeightsError: it is not to be had, or none of its labels says that one text entails another.
+        WeightsError: it is not to be had, or none of its labels means that one text entails another.
     """
     model = load_cross_encoder(name, MAX_TOKENS, "rag.nli", "judge without")
     labels = {int(row): str(label) for row, label in (getattr(model.config, "id2label", None) or {}).items()}

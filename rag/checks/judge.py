@@ -1,4 +1,4 @@
-"""Whether a passage says what a sentence says: meaning, rare words, numbers and negation, weighed together.
+"""Whether a passage supports a sentence: meaning, rare words, numbers and negation, weighed together.
 
 A near vector is not enough: "30 mg" is near to "300 mg", and "helps" to "does not help". So numbers with their units,
 codes such as "hepatitis B", what is negated, and rare words that the passage does not hold are looked at by themselves.
@@ -25,7 +25,7 @@ FEATURES = ("meaning", "rarest", "rare", "number", "negation")
 
 @dataclass(frozen=True)
 class Judge:
-    """Tells how likely a quote supports a sentence.
+    """Estimates how likely a quote supports a sentence.
 
     Args:
         similarity: texts, the first one compared with the others -> cosines.

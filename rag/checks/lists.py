@@ -1,4 +1,4 @@
-"""Lists and steps: an answer that begins one says all of it, or says how much is left out.
+"""Lists and steps: an answer that begins one repeats all of it, or notes how much is left out.
 
 A model that copies sentences may stop after the first step, or write the lead-in of a list without its items.
 """
@@ -15,9 +15,9 @@ from rag.answer import Evidence, Note
 from rag.checks.citations import Draft
 
 MOST_ITEMS = 12
-"""Items of a list that is told whole."""
+"""Most items of a list that an answer repeats whole."""
 MOST_WORDS = 150
-"""Words of such a list."""
+"""Most words of a list that an answer repeats whole."""
 LEAD_IN = -1
 """The place of the sentence that leads into a list."""
 
@@ -52,13 +52,13 @@ class _Known:
         return next((number for number, part in enumerate(parts) if _is_part(said, part)), None)
 
     def _of_sentences(self, parts: Sequence[str]) -> bool:
-        """Whether the items are sentences under bullets, each of which says what it says without the others."""
+        """Whether the items are sentences under bullets, each of which is complete without the others."""
         bullets = all(item.marker and not item.marker.strip("(.)").isdigit() for item in self.listing.items)
         return bullets and all(part[0].isupper() and ends_whole(part) and len(part.split()) > 4 for part in parts)
 
     @property
     def fits(self) -> bool:
-        """Whether it is told whole."""
+        """Whether an answer repeats the list whole."""
         words = sum(len(draft.text.split()) for draft in self.drafts())
         return len(self.listing.items) <= MOST_ITEMS and words <= MOST_WORDS
 
@@ -77,21 +77,21 @@ def with_lists(drafts: Sequence[Draft], evidence: Sequence[Evidence]) -> tuple[l
     """
     known = [each for item in evidence for each in known_lists(item)]
     places = [_place(draft, known) for draft in drafts]
-    told: list[Draft] = []
+    whole: list[Draft] = []
     notes: list[Note] = []
     done: set[int] = set()
     for draft, place in zip(drafts, places, strict=True):
         if place is None:
-            told += [] if is_lead_in(draft.text) else [draft]
+            whole += [] if is_lead_in(draft.text) else [draft]
         elif place.row not in done:
             done.add(place.row)
             each = known[place.row]
             said = {at.item for at in places if at is not None and at.row == place.row and at.item >= 0} or {0}
             shown = set(range(len(each.listing.items))) if each.fits else said
-            told += _apart(each.drafts(shown), bool(told))
+            whole += _apart(each.drafts(shown), bool(whole))
             if len(shown) < each.whole:
                 notes.append(_note(len(shown), each))
-    return told, notes
+    return whole, notes
 
 
 def known_lists(item: Evidence) -> list[_Known]:
@@ -120,7 +120,7 @@ def _is_part(said: str, item: str) -> bool:
 
 
 def _before(text: str, item: Item) -> str:
-    """What stands before an item: its marker on a line of its own; a space before a step in prose."""
+    """The text before an item: its marker on a line of its own; a space before a step in prose."""
     if item.marker:
         return f"\n{item.marker} "
     return "\n" if text[: item.span[0]].endswith("\n") else " "
@@ -134,5 +134,5 @@ def _apart(drafts: list[Draft], follows: bool) -> list[Draft]:
 
 def _note(said: int, each: _Known) -> Note:
     kind = "steps" if any(item.marker[:1].isdigit() for item in each.listing.items) else "items"
-    rest = f"{said} of {each.whole} {kind} of a list are told; the rest is in passage [{each.evidence.n}]"
+    rest = f"{said} of {each.whole} {kind} of a list are shown; the rest is in passage [{each.evidence.n}]"
     return Note("list", rest)

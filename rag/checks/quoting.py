@@ -1,5 +1,5 @@
-"""Quotation: where the model declines although the search is sure, or writes what the passages do not bear, the answer
-is what comes nearest in them.
+"""Quotation: where the model declines although the search is sure, or writes what the passages do not support, the
+answer is made of the passages' nearest sentences.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from rag.answer import Answer, Evidence, Note
 from rag.checks.citations import Draft
 from rag.checks.lists import known_lists
 from rag.checks.scope import Scope
-from rag.finishing import BEFORE, declined, say, verifier_of
+from rag.finishing import BEFORE, compose, declined, verifier_of
 from rag.search.retriever import Retrieval
 
 NEAREST = Note("quoted", "the model found no answer in these passages; quoted is what comes nearest")
@@ -20,9 +20,8 @@ NEAREST = Note("quoted", "the model found no answer in these passages; quoted is
 UNBORNE = Note("quoted", "most of what the model wrote is not in these passages; quoted is what comes nearest")
 """The note of an answer that is quoted because too little of the model's own survived."""
 CERTAIN = 0.9
-"""Probability that the file holds an answer, by the search, from which the model's refusal is not taken.
-
-Chosen on the `fit` split of data/dev (generator/EXPERIMENTS.md, try 16).
+"""Probability that the file holds an answer, by the search, from which the model's refusal is overruled. Chosen on the
+`fit` split of data/dev (generator/EXPERIMENTS.md, try 16).
 """
 MOST_UNSUPPORTED = 0.5
 """Share of unsupported sentences beyond which an answer is quoted instead."""
@@ -57,13 +56,13 @@ def _quoted(answer: Answer, aspect: str, relevance: Relevance, scope: Scope, not
     rows = [(2.0, [Draft(" ", line, (item.n,))]) for item, line in scope.number_lines() if item in items]
     before = dataclasses.replace(answer, notes=tuple(each for each in answer.notes if each.kind in BEFORE))
     for _, drafts in sorted([*found, *rows[:1]], key=lambda each: -each[0]):
-        if drafts and not (said := say(before, drafts, scope, verifier_of(answer), "quoted", [note])).abstained:
+        if drafts and not (said := compose(before, drafts, scope, verifier_of(answer), "quoted", [note])).abstained:
             return said
     return None
 
 
 def _nearest(question: str, item: Evidence, aspect: str, relevance: Relevance) -> tuple[float, list[Draft]]:
-    """What comes nearest to a question in a passage, a run of sentences or a list, and how near it is."""
+    """The nearest part of a passage to a question, a run of sentences or a list, and how near it is."""
     spans = sentence_spans(item.text)
     scores = relevance(question, [item.text[start:end] for start, end in spans]) if spans else []
     chosen = choose(item.text, aspect, scores, Counter(), most=MOST_SENTENCES)

@@ -1,4 +1,4 @@
-"""Whether a sentence of a passage speaks of what was asked: of the same people, the same number, and its question.
+"""Whether a sentence of a passage is about the same people, the same number and the same question as was asked.
 
 A passage answers its own question. "Yes.", "The same.", "It depends." are true of that question alone, and so is what
 explains them; "Adults can take 500 mg" says nothing of babies; the row of the second month answers nothing about the
@@ -26,13 +26,13 @@ have 0.93, "can i exercise with a fever" and "Can I exercise with a cold?" 0.74.
 NAMED = 0.5
 """Share of a topic's words, by their weight in the file, from which a text names what the question is about."""
 EXPLAINED = 0.75
-"""The same share of all words of a question, for a sentence that explains the "Yes." to another question."""
+"""The share of all words of a question that a sentence must have that explains the "Yes." to another question."""
 ROW_WORDS = 30
 """Most words of a line that is read as a row: a figure in it belongs to the whole line."""
 
 
 class Scope:
-    """What a question asks, over the evidence that is to answer it.
+    """The scope of a question: its people, its numbers and its subject, over the evidence that is to answer it.
 
     Args:
         weight: how telling a stem is (`LexicalIndex.weight`).
@@ -90,7 +90,7 @@ class Scope:
                     yield item, line
 
     def _speaks(self, sentence: str, item: Evidence) -> bool:
-        """Whether a sentence that rests on a passage may be said: not one that only its own question makes true."""
+        """Whether a sentence that rests on a passage may be used: not one that only its own question makes true."""
         if not holds_for(self._people, people(sentence) or people(item.question)):
             return False
         if self._borrowed(sentence, item):
@@ -100,14 +100,14 @@ class Scope:
         return self._named(set(terms(self._question)), f"{item.question} {sentence}") >= EXPLAINED
 
     def _named(self, asked: set[str], text: str) -> float:
-        """The share of stems, or of the words of medicine for them, that a text holds, by their weight in the file."""
+        """The share of stems, or of the medical terms for them, that a text holds, by their weight in the file."""
         held = set(terms(text))
         medical = set(terms(" ".join(medical_words(self._question)))) - asked
         weight = sum(self._weight(term) for term in (asked | medical) & held)
         return weight / (sum(self._weight(term) for term in asked) or 1.0)
 
     def _borrowed(self, sentence: str, item: Evidence) -> bool:
-        """Whether a sentence says of the question's subject what the passage says of another."""
+        """Whether a sentence states about the question's subject what the passage states about another."""
         said = set(content_words(sentence)) & self._asked
         held = set(content_words(f"{item.question} {item.text}"))
         return any(self._weight(stem) >= self._unknown for stem in said - held if not stem[0].isdigit())

@@ -1,8 +1,8 @@
 """Whether a sentence of an answer speaks of what was asked, or of something that a neighbouring passage is about.
 
 A small model that is asked for the dose of one illness quotes the dose of another that stands beside it. Each word of
-that answer is in the evidence, so no check of support finds it. What gives it away: the question names the subject of
-another passage and not that of the passage which the sentence cites, and that passage does not know the name asked for.
+that answer is in the evidence, so no check of support finds it. It is found by names: the question names the subject of
+another passage and not that of the passage which the sentence cites, and that passage does not hold the name asked for.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from rag.checks.citations import Draft
 
 
 class Subject:
-    """What a question asks about, over the sources that are to answer it."""
+    """The subject that a question names, and the sources that are to answer it."""
 
     def __init__(self, question: str, sources: Sequence[Source]) -> None:
         self._asked = set(content_words(question)) - generic()

@@ -1,4 +1,4 @@
-"""The sentence of each passage that says most of what was asked, told by its words alone.
+"""The sentence of each passage that shares most with the question, chosen by its words alone.
 
 It is there with the search, in some milliseconds on any processor, and gives people something to read while a model
 still reads: embedding the same sentences takes 50 ms here and four times as long on a processor without AVX-512.
@@ -11,13 +11,13 @@ from core.text.words import terms
 from rag.answer import Hit, Lead
 
 USUAL = 12
-"""Words that tell something in a sentence of the usual length."""
+"""The number of content words in a sentence of the usual length."""
 LEAST = 8
-"""Words that a sentence counts for at least: shorter ones are headings more often than they say anything."""
+"""Words that a sentence counts for at least: shorter ones are more often headings than statements."""
 BY_LENGTH = 0.3
 """Share of a sentence's worth that is measured by its length, as BM25's b."""
 CUT = 0.5
-"""What a line is worth that does not end like a sentence."""
+"""Weight of a line that does not end like a sentence."""
 
 
 def leads(hits: Sequence[Hit], asked: Sequence[str], weight: Callable[[str], float]) -> tuple[Lead, ...]:

@@ -1,6 +1,6 @@
 """From what a person typed to what is searched: follow-ups completed, stories cut to their question, words corrected.
 
-Everything is done by rules, in well under ten milliseconds, and told to the user in `Query.notes`.
+Everything is done by rules, in well under ten milliseconds, and reported to the user in `Query.notes`.
 """
 
 import re
@@ -21,7 +21,7 @@ from index.reader import Index
 from rag.answer import Note
 
 LONG = 60
-"""Words beyond which a message is cut to the sentences that ask and those that tell most."""
+"""Words beyond which a message is cut to the sentences that ask and the most informative others."""
 CHAT = {
     "greeting": (
         re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings)(?: there| all| everyone)?", re.I),
@@ -56,13 +56,13 @@ class Query:
     terms: tuple[str, ...]
     """Stems for the lexical search: those of `searched`, of what was typed, and of the medical words for lay ones."""
     notes: tuple[Note, ...] = ()
-    """What was changed and why, for the user."""
+    """Notes for the user: every change to the question, and why."""
     reply: str = ""
-    """Said at once, without a search, where the message is no question (a greeting, thanks)."""
+    """The reply that is given at once, without a search, where the message is no question (a greeting, thanks)."""
     aspect: str = "information"
-    """What is asked about the topic, in the words of `core.text.aspects.aspect`."""
+    """The aspect that is asked about, in the words of `core.text.aspects.aspect`."""
     asks_dose: bool = False
-    """Asks how much of something a certain person should take."""
+    """Whether the question asks how much of something a certain person should take."""
 
 
 def understand(

@@ -29,7 +29,7 @@ CLOSEST = 3
 
 @dataclass(frozen=True)
 class Retrieval:
-    """What a search found: the hits that are evidence, best first, and those that are not, each with the reason."""
+    """The result of a search: the hits that are evidence, best first, and the dropped ones, each with the reason."""
 
     question: str
     query: Query
@@ -53,7 +53,7 @@ class Retrieval:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """A search before anything is dropped; what the evaluation looks at."""
 
     query: Query
@@ -73,9 +73,9 @@ class IndexRetriever(BaseRetriever):
 
     index: SkipValidation[Index]
     embedder: SkipValidation[Embedder]
-    """Of questions."""
+    """The embedder of questions."""
     passage_embedder: SkipValidation[Embedder] | None = None
-    """Of passages; None if it is the same."""
+    """The embedder of passages; None if it is the same."""
     adapter: str = ""
     """Identity of the adapter that `embedder` carries."""
     reranker: SkipValidation[Reranker] | None = None
@@ -152,7 +152,7 @@ class IndexRetriever(BaseRetriever):
         corrects = correct and self.settings.correct_spelling
         return understand(question, self.index, history, correct=corrects, dictionary=self.dictionary)
 
-    def find(self, query: Query, filters: Mapping[str, str] | None = None) -> Found:
+    def find(self, query: Query, filters: Mapping[str, str] | None = None) -> SearchResult:
         """All stages and their fusion; nothing is dropped yet."""
         allowed = allowed_questions(self.index, filters or {})
         if allowed is not None and not len(allowed):
@@ -163,7 +163,7 @@ class IndexRetriever(BaseRetriever):
         stages = run_stages(self.index, query, vector, allowed)
         candidates = fuse(self.index, stages, vector, self.index.ranking, query)
         at_large = 0.0 if by_words else background(self.index, vector)
-        return Found(query, stages, tuple(candidates), signals(self.index, query, stages, candidates), at_large)
+        return SearchResult(query, stages, tuple(candidates), signals(self.index, query, stages, candidates), at_large)
 
     def relevance(self, question: str, texts: list[str]) -> list[float]:
         """Cosine similarity of each text to the question."""

@@ -39,7 +39,8 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Stages:
-    """What each stage found. `headed` ranks vector rows; `question` and `lexical` rank question rows; best first."""
+    """The results of each stage. `headed` ranks vector rows; `question` and `lexical` rank question rows; best
+    first."""
 
     headed: tuple[tuple[int, float], ...]
     question: tuple[tuple[int, float], ...]
@@ -136,7 +137,7 @@ def _sorted(candidates: Sequence[Candidate]) -> list[Candidate]:
 def _best_passages(
     index: Index, ranks: Mapping[str, Mapping[int, int]], headed: Mapping[int, float], vector: np.ndarray
 ) -> dict[int, float]:
-    """Of every question that the headed stage did not find: the vector row nearest to the query, with its cosine."""
+    """The vector row nearest to the query, with its cosine, of every question that the headed stage did not find."""
     seen = {int(index.headed[row, 1]) for row in headed}
     rows = [index.vectors_of(row) for row in {**ranks["question"], **ranks["lexical"]} if row not in seen]
     if not rows:
@@ -152,9 +153,7 @@ def _best_passages(
 
 
 def _best_by_words(index: Index, question_row: int, terms: Sequence[str]) -> int:
-    """Of a question's vector rows the one whose passage holds the most telling of the query's terms; the first of
-    equals.
-    """
+    """The vector row of a question whose passage holds the most telling of the query's terms; the first of equals."""
     rows = index.vectors_of(question_row)
     held = [set(lexical.terms(index.passages[index.headed[row, 0]].text)) for row in rows]
     worth = [sum(index.lexical.weight(term) for term in set(terms) & each) for each in held]
@@ -165,8 +164,8 @@ def _agreed(index: Index, candidates: Sequence[Candidate], ranking: Ranking, asp
     """Candidates with what their topic and aspect add.
 
     The best candidates vote for their topics with their scores; a candidate gains by its topic's share of the strongest
-    topic's votes: what several records of a file speak for is what was asked about. It gains again if its question asks
-    the same of its topic as the query does.
+    topic's votes: a topic that several records of a file support is the one that was asked about. It gains again if its
+    question asks the same of its topic as the query does.
     """
     votes: dict[str, float] = {}
     voted: set[int] = set()
@@ -193,7 +192,7 @@ def shingles(text: str) -> frozenset[tuple[str, ...]]:
 
 
 def duplicate_of(text: frozenset[tuple[str, ...]], earlier: Sequence[frozenset[tuple[str, ...]]]) -> int | None:
-    """The position of the first earlier text that says the same; None if none does."""
+    """The position of the first earlier text that is a duplicate; None if there is none."""
     for position, other in enumerate(earlier):
         if len(text & other) >= SAME * len(text | other):
             return position

@@ -66,7 +66,7 @@ def test_a_table_is_filled(root: Path) -> None:
         "<!-- /table -->\nMore."
     )
     assert [str(each) for each in filled.stale] == [
-        "a.md:4: found '| old |', the files say '| 16,407 rows | it | change |'"
+        "a.md:4: found '| old |', the files have '| 16,407 rows | it | change |'"
     ]
 
 
@@ -115,7 +115,7 @@ def test_the_command_reports_what_is_stale_then_fills_it(root: Path, capsys: pyt
     readme = root / "README.md"
     readme.write_text(f"First.\n{marked('figures.json a b@10.mean .2f', '0.40')}\n")
     assert main(["--check", "--root", str(root)]) == 1
-    assert "README.md:2: found '0.40', the files say '0.50'" in capsys.readouterr().out
+    assert "README.md:2: found '0.40', the files have '0.50'" in capsys.readouterr().out
     assert "0.40" in readme.read_text()
     assert main(["--root", str(root)]) == 0
     assert "0.50" in readme.read_text()

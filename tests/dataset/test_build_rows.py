@@ -9,7 +9,7 @@ import pytest
 from core.errors import DataError
 from core.files import sha256_file
 from core.settings import Settings
-from core.text.answer_cues import silent
+from core.text.answer_cues import says_nothing_of
 from core.text.aspects import aspects
 from dataset import __main__ as examples
 from dataset.build_rows import Plan, make, split_topics
@@ -161,7 +161,7 @@ def test_an_answer_to_a_part_says_so(made: dict[str, list[Row]]) -> None:
     for row in partly:
         assert row.completion.endswith(f"]. {REST}")
         assert " and " in row.question
-        assert silent(row.aspect.partition(", not ")[2], " ".join(source.text for source in row.sources))
+        assert says_nothing_of(row.aspect.partition(", not ")[2], " ".join(source.text for source in row.sources))
 
 
 def test_questions_are_asked_in_several_forms_and_headings_vary(made: dict[str, list[Row]]) -> None:
@@ -235,7 +235,7 @@ def test_a_damaged_folder_is_refused(folder: Path, tmp_path: Path) -> None:
 
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / "train.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match=r"train\.parquet has SHA-256 .*, examples\.json says .*; make the rows"):
+    with pytest.raises(DataError, match=r"train\.parquet has SHA-256 .*, examples\.json has .*; make the rows"):
         read_rows(copy, "train")
     (copy / MANIFEST).write_text("{")
     with pytest.raises(DataError, match=r"examples\.json cannot be read .*; make the rows: citewell rows"):

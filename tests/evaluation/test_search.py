@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from core.settings import IndexSettings, RagSettings, Settings
 from evaluation import search as evaluate
 from evaluation.abstention import abstention, risk_coverage
 from evaluation.fitting import fit_answerability, fit_fusion
-from evaluation.judged_questions import Judged, read_beir, read_development
+from evaluation.judged_questions import JudgedQuestions, read_beir, read_development
 from evaluation.search_stages import as_run, measured, retrieval_table
 from evaluation.stats import Figure, mean
+from index.embedders.base import Done
 from rag.search.answerable import SIGNALS
 from rag.search.retriever import IndexRetriever
 from tests.fakes import WordEmbedder
@@ -22,7 +24,7 @@ TINY = Path(__file__).parent.parent / "data/beir-tiny"
 
 
 def test_measures_are_those_of_the_field() -> None:
-    judged = Judged("j", {"a": "?", "b": "?"}, {"a": {"x": 2, "y": 1}, "b": {"z": 1}})
+    judged = JudgedQuestions("j", {"a": "?", "b": "?"}, {"a": {"x": 2, "y": 1}, "b": {"z": 1}})
     values = measured(judged, as_run({"a": ["n", "x", "y"], "b": []}))
     ideal = 2 / np.log2(2) + 1 / np.log2(3)
     assert values["nDCG@10"][0] == pytest.approx((2 / np.log2(3) + 1 / np.log2(4)) / ideal)
@@ -114,7 +116,7 @@ def test_breaking_a_stage_makes_the_figures_fall(retriever: IndexRetriever, tmp_
     assert evaluate.compare(committed, committed) == []
 
     class Blind(WordEmbedder):
-        def embed(self, texts, done=None):  # type: ignore[no-untyped-def]
+        def embed(self, texts: Sequence[str], done: Done | None = None) -> np.ndarray:
             return np.roll(super().embed(texts, done), 7, axis=1)
 
     blind = retriever.model_copy(update={"embedder": Blind()})

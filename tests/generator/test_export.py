@@ -33,7 +33,7 @@ def logits(folder: Path, **kwargs: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **kwargs)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **kwargs)
     with torch.no_grad():
         return model(torch.arange(4, 60)[None]).logits
 
@@ -135,9 +135,9 @@ def reference(real_weights: Weights) -> dict[str, str]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(real_weights.folder)
-    model = AutoModelForCausalLM.from_pretrained(real_weights.folder, dtype=torch.float32)
-    texts = {}
+    tokenizer: Any = AutoTokenizer.from_pretrained(real_weights.folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(real_weights.folder, dtype=torch.float32)
+    texts: dict[str, str] = {}
     for question in PROMPTS:
         chat = [{"role": "user", "content": question}]
         prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)

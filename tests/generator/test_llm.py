@@ -9,7 +9,7 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 
 from generator.engines.base import Chunk
 from generator.llm import QwenChat, _until
-from tests.conftest import queue_llm
+from tests.conftest import queue_llm, queue_of
 from tests.fakes import QueueEngine
 
 
@@ -41,7 +41,8 @@ def test_streams_tell_callbacks_of_each_token() -> None:
     class Listener(BaseCallbackHandler):
         heard = ""
 
-        def on_llm_new_token(self, token: str, **kwargs: Any) -> None:
+        def on_llm_new_token(self, token: str | list[str | dict[str, Any]], **kwargs: Any) -> None:
+            assert isinstance(token, str)
             self.heard += token
 
     listener = Listener()
@@ -53,7 +54,7 @@ def test_streams_tell_callbacks_of_each_token() -> None:
 def test_a_stop_text_ends_the_answer_and_closes_the_engine() -> None:
     llm = queue_llm("first. Question: second", "x\ny")
     assert llm.invoke("hi", stop=["Question:"]).content == "first. "
-    assert llm.engine.closed == 1  # type: ignore[attr-defined]
+    assert queue_of(llm).closed == 1
     assert llm.model_copy(update={"stop": ["\n"]}).invoke("hi").content == "x"
 
 

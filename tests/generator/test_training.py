@@ -135,11 +135,11 @@ def test_ctrl_c_saves_and_resume_goes_on_to_the_end(
     assert stopped["status"] == "stopped"
     assert 0 < stopped["results"]["steps"] < stopped["results"]["of_steps"]
     assert not (folder / "adapter").exists()
-    assert f"go on: citewell train --to {folder} --resume" in printed
+    assert f"resume it: citewell train --to {folder} --resume" in printed
 
     with pytest.raises(DataError, match=r"was begun otherwise \(lora\.r: 2 -> 4\); resume it with its own recipe"):
         train.main([*words, "--set", "lora.r=4", "--resume"])
-    with pytest.raises(DataError, match=r"holds a run already \(stopped\); go on with it: --resume"):
+    with pytest.raises(DataError, match=r"holds a run already \(stopped\); resume it: --resume"):
         train.main(words)
     assert train.main(["--to", str(folder), "--resume"]) == 0  # the recipe is the run's own
     assert record(folder)["status"] == "done"

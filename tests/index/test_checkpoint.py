@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def counted(
     texts_seen: list[str] = []
 
     def embed(texts: list[str], done: Done | None = None) -> np.ndarray:
-        def each(rows: list[int], vectors: np.ndarray) -> None:
+        def each(rows: Sequence[int], vectors: np.ndarray) -> None:
             if len(texts_seen) >= fail_after and error is not None:
                 raise error
             texts_seen.extend(texts[row] for row in rows)
@@ -233,7 +234,8 @@ def test_a_build_ends_when_another_file_is_published_meanwhile(
 def test_two_builds_of_one_file_embed_it_once(
     told: list[str], large: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embed, other = word_embedder.embed, []
+    embed = word_embedder.embed
+    other: list[threading.Thread] = []
     waits = f"another process embeds for {large.dir}; waiting for it to end"
 
     def slow(texts: list[str], done: Done | None = None) -> np.ndarray:

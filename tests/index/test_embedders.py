@@ -61,7 +61,10 @@ def test_openvino_gives_the_vectors_of_the_original_in_any_order_and_from_many_t
     assert embedder.dimension == original.dimension == 384
 
     index = open_index(Path(real_settings.index.dir))
-    texts = ["a cold", *(headed_text(index.records[passage.record_id], passage) for passage in index.passages[:99])]
+    texts = [
+        "a cold",
+        *(headed_text(index.records[passage.record_id].question, passage) for passage in index.passages[:99]),
+    ]
     vectors = embedder.embed(texts)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert (vectors * original.embed(texts)).sum(axis=1).min() > alike

@@ -81,7 +81,7 @@ def test_the_archive_becomes_a_csv_with_all_metadata(told: list[str], server: st
 
 def test_a_download_that_broke_off_is_resumed(told: list[str], server: str, tmp_path: Path) -> None:
     Server.break_after = 100
-    with pytest.raises(DataError, match="run the same again"):
+    with pytest.raises(DataError, match="run the same command again"):
         fetch_medquad(tmp_path / "m.csv", f"{server}/a.zip")
     assert fetch_medquad(tmp_path / "m.csv", f"{server}/a.zip") == 2
     assert Server.ranges == ["", "bytes=100-"]

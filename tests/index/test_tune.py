@@ -134,12 +134,12 @@ def test_too_few_rows_are_refused(tmp_path: Path, topics: IndexSettings) -> None
 
 def test_resuming_another_training_is_refused(tmp_path: Path) -> None:
     run = tmp_path / "a.run"
-    with pytest.raises(DataError, match="no checkpoint in .* to go on from"):
+    with pytest.raises(DataError, match="no checkpoint in .* to resume from"):
         _begin(run, {"csv": "a"}, resume=True)
     _begin(run, {"csv": "a", "recipe": 1}, resume=False)
     (run / "checkpoint-3").mkdir()
     _begin(run, {"csv": "a", "recipe": 1}, resume=True)
-    with pytest.raises(DataError, match="was trained with other recipe .now 2, then 1.; start anew"):
+    with pytest.raises(DataError, match="was trained with other recipe .now 2, then 1.; to start again"):
         _begin(run, {"csv": "a", "recipe": 2}, resume=True)
 
 

@@ -1,11 +1,13 @@
 import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from core.errors import EngineError, QuestionError
 from core.processor import processor
+from generator.engines.base import Chat, Chunk
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, REST, messages
 from rag.answer import Answer
@@ -14,7 +16,7 @@ from rag.checks.caveats import CAVEAT
 from rag.checks.quoting import CERTAIN, NEAREST
 from rag.finishing import BROKE_OFF, NO_ROOM, NOT_FOUND, ORDERS, PARTLY
 from rag.search.retriever import IndexRetriever
-from tests.conftest import index_rows, queue_llm
+from tests.conftest import index_rows, queue_llm, queue_of
 from tests.fakes import QueueEngine
 
 QUESTION = "what is measles, a disease?"
@@ -104,7 +106,7 @@ def test_without_evidence_the_model_is_not_asked(retriever: IndexRetriever) -> N
     assert answer.abstained
     assert answer.text == NOT_FOUND
     assert answer.dropped
-    assert llm.engine.asked == []  # type: ignore[attr-defined]
+    assert queue_of(llm).asked == []
 
 
 @pytest.mark.parametrize("reply", [REFUSAL, f"[1] {REFUSAL}", "The passage does not answer this question", "[1] [2]"])
@@ -277,8 +279,8 @@ def test_a_loop_is_stopped_and_said_once(retriever: IndexRetriever) -> None:
     llm = queue_llm("Measles is contagious [1]. A vaccine prevents it [1]. " * 30, max_tokens=1000)
     answer = answer_chain(Answerer(retriever, llm)).invoke(QUESTION)
     assert answer.text == "Measles is contagious. [1] A vaccine prevents it. [1]"
-    assert llm.engine.closed == 1  # type: ignore[attr-defined]
-    assert len(llm.engine.sent) < 200  # type: ignore[attr-defined]
+    assert queue_of(llm).closed == 1
+    assert len(queue_of(llm).sent) < 200
 
 
 def test_a_heading_repeated_is_no_answer(retriever: IndexRetriever) -> None:
@@ -327,7 +329,7 @@ def test_errors_reach_the_caller(retriever: IndexRetriever) -> None:
         ask(retriever, question=" ")
 
     class Broken(QueueEngine):
-        def stream(self, chat, *, max_new_tokens, temperature):  # type: ignore[no-untyped-def]
+        def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
             raise EngineError("no answer from the server; start it")
             yield
 

@@ -13,7 +13,7 @@ from generator.prompt import REFUSAL
 from rag import ask, opening, receipt
 from rag.answerer import UNCHECKED
 from rag.search.retriever import IndexRetriever
-from tests.conftest import ROOT, queue_llm
+from tests.conftest import ROOT, queue_llm, queue_of
 from tests.rag.test_answerer import GOOD, QUESTION
 
 
@@ -32,7 +32,7 @@ def test_compare_answers_the_same_evidence_with_and_without_the_adapter(
     opened: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tuned, untuned = queue_llm(GOOD, GOOD), queue_llm("Measles comes from cold feet.", REFUSAL)
-    tuned.engine.identity = {**tuned.engine.identity, "adapter": "medquad@1234"}
+    queue_of(tuned).identity = {**queue_of(tuned).identity, "adapter": "medquad@1234"}
     monkeypatch.setattr(opening, "open_llm", lambda settings: tuned)
     monkeypatch.setattr(opening, "open_untuned_llm", lambda settings: untuned)
     assert ask.main([QUESTION, "--compare"]) == 0
@@ -41,7 +41,7 @@ def test_compare_answers_the_same_evidence_with_and_without_the_adapter(
     assert re.search(r"Measles is a very contagious disease\. .*\| Measles comes from cold feet\.", printed)
     assert "(unsupported: Measles comes" in printed
     assert "[1] What is measles?" in printed
-    assert tuned.engine.asked == untuned.engine.asked  # the same prompt, byte for byte
+    assert queue_of(tuned).asked == queue_of(untuned).asked  # the same prompt, byte for byte
 
     assert ask.main([QUESTION, "--compare", "--json"]) == 0
     both = json.loads(capsys.readouterr().out)

@@ -12,7 +12,7 @@ from rag import database as module
 from rag.answer import Answer
 from rag.answerer import Answerer, answer_chain
 from rag.database import database
-from rag.history import History, Kept
+from rag.history import History, StoredTurn
 from rag.search.retriever import IndexRetriever
 from tests.conftest import queue_llm
 from tests.rag.test_answerer import GOOD, QUESTION
@@ -34,16 +34,16 @@ def answer(retriever: IndexRetriever) -> Answer:
 
 
 def test_a_conversation_comes_back_with_the_same_citations(history: History, answer: Answer) -> None:
-    assert history.add("one", Kept(QUESTION)) == 0
-    history.finish("one", 0, Kept(QUESTION, answer))
-    assert history.add("one", Kept("and then?", error="The engine is away.")) == 1
-    assert history.turns("one") == [Kept(QUESTION, answer), Kept("and then?", error="The engine is away.")]
+    assert history.add("one", StoredTurn(QUESTION)) == 0
+    history.finish("one", 0, StoredTurn(QUESTION, answer))
+    assert history.add("one", StoredTurn("and then?", error="The engine is away.")) == 1
+    assert history.turns("one") == [StoredTurn(QUESTION, answer), StoredTurn("and then?", error="The engine is away.")]
     assert history.turns("none") == []
 
 
 def test_conversations_are_searched_renamed_exported_and_deleted(history: History, answer: Answer) -> None:
-    history.add("one", Kept(QUESTION, answer))
-    history.add("two", Kept("how long does gout last? 100% sure"))
+    history.add("one", StoredTurn(QUESTION, answer))
+    history.add("two", StoredTurn("how long does gout last? 100% sure"))
     assert [each.id for each in history.conversations()] == ["two", "one"]
     assert [each.id for each in history.conversations("contagious VACCINE")] == ["one"]
     assert [each.id for each in history.conversations("100%")] == ["two"]
@@ -62,27 +62,27 @@ def test_what_is_older_than_the_days_to_keep_is_forgotten(
     history: History, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rag.history._now", lambda *_: "2026-01-01T00:00:00+00:00")
-    history.add("old", Kept("old?"))
+    history.add("old", StoredTurn("old?"))
     monkeypatch.undo()
-    history.add("new", Kept("new?"))
+    history.add("new", StoredTurn("new?"))
     assert history.forget(30) == 1
     assert [each.id for each in history.conversations()] == ["new"]
 
 
 def test_an_answer_altered_in_the_database_is_not_shown(history: History, file: Path, answer: Answer) -> None:
-    history.add("one", Kept(QUESTION, answer))
+    history.add("one", StoredTurn(QUESTION, answer))
     with database(file) as db:
         db.execute("update turns set receipt = replace(receipt, '97 percent', '79 percent')")
-    history.add("one", Kept("and then?"))
+    history.add("one", StoredTurn("and then?"))
     altered, after = history.turns("one")
     assert altered.question == QUESTION
     assert altered.answer is None
     assert "was altered" in altered.error
-    assert after == Kept("and then?")  # what can be read is
+    assert after == StoredTurn("and then?")  # what can be read is
 
 
 def test_one_whose_answer_is_no_json_is_exported_as_it_is(history: History, file: Path, answer: Answer) -> None:
-    history.add("one", Kept(QUESTION, answer))
+    history.add("one", StoredTurn(QUESTION, answer))
     with database(file) as db:
         db.execute("update turns set receipt = 'torn {'")
     assert json.loads(history.export("one"))["turns"][0]["receipt"] == "torn {"
@@ -91,31 +91,34 @@ def test_one_whose_answer_is_no_json_is_exported_as_it_is(history: History, file
 
 def test_two_tabs_of_one_conversation_keep_each_others_turns(history: History, answer: Answer) -> None:
     """Each tab counts what it has seen; the database counts what there is."""
-    history.add("one", Kept("what is gout"))
-    first, second = history.add("one", Kept("A asks about measles")), history.add("one", Kept("B asks about acne"))
-    history.finish("one", first, Kept("A asks about measles", answer))
-    history.finish("one", second, Kept("B asks about acne", error="The engine is away."))
+    history.add("one", StoredTurn("what is gout"))
+    first, second = (
+        history.add("one", StoredTurn("A asks about measles")),
+        history.add("one", StoredTurn("B asks about acne")),
+    )
+    history.finish("one", first, StoredTurn("A asks about measles", answer))
+    history.finish("one", second, StoredTurn("B asks about acne", error="The engine is away."))
     assert history.turns("one") == [
-        Kept("what is gout"),
-        Kept("A asks about measles", answer),
-        Kept("B asks about acne", error="The engine is away."),
+        StoredTurn("what is gout"),
+        StoredTurn("A asks about measles", answer),
+        StoredTurn("B asks about acne", error="The engine is away."),
     ]
 
 
 def test_a_turn_is_kept_after_the_last_one_and_never_over_another(history: History, file: Path) -> None:
     for question in ("one?", "two?", "three?"):
-        history.add("one", Kept(question))
+        history.add("one", StoredTurn(question))
     with database(file) as db:
         db.table("turns").delete(("one", 1))
-    assert history.add("one", Kept("four?")) == 3
-    history.finish("one", 2, Kept("another question", error="lost"))
+    assert history.add("one", StoredTurn("four?")) == 3
+    history.finish("one", 2, StoredTurn("another question", error="lost"))
     assert [turn.question for turn in history.turns("one")] == ["one?", "three?", "four?"]
 
 
 def test_what_was_deleted_while_it_was_answered_stays_deleted(history: History, answer: Answer) -> None:
-    number = history.add("one", Kept(QUESTION))
+    number = history.add("one", StoredTurn(QUESTION))
     history.delete("one")
-    history.finish("one", number, Kept(QUESTION, answer))
+    history.finish("one", number, StoredTurn(QUESTION, answer))
     assert history.conversations() == []
     assert history.turns("one") == []
 
@@ -123,36 +126,36 @@ def test_what_was_deleted_while_it_was_answered_stays_deleted(history: History, 
 def test_many_writers_lose_no_turn(file: Path) -> None:
     """Each opens the database for itself, a new one among them, as the threads of the page do."""
     with ThreadPoolExecutor(16) as pool:
-        kept = [pool.submit(History(file).add, f"c{n % 4}", Kept(f"question {n}")) for n in range(320)]
+        kept = [pool.submit(History(file).add, f"c{n % 4}", StoredTurn(f"question {n}")) for n in range(320)]
         assert all(each.result() >= 0 for each in kept)
     turns = [turn.question for n in range(4) for turn in History(file).turns(f"c{n}")]
     assert sorted(turns) == sorted(f"question {n}" for n in range(320))
 
 
 def test_a_database_deleted_while_in_use_is_made_again(history: History, file: Path) -> None:
-    history.add("one", Kept("one?"))
+    history.add("one", StoredTurn("one?"))
     for part in file.parent.iterdir():
         part.unlink()
     assert history.conversations() == []
-    history.add("one", Kept("two?"))
+    history.add("one", StoredTurn("two?"))
     assert [turn.question for turn in history.turns("one")] == ["two?"]
 
 
 def test_one_that_another_process_holds_is_told(history: History, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    history.add("one", Kept("one?"))
+    history.add("one", StoredTurn("one?"))
     monkeypatch.setattr(module, "WAIT_S", 0.1)
     other = sqlite3.connect(file)
     other.execute("begin immediate")
     with pytest.raises(HistoryError, match="locked by another process.*try again"):
-        history.add("one", Kept("two?"))
+        history.add("one", StoredTurn("two?"))
     other.rollback()
     other.close()
-    history.add("one", Kept("two?"))
+    history.add("one", StoredTurn("two?"))
     assert len(history.turns("one")) == 2
 
 
 def test_one_from_a_newer_version_is_left_as_it_is(history: History, file: Path) -> None:
-    history.add("one", Kept("one?"))
+    history.add("one", StoredTurn("one?"))
     with database(file) as db:
         row = {"migration_set": "citewell", "name": "holograms", "applied_at": "2030-01-01"}
         db.table("_sqlite_migrations").insert(row)
@@ -168,7 +171,7 @@ def test_what_is_no_database_is_told(history: History, file: Path) -> None:
 
 
 def test_a_full_disk_keeps_what_was_there(history: History, file: Path, answer: Answer) -> None:
-    history.add("one", Kept("one?"))
+    history.add("one", StoredTurn("one?"))
     with pytest.raises(HistoryError, match="is full"):
         _fill(file)
     assert [each.id for each in history.conversations()] == ["one"]

@@ -1,7 +1,9 @@
 """Passages are data: what a row of the file tells the model, the page or the parser to do is not done."""
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,7 @@ from tests.conftest import ROOT, embed_words, index_rows, queue_llm
 from tests.fakes import WordEmbedder
 from ui.answer_view import view
 
+URLS = ("javascript:alert('PWNED')", "data:text/html,PWNED", "JavaScript:alert(1)", "vbscript:PWNED")
 HOSTILE = [row["text"] for row in read_jsonl(ROOT / "tests/data/injections.jsonl", "text")]
 GOOD = "Gout is treated with anti-inflammatory drugs or colchicine. Ice on the joint eases the pain."
 OTHER = Source("What causes acne?", "Acne forms when the follicles of the skin are clogged with oil and dead cells.")
@@ -48,9 +51,10 @@ def test_what_a_passage_orders_is_not_done(llm: QwenChat, hostile: str) -> None:
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Answer]:
-    """Answers over an index of nothing but hostile rows, by a model that repeats what it reads."""
+    """Answers over an index of nothing but hostile rows with hostile URLs, by a model that repeats what it reads."""
     embed_words(monkeypatch)
-    index = index_rows(tmp_path, [(f"What is gout{n}?", f"{GOOD} {text}") for n, text in enumerate(HOSTILE)])
+    rows = [(f"What is gout{n}?", f"{GOOD} {text}", URLS[n % len(URLS)]) for n, text in enumerate(HOSTILE)]
+    index = index_rows(tmp_path, rows, ("question", "answer", "url"))
     retriever = IndexRetriever(index=index, embedder=WordEmbedder())
     return [
         answer_chain(Answerer(retriever, queue_llm(f"{GOOD} {text}"))).invoke(f"What is gout{n}?")
@@ -66,18 +70,33 @@ def test_even_a_model_that_obeys_does_no_harm(shown: list[Answer]) -> None:
         assert not any(tag in page for tag in ("<script", "<img", "<iframe", '<a href="java', "<b>"))
         assert read_receipt(receipt(answer).to_json()).answer == answer
         drawn = view(answer, {})
-        assert json.loads(json.dumps(drawn)) is not None  # data alone; answer.js puts it there by textContent
-        assert all(source["url"] == "" for source in drawn["sources"]), hostile
+        # The page gets data alone, which answer.js shows by textContent.
+        assert json.loads(json.dumps(drawn)) == as_data(drawn), hostile
+        assert drawn["sources"]
+        assert all(item.url in URLS for item in answer.evidence)
+        assert [source["url"] for source in drawn["sources"]] == [""] * len(drawn["sources"]), hostile
+
+
+def as_data(value: Any) -> Any:
+    """The value with lists for tuples, as JSON has it; fails for what is neither text, number, list nor mapping."""
+    if isinstance(value, dict):
+        assert all(type(name) is str for name in value)
+        return {name: as_data(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_data(each) for each in value]
+    assert value is None or type(value) in (str, int, float, bool)
+    return value
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_no_passage_can_end_its_turn(llm_free_prompt: str, hostile: str) -> None:
-    """Control tokens of the chat template do not survive in a prompt."""
-    prompt = "\n".join(str(message.content) for message in messages(hostile, [Source(hostile, hostile)]))
+def test_no_passage_can_end_its_turn(hostile: str) -> None:
+    """A hostile text keeps its words, in the user's last message alone, and begins neither a turn nor a passage."""
+    *before, user = messages(hostile, [Source(hostile, hostile)])
+    assert before == messages(QUESTION, [OTHER])[:-1]
+    assert user.type == "human"
+    prompt = str(user.content)
     assert "<|" not in prompt
-    assert prompt.startswith(llm_free_prompt)
-
-
-@pytest.fixture
-def llm_free_prompt() -> str:
-    return str(messages("", ())[0].content)
+    assert re.findall(r"\w+", prompt) == re.findall(r"\w+", f"1 {hostile} {hostile} Question {hostile}")
+    assert re.findall(r"(?m)^\[\d+\]", prompt) == ["[1]"]
+    assert re.findall(r"(?m)^Question:", prompt) == ["Question:"]
+    assert prompt.count("\n\n") == 1

@@ -41,14 +41,14 @@ def test_steps_in_prose_come_whole() -> None:
 def test_steps_that_the_passage_shown_does_not_hold_are_counted() -> None:
     text, notes = told(of(CPR, CPR[: CPR.index("\n3.")]), "Call the emergency number.")
     assert text == "1. Call the emergency number.\n2. Push down 5 cm."
-    assert notes == ["2 of 3 steps of a list are told; the rest is in passage [1]"]
+    assert notes == ["2 of 3 steps of a list are shown; the rest is in passage [1]"]
 
 
 def test_of_a_long_list_the_items_that_were_said_are_told_and_counted() -> None:
     items = [f"sign number {n} of many" for n in range(MOST_ITEMS + 1)]
     text, notes = told(of("Signs are:\n" + "\n".join(f"- {item}" for item in items)), items[0], items[3])
     assert text == f"Signs are:\n- {items[0]}\n- {items[3]}"
-    assert notes == [f"2 of {MOST_ITEMS + 1} items of a list are told; the rest is in passage [1]"]
+    assert notes == [f"2 of {MOST_ITEMS + 1} items of a list are shown; the rest is in passage [1]"]
 
 
 def test_other_sentences_stay_as_they_are() -> None:

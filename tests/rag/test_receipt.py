@@ -93,7 +93,7 @@ def test_a_quote_that_is_not_in_the_file_is_found(answer: Answer, retriever: Ind
     (first, *rest) = answer.sentences
     citation = dataclasses.replace(first.citations[0], quote="Measles is harmless.")
     forged = dataclasses.replace(answer, sentences=(dataclasses.replace(first, citations=(citation,)), *rest))
-    assert [finding.said for finding in check(receipt(forged), retriever.index) if not finding.stands] == [
+    assert [finding.detail for finding in check(receipt(forged), retriever.index) if not finding.stands] == [
         "Measles is harmless."
     ]
 
@@ -103,11 +103,11 @@ def test_after_a_rebuild_it_says_what_changed(answer: Answer, small_index: Index
     write_csv(Path(small_index.csv), rows, ("question", "answer", "source"))
     build(small_index)
     findings = check(receipt(answer), open_index(Path(small_index.dir)))
-    assert {finding.said.split(" was ")[0] for finding in findings if finding.what == "index"} == {
+    assert {finding.detail.split(" was ")[0] for finding in findings if finding.what == "index"} == {
         "csv_sha256",
         "build",
     }
-    said = [finding.said for finding in findings if finding.what.startswith("passage")]
+    said = [finding.detail for finding in findings if finding.what.startswith("passage")]
     assert all("no longer in the index" in each or "moved" in each for each in said)
     assert not any(finding.stands for finding in findings if finding.what.startswith(("passage", "citation")))
 

@@ -17,7 +17,7 @@ from rag.search.query import understand
 from rag.search.rerank import Reranker
 from rag.search.retriever import IndexRetriever
 from rag.search.stages import duplicate_of, fuse, run_stages, shingles
-from tests.conftest import index_rows, queue_llm
+from tests.conftest import index_rows, queue_llm, queue_of
 from tests.fakes import ROWS, WordEmbedder, write_csv
 
 
@@ -183,7 +183,7 @@ def test_below_the_threshold_the_chain_abstains_and_offers_the_closest_questions
     assert answer.closest[0] == "What is measles?"
     assert 1 <= len(answer.closest) <= 3
     assert "the file is unlikely to hold an answer" in answer.dropped[0].reason
-    assert llm.engine.asked == []  # type: ignore[attr-defined]
+    assert queue_of(llm).asked == []
     assert strict.search("is measles a contagious disease").hits
     lenient = strict.model_copy(update={"settings": RagSettings(abstain=False)})
     assert not lenient.search("measles on the moon with aliens").abstain

@@ -21,7 +21,7 @@ from rag.feedback import given
 from rag.finishing import PARTLY
 from rag.history import History
 from rag.search.retriever import IndexRetriever
-from tests.conftest import ROOT, queue_llm
+from tests.conftest import ROOT, queue_llm, queue_of
 from tests.fakes import QueueEngine
 from tests.rag.test_answerer import GOOD, QUESTION
 from ui.answer_view import Place, view
@@ -175,7 +175,7 @@ def test_whoever_waits_reads_the_evidence_and_sees_the_place_in_the_queue(
 
 def test_an_answer_is_compared_with_that_of_the_untuned_model(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     tuned = queue_llm(GOOD)
-    tuned.engine.identity = {**tuned.engine.identity, "adapter": "medquad@1234"}
+    queue_of(tuned).identity = {**queue_of(tuned).identity, "adapter": "medquad@1234"}
     monkeypatch.setattr(opening, "open_llm", lambda settings: tuned)
     monkeypatch.setattr(opening, "open_untuned_llm", lambda settings: queue_llm("Measles comes from cold feet."))
     app.run()

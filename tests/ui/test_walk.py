@@ -15,7 +15,7 @@ from core.settings import Settings
 from core.text.sentences import sentence_spans
 from rag import feedback, receipt
 from rag.answerer import Answerer, Checks, answer_chain
-from rag.history import History, Kept
+from rag.history import History, StoredTurn
 from rag.opening import open_checks, open_retriever
 from tests.conftest import queue_llm
 from tests.fakes import write_csv
@@ -255,7 +255,7 @@ def test_an_invented_number_is_visibly_marked(browser: Browser, url: str, own: t
     answer = answer_chain(Answerer(retriever, invented, checks=Checks(judge=judge))).invoke(QUESTION)
     verdicts = [sentence.verdict for sentence in answer.sentences]
     assert verdicts == ["supported", "supported", "unsupported"]  # the second is the passage's caveat to the first
-    History(log.with_suffix(".sqlite")).add("c" * 32, Kept(QUESTION, answer))
+    History(log.with_suffix(".sqlite")).add("c" * 32, StoredTurn(QUESTION, answer))
 
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.goto(f"{url}?c={'c' * 32}")

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from core.text.answer_cues import silent, tells
+from core.text.answer_cues import says_nothing_of, tells
 from core.text.aspects import aspects
 from core.text.everyday import everyday
 from dataset.common_concerns import Concern, concerns
@@ -40,7 +40,7 @@ def test_every_aspect_with_questions_has_words_of_its_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("aspect", "text", "is_silent"),
+    ("aspect", "text", "expected"),
     [
         ("treatment", "Drinking much water helps to flush stones out.", False),
         ("treatment", "Stones are small and hard.", True),
@@ -56,8 +56,8 @@ def test_every_aspect_with_questions_has_words_of_its_answers() -> None:
         ("prevention", "Drinking much water lowers the risk.", False),
     ],
 )
-def test_what_a_passage_is_silent_of(aspect: str, text: str, is_silent: bool) -> None:
-    assert silent(aspect, text) == is_silent
+def test_a_passage_says_nothing_of_an_aspect(aspect: str, text: str, expected: bool) -> None:
+    assert says_nothing_of(aspect, text) == expected
 
 
 def asking(words: str) -> Concern:

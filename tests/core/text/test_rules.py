@@ -9,7 +9,7 @@ import pytest
 from core.errors import DataError
 from core.text.answer_cues import PARTICULARS, particulars, read_particulars
 from core.text.aspects import ASPECTS, INFORMATION, aspects, read_aspects
-from core.text.everyday import EVERYDAY, LAY, lay_words, medical_words, read_everyday, read_lay_words, said_for
+from core.text.everyday import EVERYDAY, LAY, everyday_terms, lay_words, medical_words, read_everyday, read_lay_words
 from core.text.follow_ups import FOLLOW_UPS, read_follow_ups
 from core.text.names import generic
 from core.text.people import PEOPLE, read_people
@@ -94,8 +94,8 @@ def test_the_other_files_hold_rules() -> None:
     assert len(concerns()) > 45
     assert sum(len(concern.asked) for concern in concerns()) > 110
     assert any(concern.touched is concern.said for concern in concerns())
-    assert len(said_for()) > 290
-    assert sum(len(said) for said in said_for().values()) > 360
+    assert len(everyday_terms()) > 290
+    assert sum(len(said) for said in everyday_terms().values()) > 360
     assert len(lay_words()) > 80
     assert min(len(each) for each in (around().before, around().after, around().felt, around().who)) > 5
 

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from core.text.symptoms import felt
+from core.text.symptoms import symptom_lists
 from index.tuning.question_forms import describe, some_felt
 
 
@@ -28,11 +28,11 @@ from index.tuning.question_forms import describe, some_felt
     ],
 )
 def test_things_that_a_sentence_lists_as_felt(text: str, things: list[list[str]]) -> None:
-    assert list(felt(text)) == things
+    assert list(symptom_lists(text)) == things
 
 
 def test_nothing_that_names_the_illness_is_described() -> None:
-    assert list(felt("Symptoms include gout attacks, fever, and chills.", ["gout"])) == [["fever", "chills"]]
+    assert list(symptom_lists("Symptoms include gout attacks, fever, and chills.", ["gout"])) == [["fever", "chills"]]
     assert some_felt("Symptoms include gout attacks and fever.", ["gout"], random.Random(0)) == []
 
 
