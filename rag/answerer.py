@@ -10,10 +10,11 @@ from typing import NamedTuple
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
 from core.processor import processor
+from core.text.plain import plain
 from generator.by_processor import evidence_tokens
 from generator.llm import QwenChat
 from generator.prompt import Source, fit, messages
-from rag.answer import Answer, Dropped, Evidence, Note, Timings
+from rag.answer import Answer, Dropped, Evidence, Note, Notice, Timings
 from rag.checks.citations import SupportJudge, Verifier, is_aside, may_be_aside
 from rag.checks.emergency import EmergencyDetector
 from rag.checks.quoting import quoted_if_better
@@ -50,7 +51,7 @@ class Request:
 
     question: str
     history: tuple[str, ...] = ()
-    """The questions searched before in this conversation (`Answer.search_query`), oldest first."""
+    """The questions asked before in this conversation, oldest first."""
     filters: Mapping[str, str] = field(default_factory=dict)
     """Column -> value that the records must have."""
 
@@ -60,6 +61,8 @@ class Search(NamedTuple):
 
     found: Retrieval
     began: float
+    notice: Notice | None = None
+    """Decided before the search; it does not depend on what is found."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,15 @@ class Answerer:
         """Find passages for a question; raises QuestionError as `IndexRetriever.search` does."""
         began = time.perf_counter()
         asked = Request(question) if isinstance(question, str) else question
-        return Search(self.retriever.search(asked.question, asked.history, asked.filters), began)
+        notice = self._notice(asked.question)
+        urgent = notice is not None and notice.kind != "limit"  # the words of somebody in need are not corrected
+        found = self.retriever.search(asked.question, asked.history, asked.filters, correct=not urgent)
+        if notice is None and found.search_query != asked.question and not found.query.reply:
+            notice = self._notice(found.search_query)  # "and can he die of it?" is read with what it follows
+        return Search(found, began, notice)
+
+    def _notice(self, question: str) -> Notice | None:
+        return self.checks.detector.notice(plain(question)) if self.checks.detector else None
 
     def answer(self, search: Search) -> Iterator[Answer]:
         """Snapshots of the answer to what was searched, the last one finished.
@@ -145,14 +156,13 @@ class Answerer:
     def _begun(self, search: Search) -> Answer:
         """The answer as soon as the search is done: the passages whole, and what to read first in each."""
         found, index = search.found, self.retriever.index
-        notice = self.checks.detector.notice(found.question) if self.checks.detector else None
         by_words = not index.embedded and not found.query.reply
         search_s = time.perf_counter() - search.began
         return Answer(
             question=found.question,
             search_query=found.search_query,
             notes=(*found.query.notes, *[BY_WORDS] * by_words),
-            notice=notice,
+            notice=search.notice,
             answerable=found.answerable,
             closest=found.closest,
             evidence=tuple(Evidence(hit, n, hit.text, hit.start) for n, hit in enumerate(found.hits, start=1)),

@@ -53,12 +53,12 @@ def main(argv: list[str] | None = None) -> int:
     chain = answer_chain(answerer)
     filters = {"source": arguments.source, "question_type": arguments.type}
     wanted = {name: value for name, value in filters.items() if value}
-    searched: list[str] = []
+    before: list[str] = []
     failed = 0
     for question in questions:
         try:
-            answer = chain.invoke(Request(question, tuple(searched) if arguments.follow else (), wanted))
-            searched.append(answer.search_query)
+            answer = chain.invoke(Request(question, tuple(before) if arguments.follow else (), wanted))
+            before.append(question)
         except QuestionError as error:  # one bad question does not take the others with it
             print(f"error: {error} (found: {question[:60]!r})", file=sys.stderr)
             failed += 1

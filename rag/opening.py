@@ -11,7 +11,7 @@ from core.settings import Settings
 from generator.llm import QwenChat
 from index.embedders import adapter_identity, load_embedder, load_question_embedder
 from index.embedders.base import Embedder, cosines
-from index.embedders.weights import find_weights
+from index.embedders.weights import dictionary, find_weights
 from index.published import published_build
 from index.store import open_index
 from rag.answer import Answer
@@ -69,6 +69,7 @@ def open_retriever(settings: Settings, embedders: Embedders | None = None) -> In
         passage_embedder=loaded.passages,
         adapter=adapter_identity(settings.index),
         reranker=Reranker.load(settings.rag.reranker) if settings.rag.reranker else None,
+        dictionary=dictionary(),
         settings=settings.rag,
     )
 

@@ -168,7 +168,7 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
             save(turn, history, keep)
             st.query_params["c"] = keep
         try:
-            asked = Request(question, _searched(turns[:-1]))
+            asked = Request(question, tuple(turn.question for turn in turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
                 for turn.answer in snapshots:
                     now = time.monotonic()
@@ -197,11 +197,6 @@ def _too_many(limit: int) -> bool:
     asked = [when for when in st.session_state.get("asked", []) if now - when < 60]
     st.session_state.asked = asked if len(asked) >= limit else [*asked, now]
     return len(asked) >= limit
-
-
-def _searched(turns: list[Turn]) -> tuple[str, ...]:
-    """The questions searched before in this conversation: a follow-up is read with them."""
-    return tuple(turn.answer.search_query for turn in turns if turn.answer is not None and turn.answer.evidence)
 
 
 def _welcome(retriever: IndexRetriever) -> str | None:

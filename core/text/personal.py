@@ -34,7 +34,7 @@ def _has(kind: Kind, question: str) -> bool:
 
 def asks_for_advice(question: str) -> bool:
     """Whether a question asks for a dose or a diagnosis of one's own, which no file can tell."""
-    return _has("dose", question) or _has("diagnosis", question)
+    return _has("dose", question) or _has("diagnosis", question) or asks_for_amount(question)
 
 
 def asks_for_amount(question: str) -> bool:

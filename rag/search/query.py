@@ -4,16 +4,18 @@ Everything is done by rules, in well under ten milliseconds, and reported to the
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from core.text.aspects import aspect, topic
+from core.text.aspects import aspect
 from core.text.condense import condensed
 from core.text.everyday import medical_words
+from core.text.follow_ups import stand_alone
 from core.text.personal import asks_for_amount
+from core.text.spelling import american
 from core.text.words import stop_words, terms, words
 from index.reader import Index
 from rag.answer import Note
@@ -39,11 +41,6 @@ CHAT = {
         "This is CiteWell: it answers health questions from one file and shows the passages that each answer rests on.",
     ),
 }
-_FOLLOW_UP = re.compile(
-    r"^(?:and|what about|how about|but|also|or|so|then)\b|\b(?:it|its|that|this|they|them|these|those|the same)\b", re.I
-)
-_PRONOUNS = (re.compile(r"\b(?:it|its|that|this)\b", re.I), re.compile(r"\b(?:they|them|these|those)\b", re.I))
-_OPENING = re.compile(r"^(?:and|but|so|also|or|then|what about|how about)\s+", re.I)
 _LEAST = 6
 """Letters of the shortest word that is corrected; shorter ones are near too many others ("covid" to "cvid")."""
 _FREQUENT = 1e-5
@@ -57,7 +54,7 @@ class Query:
     asked: str
     searched: str
     terms: tuple[str, ...]
-    """Stems for the lexical search: those of `searched` and of the medical words for its lay ones."""
+    """Stems for the lexical search: those of `searched`, of what was typed, and of the medical words for lay ones."""
     notes: tuple[Note, ...] = ()
     """Notes for the user: every change to the question, and why."""
     reply: str = ""
@@ -68,27 +65,42 @@ class Query:
     """Whether the question asks how much of something a certain person should take."""
 
 
-def understand(question: str, index: Index, history: Sequence[str] = (), *, correct: bool = True) -> Query:
-    """Read a question, given the questions searched before it in the conversation, oldest first."""
+def understand(
+    question: str,
+    index: Index,
+    history: Sequence[str] = (),
+    *,
+    correct: bool = True,
+    dictionary: Collection[str] = (),
+) -> Query:
+    """Read a question.
+
+    Args:
+        history: what was asked before it in the conversation, oldest first.
+        correct: correct words that neither the file nor the dictionary holds.
+        dictionary: words in lower case that are no mistakes, though the file may not hold them.
+    """
     asked = " ".join(question.split())
     if reply := _chat(asked):
         return Query(asked, asked, (), reply=reply)
     notes: list[Note] = []
     searched = asked
-    if history and _depends(asked):
-        searched = _stand_alone(asked, history[-1])
+    before = [each for each in (" ".join(each.split()) for each in history) if not _chat(each)]
+    if (whole := stand_alone(asked, before)) != asked:
+        searched = whole
         notes.append(Note("follow-up", f"understood as: {searched}"))
     if len(searched.split()) > LONG:
         searched = _condensed(searched, index)
         notes.append(Note("condensed", "the message is long; searched were the sentences that ask and tell most"))
+    typed = searched
     if correct:
-        searched, changed = _corrected(searched, index)
+        searched, changed = _corrected(searched, index, dictionary)
         notes.extend(Note("corrected", f"searched for {right!r} in place of {wrong!r}") for wrong, right in changed)
     medical = medical_words(searched)
     return Query(
         asked,
         searched,
-        tuple(dict.fromkeys([*terms(searched), *terms(" ".join(medical))])),
+        tuple(dict.fromkeys([*terms(searched), *terms(typed), *terms(" ".join(medical))])),
         tuple(notes),
         aspect=aspect(searched),
         asks_dose=asks_for_amount(asked),
@@ -98,23 +110,6 @@ def understand(question: str, index: Index, history: Sequence[str] = (), *, corr
 def _chat(asked: str) -> str:
     plain = re.sub(r"[^\w\s']", "", asked).strip()
     return next((reply for pattern, reply in CHAT.values() if pattern.fullmatch(plain)), "")
-
-
-def _depends(asked: str) -> bool:
-    """Whether a question needs the one before it: short, and it opens like a follow-up or points back."""
-    return len(asked.split()) <= 12 and bool(_FOLLOW_UP.search(asked))
-
-
-def _stand_alone(asked: str, before: str) -> str:
-    """A follow-up completed with the topic of the question before it, and with its aspect if it has none itself."""
-    about = topic(before)
-    rest = _OPENING.sub("", asked).rstrip("?!. ")
-    if aspect(rest) == "information" and aspect(before) != "information":
-        return f"{before.rstrip('?!. ')} {rest}"
-    for pronoun in _PRONOUNS:
-        if pronoun.search(rest):
-            return pronoun.sub(lambda _: about, rest, count=1)
-    return f"{rest} {about}"
 
 
 def _condensed(text: str, index: Index) -> str:
@@ -128,18 +123,28 @@ def _condensed(text: str, index: Index) -> str:
     return condensed(text, LONG, telling)
 
 
-def _corrected(text: str, index: Index) -> tuple[str, list[tuple[str, str]]]:
-    """The text with words that the file does not hold replaced by near ones that it does."""
+def _corrected(text: str, index: Index, dictionary: Collection[str]) -> tuple[str, list[tuple[str, str]]]:
+    """The text with words that nobody writes replaced by near ones of the file, and British spellings by its own.
+
+    A word of the dictionary is no mistake, whatever the file lacks: "plague" is not "plaque".
+    """
     changed: list[tuple[str, str]] = []
     for word in dict.fromkeys(words(text)):
         if len(word) < _LEAST or not word.isalpha() or word in index.words or word in stop_words("search"):
             continue
-        if any(index.lexical.knows(term) for term in terms(word)):
+        if (spelt := american(word)) != word and _is_known(spelt, index):
+            text = re.sub(rf"\b{re.escape(word)}\b", spelt, text, flags=re.I)  # the same word, so nothing to report
+            continue
+        if word in dictionary or any(index.lexical.knows(term) for term in terms(word)):
             continue
         if right := nearest_word(word, index):
             text = re.sub(rf"\b{re.escape(word)}\b", right, text, flags=re.I)
             changed.append((word, right))
     return text, changed
+
+
+def _is_known(word: str, index: Index) -> bool:
+    return word in index.words or any(index.lexical.knows(term) for term in terms(word))
 
 
 def nearest_word(word: str, index: Index) -> str:

@@ -79,6 +79,8 @@ class IndexRetriever(BaseRetriever):
     adapter: str = ""
     """Identity of the adapter that `embedder` carries."""
     reranker: SkipValidation[Reranker] | None = None
+    dictionary: SkipValidation[frozenset[str]] = frozenset()
+    """Words that are no mistakes, though the file may not hold them."""
     settings: RagSettings = RagSettings()
 
     def model_post_init(self, context: object) -> None:
@@ -101,18 +103,26 @@ class IndexRetriever(BaseRetriever):
         """The embedder that the index's vectors are of."""
         return self.passage_embedder or self.embedder
 
-    def search(self, question: str, history: Sequence[str] = (), filters: Mapping[str, str] | None = None) -> Retrieval:
+    def search(
+        self,
+        question: str,
+        history: Sequence[str] = (),
+        filters: Mapping[str, str] | None = None,
+        *,
+        correct: bool = True,
+    ) -> Retrieval:
         """Find evidence for a question.
 
         Args:
-            history: the questions that were searched before in this conversation, oldest first.
+            history: what was asked before in this conversation, oldest first.
             filters: column -> value that the records must have, such as {"source": "NIDDK"}.
+            correct: correct spelling mistakes where the settings say so.
 
         Raises:
             QuestionError: the question is empty or longer than the settings allow, or no record passes the filters.
         """
         question = plain(question)
-        query = self.read(question, history)
+        query = self.read(question, history, correct=correct)
         if query.reply:
             return Retrieval(question, query)
         found = self.find(query, filters)
@@ -130,7 +140,7 @@ class IndexRetriever(BaseRetriever):
         hits, dropped = self._chosen([self._hit(candidate) for candidate in candidates], query)
         return Retrieval(question, query, hits, dropped, answerable, bar, closest=() if hits else _closest(dropped))
 
-    def read(self, question: str, history: Sequence[str] = ()) -> Query:
+    def read(self, question: str, history: Sequence[str] = (), *, correct: bool = True) -> Query:
         """Check and understand a question; raises QuestionError as `search` does."""
         if not any(char.isalnum() for char in question):
             raise QuestionError("the question is empty; type a question in words")
@@ -139,7 +149,8 @@ class IndexRetriever(BaseRetriever):
                 f"the question has {len(question):,} characters, at most {self.settings.max_question_chars:,} are "
                 "searched; shorten it"
             )
-        return understand(question, self.index, history, correct=self.settings.correct_spelling)
+        corrects = correct and self.settings.correct_spelling
+        return understand(question, self.index, history, correct=corrects, dictionary=self.dictionary)
 
     def find(self, query: Query, filters: Mapping[str, str] | None = None) -> SearchResult:
         """All stages and their fusion; nothing is dropped yet."""

@@ -207,7 +207,7 @@ class BreaksOff(QueueEngine):
                 raise EngineError("the engine broke off; ask again")
 
 
-def _broken(self: IndexRetriever, *_: object) -> None:
+def _broken(self: IndexRetriever, *_: object, **__: object) -> None:
     raise EngineError("the engine is away; start it")
 
 

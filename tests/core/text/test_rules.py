@@ -10,14 +10,18 @@ from core.errors import DataError
 from core.text.answer_cues import PARTICULARS, particulars, read_particulars
 from core.text.aspects import ASPECTS, INFORMATION, aspects, read_aspects
 from core.text.everyday import EVERYDAY, LAY, everyday_terms, lay_words, medical_words, read_everyday, read_lay_words
+from core.text.follow_ups import FOLLOW_UPS, read_follow_ups
 from core.text.names import generic
 from core.text.people import PEOPLE, read_people
 from core.text.personal import PERSONAL, asks_for_advice, asks_for_amount, read_personal
 from core.text.rules import read_toml
 from core.text.sentence_kinds import SENTENCE_KINDS, read_sentence_kinds
+from core.text.spelling import BRITISH, read_british
 from core.text.words import STOP_WORDS, read_stop_words, stop_words
 from dataset.common_concerns import CONCERNS, concerns, read_concerns
+from index.files.columns import NAMES, read_names
 from index.tuning.question_forms import AROUND, around, read_around
+from rag.checks.emergency import ABROAD, read_abroad
 from tests.conftest import ROOT
 
 READERS: dict[Path, Callable[[Path], object]] = {
@@ -31,6 +35,10 @@ READERS: dict[Path, Callable[[Path], object]] = {
     LAY: read_lay_words,
     CONCERNS: read_concerns,
     AROUND: read_around,
+    BRITISH: read_british,
+    FOLLOW_UPS: read_follow_ups,
+    ABROAD: read_abroad,
+    NAMES: read_names,
 }
 
 
@@ -109,7 +117,7 @@ def test_medical_words_are_found_for_what_people_say() -> None:
     ("question", "advice", "amount"),
     [
         ("can i double my insulin pills", True, True),
-        ("how many mg should she have", False, True),
+        ("how many mg should she have", True, True),
         ("do i have asthma", True, False),
         ("do i have to see a doctor", False, False),
         ("how much insulin is in a pill", False, False),
