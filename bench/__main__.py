@@ -103,8 +103,8 @@ def _earlier(file: Path, subject: dict[str, Any]) -> dict[str, Any]:
 def _class_of(environment: dict[str, str]) -> Measured:
     """The class that a process with these variables reports."""
     command = [sys.executable, "-m", "core.doctor", "--json"]
-    told = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
-    found = json.loads(told.stdout)
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
     machine = found["processor"] | {"torch": found["torch"]["format"], "openvino": found["openvino"]["format"]}
     return Measured(machine["kind"], machine, environment)
 

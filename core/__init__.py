@@ -1,1 +1,1 @@
-"""What every part of CiteWell shares: settings, errors, safe files, sentence spans. Imports nothing of the rest."""
+"""The parts that every package shares: settings, errors, safe files, sentence spans. Imports no other package."""

@@ -16,7 +16,7 @@ from core.progress import log
 MARKER = "citewell.json"
 
 Facts = Mapping[str, str | int]
-"""What a folder was made from, and with which settings."""
+"""The facts of a folder: what it was made from, and with which settings."""
 
 
 def seal(folder: Path, facts: Facts) -> None:

@@ -24,7 +24,7 @@ EMBEDDED = {"8 bits": 140.0, "bf16": 89.0, "f32": 30.0}
 FIRST_WORDS = {True: 0.47, False: 1.05}
 """Seconds to the first words of an answer with two cores: with instructions for products of 8 bits, and without."""
 LARGE = 35_600
-"""What a file of 16,407 questions and answers costs to embed, in such passages."""
+"""The number of such passages that a file of 16,407 questions and answers takes to embed."""
 
 
 def examine() -> dict[str, Any]:

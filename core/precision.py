@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 MEASURED = artifacts("processor.json")
-"""What was measured on this machine, so that every process decides alike."""
+"""The file of measurements on this machine, which lets every process decide alike."""
 FASTER = 1.2
 """How many times as fast as float32 a product in bf16 must be before it is used: bf16 costs precision."""
 _SHAPE = (256, 896, 896)

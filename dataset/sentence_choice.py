@@ -26,8 +26,8 @@ class Chooser:
             text = shown.sources[place].text
             chosen = choose(text, wanted[1], self._retriever.sentence_relevance(question, text), self.left_out)
             sentences = " ".join(text[start:end] for start, end in chosen.spans)
-            told = not chosen.spans or tells(question, wanted[0], wanted[1], sentences)
-            found[place + 1] = chosen if told else Chosen((), reason="the passage does not tell what is asked")
+            answers = not chosen.spans or tells(question, wanted[0], wanted[1], sentences)
+            found[place + 1] = chosen if answers else Chosen((), reason="the passage does not tell what is asked")
         return found
 
     def holding(

@@ -38,7 +38,7 @@ DEPTHS = (3, 20)
 
 
 @dataclass(frozen=True)
-class Asked:
+class LabelledQuestion:
     """A question that somebody asked, and the labels of the passages that were read for it."""
 
     id: str
@@ -62,7 +62,7 @@ class Asked:
         return max((self.grades.get(passage, 0) for passage in passages), default=0)
 
 
-def read_asked(labels: Path, questions: Path | None = None, split: str = "") -> list[Asked]:
+def read_asked(labels: Path, questions: Path | None = None, split: str = "") -> list[LabelledQuestion]:
     """Labelled questions, of all splits if none is named.
 
     Args:
@@ -83,7 +83,7 @@ def read_asked(labels: Path, questions: Path | None = None, split: str = "") -> 
         grades = {**dict.fromkeys(row["read"], 0), **row["grades"]}
         sentences = {passage: tuple(numbers) for passage, numbers in row["sentences"].items()}
         if not split or row["split"] == split:
-            found.append(Asked(row["id"], text, row["kind"], row["state"], row["split"], grades, sentences))
+            found.append(LabelledQuestion(row["id"], text, row["kind"], row["state"], row["split"], grades, sentences))
     return found
 
 
@@ -112,7 +112,7 @@ def outcome(answer: Answer) -> Outcome:
     )
 
 
-def measures(asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> dict[str, Figure]:
+def measures(asked: Sequence[LabelledQuestion], outcomes: Sequence[Outcome]) -> dict[str, Figure]:
     """Shares of the questions that each measure is about, with 95 % intervals."""
     pairs = list(zip(asked, outcomes, strict=True))
     answered = [(question, each) for question, each in pairs if each.answered]
@@ -145,7 +145,7 @@ def _ndcg(grades: Mapping[str, int], ranked: Sequence[str]) -> float:
     return gained([grades.get(passage, 0) for passage in ranked]) / best if best else 0.0
 
 
-def by_kind(asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> dict[str, dict[str, Figure]]:
+def by_kind(asked: Sequence[LabelledQuestion], outcomes: Sequence[Outcome]) -> dict[str, dict[str, Figure]]:
     """The measures of each kind of question, the most frequent kind first."""
     kinds = sorted({each.kind for each in asked}, key=lambda kind: -sum(each.kind == kind for each in asked))
     pairs = list(zip(asked, outcomes, strict=True))

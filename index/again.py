@@ -1,4 +1,4 @@
-"""Which file an index is built from again, and when it is left as it is."""
+"""The choice of the file that an index is built from again, or of leaving the index as it is."""
 
 import dataclasses
 from pathlib import Path

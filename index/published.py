@@ -1,4 +1,4 @@
-"""Which build of an index folder is published, and the locks of those who change that."""
+"""The published build of an index folder, and the locks of the processes that change it."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""What a question is about and what it asks of it: its topic and its aspect, by the words of asking.
+"""The topic and the aspect of a question: what it is about, and what it asks about that, by the words of asking.
 
 Both are read from the question alone, so that any CSV has them; where the file names a record's topic (column `focus`
 or `topic`) or its type (`question_type`), that is taken.

@@ -1,4 +1,4 @@
-"""What is indexed, and how to index something else: what the page's Data view shows and does."""
+"""The back end of the page's Data view: what is indexed, and how to index another file."""
 
 import contextlib
 import dataclasses

@@ -51,7 +51,7 @@ class Request:
 
     question: str
     history: tuple[str, ...] = ()
-    """What was asked before in this conversation, oldest first."""
+    """The questions asked before in this conversation, oldest first."""
     filters: Mapping[str, str] = field(default_factory=dict)
     """Column -> value that the records must have."""
 
@@ -80,7 +80,7 @@ class Answerer:
         began = time.perf_counter()
         asked = Request(question) if isinstance(question, str) else question
         notice = self._notice(asked.question)
-        urgent = notice is not None and notice.kind != "limit"  # no word of somebody in need is made another
+        urgent = notice is not None and notice.kind != "limit"  # the words of somebody in need are not corrected
         found = self.retriever.search(asked.question, asked.history, asked.filters, correct=not urgent)
         if notice is None and found.search_query != asked.question and not found.query.reply:
             notice = self._notice(found.search_query)  # "and can he die of it?" is read with what it follows

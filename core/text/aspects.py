@@ -1,4 +1,4 @@
-"""What a question is about and what it asks of it: its topic and its aspect, by the words of asking.
+"""The topic and the aspect of a question: what it is about, and what it asks about that, by the words of asking.
 
 All that is known of an aspect, for asking, answering and making questions, is one table of `data/aspects.toml`.
 """

@@ -1,6 +1,7 @@
-"""What one feels or sees of an illness, as a passage lists it: what people describe who do not know its name.
+"""The symptoms that a passage lists: people who do not know an illness by name describe them.
 
-The words that tell such lists and things from others were gathered by reading what was found in MedQuAD's answers.
+The words that distinguish such lists and things from others were gathered by reading what was found in MedQuAD's
+answers.
 """
 
 import re

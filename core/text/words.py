@@ -12,7 +12,7 @@ from core.text.rules import DATA, read_toml
 
 STOP_WORDS = DATA / "stop_words.toml"
 Use = Literal["search", "content", "asking", "phrases", "names"]
-"""What a list of stop words is for."""
+"""The uses of a list of stop words."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _WORD_OR_NUMBER = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")

@@ -20,7 +20,7 @@ ADAPTERS = Path(__file__).parent.parent / "adapters"
 """Where the project's own adapters are, each in a folder of its name."""
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 ADAPTER_FACTS = "tuned.json"
-"""What `index.tune` writes beside the weights: what they were trained on, how, and over which base."""
+"""The file that `index.tune` writes beside the weights: their training data, recipe and base."""
 
 
 @dataclass(frozen=True)

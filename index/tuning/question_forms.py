@@ -175,8 +175,8 @@ def describe(things: Sequence[str], rng: random.Random) -> str:
     if rng.random() < IN_EVERYDAY_WORDS:
         things = [everyday(thing, rng) for thing in things]
     *first, last = things
-    told = f"{', '.join(first)}{rng.choice((' and ', ' and ', ', ', ' with '))}{last}" if first else last
-    return typed(rng.choice(around().felt).format(d=told, who=rng.choice(around().who)), rng)
+    description = f"{', '.join(first)}{rng.choice((' and ', ' and ', ', ', ' with '))}{last}" if first else last
+    return typed(rng.choice(around().felt).format(d=description, who=rng.choice(around().who)), rng)
 
 
 def felt_of(record: Record, rng: random.Random) -> list[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 MAX_TOKENS = 128
-"""Of question and passage together; twice as many take nearly twice the time."""
+"""Most tokens of question and passage together; twice as many take nearly twice the time."""
 BATCH = 4
 """Pairs scored between two looks at the clock."""
 

@@ -8,7 +8,7 @@ import pytest
 from core.errors import DataError
 from core.settings import IndexSettings
 from evaluation import people
-from evaluation.people import Asked, Outcome, by_kind, measures, outcome, read_asked
+from evaluation.people import LabelledQuestion, Outcome, by_kind, measures, outcome, read_asked
 from rag import opening
 from rag.answerer import UNCHECKED, Answerer, answer_chain
 from rag.search.retriever import IndexRetriever
@@ -18,8 +18,8 @@ from tests.rag.test_answerer import GOOD, QUESTION
 GRADES = {"good": 3, "fair": 2, "near": 1, "far": 0}
 
 
-def asked(state: str = "all", kind: str = "drug", grades: dict[str, int] | None = None) -> Asked:
-    return Asked("1", "how much?", kind, state, "test", GRADES if grades is None else grades, {})
+def asked(state: str = "all", kind: str = "drug", grades: dict[str, int] | None = None) -> LabelledQuestion:
+    return LabelledQuestion("1", "how much?", kind, state, "test", GRADES if grades is None else grades, {})
 
 
 def given(*cited: str, found: tuple[str, ...] = (), written: bool = True) -> Outcome:
