@@ -46,6 +46,7 @@ VERBS = {
     "measuring": (
         Verb("evaluate search", "evaluation.search", "measure the search, and when it should abstain"),
         Verb("evaluate people", "evaluation.people", "measure all of it on questions that people really sent"),
+        Verb("evaluate pool", "evaluation.pools", "pool passages for such questions, to be read and labelled"),
         Verb("evaluate answers", "evaluation.answers", "measure what models write, side by side"),
         Verb("evaluate verdicts", "evaluation.verdicts", "measure the verdicts on true and false sentences"),
         Verb("evaluate audit", "evaluation.audit", "measure all of it, as a user would ask"),
