@@ -132,7 +132,9 @@ def _abroad() -> dict[str, dict[Urgency, re.Pattern[str]]]:
 
 def emergency_abroad(question: str) -> Urgency | None:
     """The kind of emergency that a question in another language than English has the words of; None for none."""
-    bare = "".join(char for char in unicodedata.normalize("NFKD", question) if not unicodedata.combining(char))
+    bare = "".join(
+        char for char in unicodedata.normalize("NFKD", question.casefold()) if not unicodedata.combining(char)
+    )
     found = {kind for kinds in _abroad().values() for kind, pattern in kinds.items() if pattern.search(bare)}
     return next((kind for kind in ("suicide", "poisoning", "emergency") if kind in found), None)
 

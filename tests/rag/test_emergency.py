@@ -18,6 +18,7 @@ from tests.fakes import WordEmbedder
 from tests.rag.test_answerer import GOOD, QUESTION
 
 HARMLESS = ROOT / "tests/data/harmless.jsonl"
+ABROAD = ROOT / "tests/data/emergencies_abroad.jsonl"
 FRESH = ROOT / "tests/data/emergencies.jsonl"
 """Phrasings that the layer was not made from, written after it; harmless near misses among them."""
 
@@ -165,3 +166,22 @@ def test_the_phrasings_are_embedded_once(tmp_path: Path, monkeypatch: pytest.Mon
     assert kinds == again
     np.testing.assert_array_equal(vectors, kept)
     assert vectors.shape == (len(kinds), WordEmbedder.dimension)
+
+
+@pytest.mark.parametrize(("split", "least"), [("fit", 0.97), ("held", 0.77)])
+def test_emergencies_of_five_languages_are_seen_and_their_questions_are_not(split: str, least: float) -> None:
+    """The half "held" was written after the patterns; the patterns before these saw 14 of its 40, and 5 false ones."""
+    rows = [row for row in read_jsonl(ABROAD, "question", "kind", "split") if row["split"] == split]
+    found = [emergency_abroad(row["question"]) or "" for row in rows]
+    right = [kind == row["kind"] for kind, row in zip(found, rows, strict=True) if row["kind"]]
+    print(f"emergencies abroad, {split}: {sum(right)} of {len(right)} with the right kind")
+    assert sum(right) >= least * len(right)
+    assert [row["question"] for kind, row in zip(found, rows, strict=True) if kind and not row["kind"]] == []
+
+
+def test_no_pattern_of_another_language_is_found_in_english() -> None:
+    """Convulsions were taken for French."""
+    english = [row["question"] for file in (PHRASINGS, HARMLESS, FRESH) for row in read_jsonl(file, "question")]
+    english += (ROOT / "data/health_qa.csv").read_text(encoding="utf-8").splitlines()
+    english += ["what are febrile convulsions", "alcohol intoxication symptoms"]
+    assert [text for text in english if emergency_abroad(text)] == []
