@@ -1,13 +1,14 @@
 """From the sentences that a model wrote, or that are quoted, to the finished answer: permitted, complete and verified.
 
-Sentences that give orders, that speak of others than was asked, or that are no sentences without their question are
-left out; lists and caveats are completed; contradictions by other passages are noted.
+Sentences that give orders, that only say where to read more, that speak of others than was asked, or that are no
+sentences without their question are left out; lists and caveats are completed; contradictions by other passages are
+noted.
 """
 
 import dataclasses
 from collections.abc import Sequence
 
-from core.text.sentence_kinds import gives_orders
+from core.text.sentence_kinds import gives_orders, is_pointer
 from core.text.words import key
 from rag.answer import Answer, Note, Outcome
 from rag.checks.caveats import CAVEAT, with_caveats
@@ -29,7 +30,7 @@ PARTLY = Note("partly", "the passages answer only a part of this question")
 """The note of an answer of which the model itself writes that it leaves out a part of the question."""
 ORDERS = Note("orders", "a sentence of the file that gives orders to the reader's machine or to the model was left out")
 """The note of an answer without an order that stands in the file."""
-BEFORE = ("follow-up", "condensed", "corrected", "by-words")
+BEFORE = ("follow-up", "condensed", "corrected", "by-words", "language")
 """Kinds of notes on the question and the search: they hold whichever model answers."""
 CLOSEST = 3
 """Questions of the passages that are offered where they hold no answer."""
@@ -71,7 +72,8 @@ def compose(
     """The answer of these sentences with their notes, as far as they may be used; a refusal if none of them may."""
     safe = [draft for draft in drafts if not gives_orders(draft.text)]
     left_out = [ORDERS] * (len(safe) < len(drafts))
-    listed, of_lists = with_lists(scope.kept(safe), answer.evidence)
+    told = [draft for draft in safe if not is_pointer(draft.text)]
+    listed, of_lists = with_lists(scope.kept(told), answer.evidence)
     if not listed:
         return declined(dataclasses.replace(answer, notes=(*answer.notes, *left_out)))
     whole = with_caveats(listed, [item.numbered() for item in answer.evidence])

@@ -12,10 +12,11 @@ from typing import Literal, get_args
 from core.text.rules import DATA, read_toml
 
 SENTENCE_KINDS = DATA / "sentence_kinds.toml"
-Kind = Literal["bare", "order", "lead_in", "opening", "step"]
+Kind = Literal["bare", "order", "pointer", "lead_in", "opening", "step"]
 _FRAMES: Mapping[str, str] = {
     "bare": r"^\W*(?:{})\W*$",
     "order": r"(?<!\w)(?:{})",
+    "pointer": r"^\W*(?:{})",
     "lead_in": r"(?:{})\s*$",
     "opening": r"^\W*(?:{})",
     "step": r"^\W*(?:{})",
@@ -56,6 +57,11 @@ def bare_opening(text: str) -> int:
 def gives_orders(sentence: str) -> bool:
     """Whether a sentence gives orders to a machine or to whoever answers from it."""
     return bool(_kinds()["order"].search(sentence))
+
+
+def is_pointer(sentence: str) -> bool:
+    """Whether a sentence only says where to find more: "To find out more, see …", "Watch a video"."""
+    return bool(_kinds()["pointer"].search(sentence))
 
 
 def is_lead_in(sentence: str) -> bool:

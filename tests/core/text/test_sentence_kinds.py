@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from core.text.sentence_kinds import bare_opening, gives_orders, is_bare, is_lead_in, is_step, opens_steps
+from core.text.sentence_kinds import bare_opening, gives_orders, is_bare, is_lead_in, is_pointer, is_step, opens_steps
 from tests.conftest import ROOT
 
 
@@ -67,3 +67,33 @@ def test_lead_ins_and_steps_are_told_by_their_words() -> None:
     assert opens_steps("First, boil the water.")
     assert not opens_steps("First signs are small.")
     assert is_step("Then, add salt.")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "To find out more, see Gout.",
+        "(Watch the video to learn more.",
+        "Key Points",
+        "For more information on gout, call 1-800-123.",
+        "* Gene Review: Gout",
+        "These resources address the diagnosis or management of gout:",
+        "See the section on diet.",
+    ],
+)
+def test_a_sentence_that_only_says_where_to_find_more(sentence: str) -> None:
+    assert is_pointer(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "See a doctor at once if the pain gets worse.",
+        "Visit your doctor twice a year.",
+        "Watch for signs of infection.",
+        "Learning takes more time.",
+        "Key enzymes are missing.",
+    ],
+)
+def test_advice_is_no_such_sentence(sentence: str) -> None:
+    assert not is_pointer(sentence)
