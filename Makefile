@@ -27,6 +27,8 @@ bench: .venv/test
 
 eval: .venv/app
 	@$(BIN)/citewell evaluate search gate
+	@test ! -f artifacts/medquad.csv || $(BIN)/citewell evaluate people --labels data/dev/own.jsonl \
+		--index artifacts/medquad --gate data/dev/own_figures.json
 
 format: .venv/test
 	$(BIN)/ruff check --fix .

@@ -42,6 +42,7 @@ VERBS = {
         Verb("merge", "generator.merge", "merge an adapter into its base"),
         Verb("export", "generator.export", "write weights as one GGUF file"),
         Verb("tune", "index.tune", "train an adapter of the question encoder"),
+        Verb("tune reader", "dataset.reader.tune", "train the reader, which says whether a passage answers"),
     ),
     "measuring": (
         Verb("evaluate search", "evaluation.search", "measure the search, and when it should abstain"),

@@ -128,11 +128,12 @@ class RagSettings:
     """Whether to answer, without asking the model, that the file holds no answer where the search's signals show it."""
     min_score: Annotated[float, Range(-1, 1)] = 0.2
     """Cosine similarity below which a passage is no evidence, however high its other scores are."""
-    reranker: str = ""
-    """A cross-encoder that reranks the first candidates: a folder or a hub id; empty for none."""
-    rerank_candidates: Annotated[int, Range(1, 1000)] = 20
-    rerank_ms: Annotated[int, Range(0, 600_000)] = 80
-    """Time that reranking may take, in milliseconds; candidates that it does not reach keep their place behind."""
+    reader: str = "default"
+    """The reader that judges whether passages answer: `default` (the shipped one), a folder that `citewell tune reader`
+    wrote, any sentence-transformers cross-encoder by folder or hub id, which orders and does not decide; empty for
+    none."""
+    read: Annotated[int, Range(1, 1000)] = 12
+    """Most passages that the reader reads for a question."""
     nli: str = ""
     """A cross-encoder for natural language inference that has to agree before a sentence counts as supported: a folder
     or a hub id; empty for none."""

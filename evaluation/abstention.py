@@ -8,7 +8,6 @@ import numpy as np
 
 from core.errors import DataError
 from core.progress import bar
-from rag.search.answerable import probability
 from rag.search.retriever import IndexRetriever
 
 
@@ -57,7 +56,7 @@ class Abstention:
 
 
 def abstention(retriever: IndexRetriever, rows: Sequence[dict[str, Any]]) -> Abstention:
-    """Judge every row's question with the index's own answerability model.
+    """Judge every row's question as an answer would be: by the reader, or without one by the search's own signals.
 
     Args:
         rows: each with "question" and "answerable", and "kind" where the unanswerable ones have kinds.
@@ -65,16 +64,17 @@ def abstention(retriever: IndexRetriever, rows: Sequence[dict[str, Any]]) -> Abs
     Raises:
         DataError: all of the questions are answerable, or none is.
     """
-    model = retriever.index.answerability
     with bar("searching", len(rows), " questions") as progress:
-        sure = []
+        sure, threshold = [], 0.0
         for row in rows:
-            sure.append(probability(model, retriever.find(retriever.read(row["question"])).signals))
+            found = retriever.read_through(retriever.read(row["question"]))
+            sure.append(found.answerable)
+            threshold = found.bar
             progress.update()
     sure_of, truth = np.array(sure), np.array([bool(row["answerable"]) for row in rows])
     if truth.all() or not truth.any():
         raise DataError("the questions are all answerable, or none is; expected some of each")
-    refused = sure_of < model.threshold
+    refused = sure_of < threshold
     by_kind: dict[str, list[int]] = {}
     for row, is_refused in zip(rows, refused, strict=True):
         counts = by_kind.setdefault(row.get("kind", "all") if not row["answerable"] else "answerable", [0, 0])
@@ -84,7 +84,7 @@ def abstention(retriever: IndexRetriever, rows: Sequence[dict[str, Any]]) -> Abs
     return Abstention(
         auroc(sure_of, truth),
         curve.coverage_at(0.05),
-        model.threshold,
+        threshold,
         int(truth.sum()),
         int((refused & truth).sum()),
         int((~truth).sum()),

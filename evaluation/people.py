@@ -20,71 +20,20 @@ import numpy as np
 
 from core.command import command_parser
 from core.errors import DataError, run_command
-from core.files import read_jsonl, write_atomic
-from core.paths import artifacts, shipped
+from core.files import write_atomic
+from core.paths import artifacts
 from core.progress import bar
 from core.settings import load
+from dataset.labelled import GOOD, LABELS, LabelledQuestion, read_asked
 from evaluation.stats import Figure, mean
 from rag.answer import Answer
 from rag.answerer import answer_chain
 from rag.opening import open_answerer
 
-LABELS = shipped("data/dev/people.jsonl")
 FIGURES = artifacts("evaluation/people.json")
-GOOD = 2
-"""Lowest grade of a passage that answers."""
+LESS_IS_BETTER = ("misleading", "cites_an_unread_passage")
 DEPTHS = (3, 20)
 """Numbers of passages within which a good one is looked for."""
-
-
-@dataclass(frozen=True)
-class LabelledQuestion:
-    """A question that somebody asked, and the labels of the passages that were read for it."""
-
-    id: str
-    text: str
-    kind: str
-    """The kind of question: definition, cause, treatment, drug, two_things, story, …"""
-    state: str
-    """How much of the question the passages answer: `all`, `part` or `none`."""
-    split: str
-    grades: Mapping[str, int]
-    """Passage id -> grade, of every passage that was read."""
-    sentences: Mapping[str, tuple[int, ...]]
-    """Passage id -> the numbers of its sentences that answer, from 0."""
-
-    @property
-    def answerable(self) -> bool:
-        return self.state != "none"
-
-    def grade(self, passages: Sequence[str]) -> int:
-        """The best grade among passages; 0 for one that nobody read."""
-        return max((self.grades.get(passage, 0) for passage in passages), default=0)
-
-
-def read_asked(labels: Path, questions: Path | None = None, split: str = "") -> list[LabelledQuestion]:
-    """Labelled questions, of all splits if none is named.
-
-    Args:
-        questions: JSON Lines of `id` and `question`, for labels that hold no words.
-
-    Raises:
-        DataError: a file cannot be read or lacks a key, or a question's words are nowhere.
-    """
-    words = (
-        {str(row["id"]): str(row["question"]) for row in read_jsonl(questions, "id", "question")} if questions else {}
-    )
-    rows = read_jsonl(labels, "id", "kind", "state", "split", "grades", "read", "sentences")
-    found = []
-    for row in rows:
-        text = row.get("question") or words.get(row["id"], "")
-        if not text:
-            raise DataError(f"{labels} labels {row['id']!r}, whose words are not there; name their file: --questions F")
-        grades = {**dict.fromkeys(row["read"], 0), **row["grades"]}
-        sentences = {passage: tuple(numbers) for passage, numbers in row["sentences"].items()}
-        if not split or row["split"] == split:
-            found.append(LabelledQuestion(row["id"], text, row["kind"], row["state"], row["split"], grades, sentences))
-    return found
 
 
 @dataclass(frozen=True)
@@ -98,17 +47,21 @@ class Outcome:
     """Ids of the passages that the answer cites."""
     found: tuple[str, ...]
     """Ids of the passages that the search found, best first, whether it then abstained or not."""
+    fused: tuple[str, ...] = ()
+    """The same in the order of the fused score alone: as they were before the reader read them."""
 
 
 def outcome(answer: Answer) -> Outcome:
     """Read an outcome off an answer."""
     answered = not answer.abstained and bool(answer.sentences)
-    ranked = [*(item.passage_id for item in answer.evidence), *(each.hit.passage_id for each in answer.dropped)]
+    hits = [*(item.hit for item in answer.evidence), *(each.hit for each in answer.dropped)]
+    fused = sorted(hits, key=lambda hit: -hit.score)
     return Outcome(
         answered,
         answered and not answer.noted("quoted"),
         tuple(item.passage_id for item in answer.cited) if answered else (),
-        tuple(dict.fromkeys(ranked)),
+        tuple(dict.fromkeys(hit.passage_id for hit in hits)),
+        tuple(dict.fromkeys(hit.passage_id for hit in fused)),
     )
 
 
@@ -131,6 +84,10 @@ def measures(asked: Sequence[LabelledQuestion], outcomes: Sequence[Outcome]) -> 
         },
         "good_passage_in_3_of_20": [question.grade(each.found[: DEPTHS[0]]) >= GOOD for question, each in reachable],
         "ndcg_at_10": [_ndcg(question.grades, each.found[:10]) for question, each in right],
+        "ndcg_gained_by_reading": [
+            _ndcg(question.grades, each.found[:10]) - _ndcg(question.grades, each.fused[:10])
+            for question, each in right
+        ],
     }
     return {name: mean(np.array(each, dtype=float)) for name, each in values.items() if each}
 
@@ -161,7 +118,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--split", default="test", help="questions of this split; '' for all (default: test)")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="ask N, drawn at random (default: all)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--to", metavar="F", type=Path, default=FIGURES, help="where to write the figures")
+    parser.add_argument("--to", metavar="F", type=Path, default=FIGURES, help="where to write the figures (.json)")
+    parser.add_argument("--gate", metavar="F", type=Path, help="fail where a figure is worse than its interval in F")
     arguments = parser.parse_args(argv)
     asked = read_asked(arguments.labels, arguments.questions, arguments.split)
     if 0 < arguments.limit < len(asked):
@@ -192,11 +150,35 @@ def main(argv: list[str] | None = None) -> int:
             "model": answers[-1].model,
             "index": answers[-1].index,
         },
-        "outcomes": [{"id": question.id, **asdict(each)} for question, each in zip(asked, outcomes, strict=True)],
     }
     write_atomic(arguments.to, json.dumps(result, indent=1) + "\n")
-    print(f"\n{arguments.to}")
-    return 0
+    rows = [
+        {"id": question.id, **asdict(each), "answerable": answer.answerable, "text": answer.text}
+        for question, each, answer in zip(asked, outcomes, answers, strict=True)
+    ]
+    write_atomic(arguments.to.with_suffix(".jsonl"), "".join(json.dumps(row) + "\n" for row in rows))
+    print(f"\n{arguments.to}; each answer: {arguments.to.with_suffix('.jsonl')}")
+    return _gate(figures, arguments.gate) if arguments.gate else 0
+
+
+def _gate(figures: Mapping[str, Figure], file: Path) -> int:
+    """Compare with the figures of an earlier run; 1 if one is worse than its interval there."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))["figures"]
+        committed = {name: Figure(**each) for name, each in kept.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{file} holds no figures ({error}); write them: citewell evaluate people --to {file}"
+        ) from error
+    fallen = [
+        f"{name}: {figures[name].mean:.3f}, committed {each.mean:.3f} ({each.low:.3f}-{each.high:.3f})"
+        for name, each in committed.items()
+        if name in figures
+        and (figures[name].mean > each.high if name in LESS_IS_BETTER else figures[name].mean < each.low)
+    ]
+    print("\n".join(f"FELL  {line}" for line in fallen))
+    print(f"{len(committed)} figures compared with {file}: {len(fallen)} fell by more than their interval")
+    return 1 if fallen else 0
 
 
 def _lines(figures: Mapping[str, Figure]) -> list[str]:

@@ -25,7 +25,7 @@ from core.files import jsonl_lines, read_jsonl, write_atomic
 from core.progress import bar
 from core.settings import load
 from core.text.sentences import sentence_spans
-from evaluation.people import GOOD
+from dataset.labelled import GOOD
 from index.topics import record_topic
 from rag.opening import open_retriever
 from rag.search.retriever import IndexRetriever

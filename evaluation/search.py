@@ -275,7 +275,7 @@ def main(argv: list[str] | None = None) -> int:
     source.add_argument("--questions", metavar="F", type=Path, help="JSONL: question, relevant (record id -> grade)")
     retrieval.add_argument("--split", default="test", metavar="S", help="which qrels of a BEIR folder (default: test)")
     retrieval.add_argument("--plain", action="store_true", help="also search answers alone, untuned (embeds them once)")
-    retrieval.add_argument("--reranker", metavar="NAME", help="a cross-encoder by folder or hub id")
+    retrieval.add_argument("--reader", metavar="NAME", default="", help="a reader or a cross-encoder (default: none)")
 
     abstain = commands.add_parser("abstention", parents=[shared], help="AUROC, coverage at 5 % risk, confusion table")
     abstain.add_argument("--questions", metavar="F", type=Path, nargs="+", required=True, help="question, answerable")
@@ -289,7 +289,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     overrides = {"index.dir": arguments.index, "index.adapter": arguments.adapter}
     if arguments.command == "retrieval":
-        overrides["rag.reranker"] = arguments.reranker
+        overrides["rag.reader"] = arguments.reader
     run = {"retrieval": _retrieval, "abstention": _abstention, "fit": _fit, "gate": _gate}[arguments.command]
     return run(arguments, load(overrides))
 

@@ -93,8 +93,8 @@ def retrieval_table(
                 for key, item in found.items()
             }
         )
-    if retriever.reranker is not None:
-        runs["reranked"] = _reranked_run(retriever, judged, documents, runs["fused"])
+    if retriever.reader is not None:
+        runs["read"] = _read_run(retriever, judged, documents, runs["fused"])
     values = {stage: measured(judged, run) for stage, run in runs.items()}
     table = {stage: {name: mean(one) for name, one in by_name.items()} for stage, by_name in values.items()}
     first, *others = values
@@ -117,14 +117,12 @@ def _plain_run(
     return as_run(ranked)
 
 
-def _reranked_run(
+def _read_run(
     retriever: IndexRetriever, judged: JudgedQuestions, documents: Sequence[Sequence[str]], fused: Run
 ) -> Run:
-    """The reranker's order of the first candidates, then the fused one."""
+    """The reader's order of the first candidates, then the fused one."""
     row_of = {(record.id, question): row for row, (record, question) in enumerate(retriever.index.questions)}
-    everything = dataclasses.replace(
-        retriever.settings, k=retriever.settings.candidates, abstain=False, min_score=-1.0, rerank_ms=60_000
-    )
+    everything = dataclasses.replace(retriever.settings, k=retriever.settings.candidates, abstain=False, min_score=-1.0)
     whole = retriever.model_copy(update={"settings": everything})
     ranked = {}
     for key, question in judged.questions.items():

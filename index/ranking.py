@@ -67,12 +67,12 @@ def read_ranking(content: bytes, name: str) -> Ranking:
     """
     try:
         values = json.loads(content)
-        fitted = _answerability(values.pop("answerability"))
+        fitted = read_answerability(values.pop("answerability"))
         by_words = values.pop("answerability_by_words", None)  # files from before it have none
         ranking = Ranking(
             **values,
             answerability=fitted,
-            answerability_by_words=_answerability(by_words) if by_words else NEVER_FITTED,
+            answerability_by_words=read_answerability(by_words) if by_words else NEVER_FITTED,
         )
         if set(ranking.weights) != set(STAGES) or not all(weight >= 0 for weight in ranking.weights.values()):
             raise ValueError(f"expected a weight for each of {', '.join(STAGES)}")
@@ -90,7 +90,8 @@ def read_ranking(content: bytes, name: str) -> Ranking:
         ) from error
 
 
-def _answerability(values: dict[str, Any]) -> Answerability:
+def read_answerability(values: dict[str, Any]) -> Answerability:
+    """A model as `dataclasses.asdict` wrote it; raises TypeError where a value is missing or unknown."""
     read: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     return Answerability(**read)
 

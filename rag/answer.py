@@ -19,12 +19,15 @@ NoteKind = Literal[
     "list",
     "orders",
     "otherwise",
+    "missing",
+    "language",
     "other",
 ]
 """What a note is about: a follow-up was completed; a long message was cut to the sentences that ask; a word was
 corrected; the index has no vectors yet; the answer is quoted because the model's own was none; a limiting sentence was
 added; only a part of the question is answered; items of a list are left out; orders to a machine were left out;
-another passage says otherwise; or, in receipts of an earlier version, something else."""
+another passage says otherwise; the passages lack a name that was asked about; it is in another language than
+the file; or, in receipts of an earlier version, something else."""
 Outcome = Literal["", "answered", "quoted", "not-in-file", "declined", "no-room", "broke-off", "reply"]
 """How an answer ended: the model wrote it; it is quoted; the search found none; the model declined, or nothing that it
 wrote may be said; no passage fits into the context; the model stopped before it had written a sentence; the message was
@@ -51,7 +54,7 @@ class Note:
 class Hit:
     """A passage found for a query, with every score and rank it got on the way.
 
-    `scores` and `ranks` are by stage: `headed`, `question`, `lexical`, `reranked`; a stage that did not find it has no
+    `scores` and `ranks` are by stage: `headed`, `question`, `lexical`, `reader`; a stage that did not find it has no
     rank. `score` is the fused one, between 0 and 1: 1 is first in every stage.
     """
 

@@ -100,6 +100,9 @@ class Answerer:
         if found.query.reply:
             yield dataclasses.replace(answer, text=found.query.reply, outcome="reply", finished=True)
             return
+        if found.abstain:
+            yield without_answer(answer, NOT_FOUND, "not-in-file")
+            return
         if found.hits:
             yield answer  # trimming compares every sentence with the question: people read before it has begun
             evidence, dropped = self.evidence(found)
@@ -110,7 +113,7 @@ class Answerer:
             return
         for snapshot in self._written(answer, search.began):
             if snapshot.finished:
-                yield quoted_if_better(snapshot, found, self.retriever.relevance, self._scope(snapshot))
+                yield _with_missing(quoted_if_better(snapshot, found.readings, self._scope(snapshot)), found)
             else:
                 yield snapshot
 
@@ -158,6 +161,7 @@ class Answerer:
         found, index = search.found, self.retriever.index
         by_words = not index.embedded and not found.query.reply
         search_s = time.perf_counter() - search.began
+        shown = found.nearest if found.abstain else found.hits
         return Answer(
             question=found.question,
             search_query=found.search_query,
@@ -165,13 +169,18 @@ class Answerer:
             notice=search.notice,
             answerable=found.answerable,
             closest=found.closest,
-            evidence=tuple(Evidence(hit, n, hit.text, hit.start) for n, hit in enumerate(found.hits, start=1)),
-            leads=leads(found.hits, found.query.terms, index.lexical.weight),
+            evidence=tuple(Evidence(hit, n, hit.text, hit.start) for n, hit in enumerate(shown, start=1)),
+            leads=leads(shown, found.query.terms, index.lexical.weight),
             dropped=found.dropped,
             model=made_by(self.llm),
-            index={name: getattr(index.manifest, name) for name in INDEX_FACTS},
+            index={**{name: getattr(index.manifest, name) for name in INDEX_FACTS}, "reader": self._reader},
             timings=Timings(search_s=search_s, total_s=search_s),
         )
+
+    @property
+    def _reader(self) -> str:
+        """The identity of what decided whether the question is answered; empty for the search alone."""
+        return self.retriever.reader.identity if self.retriever.reader else ""
 
     def _scope(self, answer: Answer) -> Scope:
         return Scope(answer.search_query, answer.evidence, self.retriever.index.lexical.weight)
@@ -202,6 +211,14 @@ class Answerer:
             else:
                 first_token_s = first_token_s or time.perf_counter() - began
                 yield _growing(answer, verifier, written)
+
+
+def _with_missing(answer: Answer, found: Retrieval) -> Answer:
+    """A finished answer, with a note on what was asked about and the passages do not hold."""
+    if answer.abstained or not found.missing:
+        return answer
+    note = Note("missing", f"the passages say nothing of {' or '.join(found.missing)}")
+    return dataclasses.replace(answer, notes=(*answer.notes, note))
 
 
 def made_by(llm: QwenChat) -> dict[str, str]:

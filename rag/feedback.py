@@ -89,7 +89,7 @@ def pairs(judged: Sequence[Feedback]) -> list[dict[str, Any]]:
     prompts: dict[str, tuple[list[str], list[str]]] = {}
     for each in judged:
         answer = each.receipt.answer
-        if not answer.evidence:
+        if not answer.prompt:  # the model was not asked
             continue
         sources = [item.as_source() for item in answer.evidence]
         prompt = json.dumps(convert_to_openai_messages(messages(answer.search_query, sources), text_format="string"))

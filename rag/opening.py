@@ -20,7 +20,7 @@ from rag.checks.citations import SupportJudge
 from rag.checks.emergency import EmergencyDetector, known_phrasings
 from rag.checks.entailment import StrictJudge, read_entailment
 from rag.checks.judge import read_judge
-from rag.search.rerank import Reranker
+from rag.reader.opening import open_reader
 from rag.search.retriever import IndexRetriever
 
 
@@ -63,12 +63,14 @@ def open_retriever(settings: Settings, embedders: Embedders | None = None) -> In
     """
     index = open_index(Path(settings.index.dir))
     loaded = embedders or open_embedders(settings)
+    reader, decision = open_reader(settings)
     return IndexRetriever(
         index=index,
         embedder=loaded.questions,
         passage_embedder=loaded.passages,
         adapter=adapter_identity(settings.index),
-        reranker=Reranker.load(settings.rag.reranker) if settings.rag.reranker else None,
+        reader=reader,
+        decision=decision,
         dictionary=dictionary(),
         settings=settings.rag,
     )

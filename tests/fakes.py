@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from core.text.sentences import Span
+from core.text.sentences import Span, sentence_spans
+from core.text.words import terms
 from generator.engines.base import Chat, Chunk
 from index.embedders.base import Done
+from rag.answer import Hit
+from rag.reader.base import Reading
 
 WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -32,6 +35,30 @@ class WordEmbedder:
             if done is not None:
                 done([row], vectors[[row]])
         return vectors
+
+
+class WordReader:
+    """Reads by shared words: a passage answers by as many as it shares with the question, beyond two; a sentence if it
+    shares one.
+    """
+
+    identity = "shared-words"
+
+    def __init__(self, logit: float | None = None) -> None:
+        self.logit = logit
+        """What every passage gets, whatever its words."""
+        self.read_at_once: list[int] = []
+
+    def read(self, question: str, hits: Sequence[Hit]) -> list[Reading]:
+        self.read_at_once.append(len(hits))
+        asked = set(terms(question))
+        found = []
+        for hit in hits:
+            logit = len(asked & set(terms(f"{hit.question} {hit.text}"))) - 2.0 if self.logit is None else self.logit
+            sentences = [hit.text[start:end] for start, end in sentence_spans(hit.text)]
+            shared = tuple(float(bool(asked & set(terms(each)))) for each in sentences)
+            found.append(Reading(min(max(logit, 0.0), 3.0), logit, shared))
+        return found
 
 
 class QueueEngine:

@@ -15,7 +15,7 @@ ALLOWED = {
     "generator": ("core",),
     "rag": ("core", "index", "generator"),
     "dataset": ("core", "index", "generator", "rag"),
-    "evaluation": ("core", "index", "generator", "rag"),
+    "evaluation": ("core", "index", "generator", "rag", "dataset"),
     "ui": ("core", "index", "generator", "rag"),
     "bench": ("core", "index", "generator", "rag", "dataset", "evaluation"),
 }

@@ -25,7 +25,7 @@ COLUMNS, CELL = 12, 300
 """Most further columns of a row that a card shows, and most letters of each."""
 APART = ("sha256", "processor")
 """The keys that have a line of their own among the facts of a model."""
-STAGES = {"headed": "passages", "question": "questions", "lexical": "words", "reranked": "reranked"}
+STAGES = {"headed": "passages", "question": "questions", "lexical": "words", "reader": "reader"}
 """Stages of the search, and what they compare with the question."""
 
 
@@ -167,10 +167,11 @@ def _funnel(answer: Answer, cited: set[int]) -> dict[str, Any]:
     """Everything that was retrieved, best first, with its rank in each stage and whether it was used, or why not."""
     found: list[Evidence | Dropped] = sorted([*answer.evidence, *answer.dropped], key=lambda item: -item.hit.score)
     stages = [stage for stage in STAGES if any(stage in item.hit.ranks for item in found)]
+    uncited = "presented, not cited" if answer.prompt else "among the nearest"
     rows = []
     for item in found:
         shown = isinstance(item, Evidence)
-        became = item.reason if isinstance(item, Dropped) else "cited" if item.n in cited else "presented, not cited"
+        became = item.reason if isinstance(item, Dropped) else "cited" if item.n in cited else uncited
         rows.append(
             {
                 "n": item.n if isinstance(item, Evidence) else 0,
@@ -186,7 +187,7 @@ def _funnel(answer: Answer, cited: set[int]) -> dict[str, Any]:
         "rows": rows,
         "counts": [
             ["retrieved", len(found)],
-            ["presented to the model", len(answer.evidence)],
+            ["presented to the model", len(answer.evidence) if answer.prompt else 0],
             ["cited", len(cited)],
         ],
     }
@@ -203,6 +204,7 @@ def _facts(answer: Answer) -> list[list[str]]:
         ["Processor", answer.model.get("processor", "")],
         ["Weights", answer.model.get("sha256", "")],
         ["Index", f"{index.get('csv', '')}, build {index.get('build', '')}, embedder {index.get('embedder', '')}"],
+        ["Reader", index.get("reader", "")],
         ["Search", f"{timings.search_s * 1000:.0f} ms"],
         ["First words", f"{timings.first_token_s:.1f} s"],
         ["Whole answer", f"{timings.total_s:.1f} s"],

@@ -122,7 +122,7 @@ def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
             better = st.text_area("What should it have said? (optional)", key=f"better {key}", max_chars=4000)
             if st.form_submit_button("Send"):
                 _give(file, answer, key, good=False, reason=reason or REASONS[0], better=better)
-    if answer.model.get("adapter") and turn.untuned is None:
+    if answer.model.get("adapter") and answer.prompt and turn.untuned is None:
         _offer_comparison(turn, answer, key)
 
 

@@ -6,7 +6,7 @@ from core.errors import CiteWellError
 from rag.answer import Hit
 from ui import shared
 
-STAGES = {"headed": "Passages", "question": "Questions", "lexical": "Words"}
+STAGES = {"headed": "Passages", "question": "Questions", "lexical": "Words", "reader": "Reader"}
 
 
 def draw() -> None:
@@ -31,7 +31,7 @@ def draw() -> None:
     st.caption(f"Asked about: {found.query.aspect}. The file holds an answer with probability {found.answerable:.0%}.")
     st.subheader("Presented to the model")
     if not found.hits:
-        st.write("Nothing: the search does not trust that the file holds an answer.")
+        st.write("Nothing: the file does not seem to hold an answer.")
     for number, hit in enumerate(found.hits, start=1):
         with st.expander(shared.plain(f"[{number}] {hit.question}")):
             st.text(hit.text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import WeightsError
 from rag.checks.citations import SupportJudge
-from rag.search.rerank import load_cross_encoder
+from rag.reader.cross_encoder import load_cross_encoder
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder

@@ -1,74 +1,77 @@
-"""Quotation: where the model declines although the search is sure, or writes what the passages do not support, the
-answer is made of the passages' nearest sentences.
+"""Quotation: where the model writes no answer, or one that the passages do not support, although the reader found one
+in them, the answer is made of the sentences that the reader found to answer.
 """
 
 import dataclasses
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from core.text.extract import choose
+from core.text.sentence_kinds import is_pointer
 from core.text.sentences import sentence_spans
 from rag.answer import Answer, Evidence, Note
 from rag.checks.citations import Draft
-from rag.checks.lists import known_lists
 from rag.checks.scope import Scope
 from rag.finishing import BEFORE, compose, declined, verifier_of
-from rag.search.retriever import Retrieval
+from rag.reader.base import Reading
 
-NEAREST = Note("quoted", "the model found no answer in these passages; quoted is what comes nearest")
+DECLINED = Note("quoted", "the model wrote no answer; these sentences of the passages answer")
 """The note of an answer that is quoted because the model declined to write one."""
-UNBORNE = Note("quoted", "most of what the model wrote is not in these passages; quoted is what comes nearest")
+UNBORNE = Note("quoted", "most of what the model wrote is not in the passages; these sentences of theirs answer")
 """The note of an answer that is quoted because too little of the model's own survived."""
-CERTAIN = 0.9
-"""Probability that the file holds an answer, by the search, from which the model's refusal is overruled. Chosen on the
-`fit` split of data/dev (generator/EXPERIMENTS.md, try 16).
-"""
 MOST_UNSUPPORTED = 0.5
 """Share of unsupported sentences beyond which an answer is quoted instead."""
 MOST_SENTENCES = 3
 """Sentences that a quotation has at most."""
-LEAST_SCORE = 0.4
-"""Fused score of a passage below which nothing is quoted from it, whatever the file as a whole may hold."""
+CERTAIN = 0.7
+"""Probability that the question is answered, by the reader, from which the model is overruled where it declines. Chosen
+on the fit half of data/dev/people.jsonl."""
+QUOTABLE = 0.0
+"""Log-odds that a passage answers from which it is quoted beside the best one."""
+ANSWERS = 0.5
+"""Probability from which a sentence is quoted beside the best one of its passage."""
 
-Relevance = Callable[[str, list[str]], Sequence[float]]
-"""Question, texts -> how near each is to the question (`IndexRetriever.relevance`)."""
+
+class _Sentence(NamedTuple):
+    probability: float
+    text: str
 
 
-def quoted_if_better(answer: Answer, retrieval: Retrieval, relevance: Relevance, scope: Scope) -> Answer:
+def quoted_if_better(answer: Answer, readings: Mapping[str, Reading], scope: Scope) -> Answer:
     """A finished answer, or a quotation in its place; a refusal where nothing that was written stands in the passages
     and nothing may be quoted.
     """
     unsupported = sum(sentence.verdict == "unsupported" for sentence in answer.sentences)
-    if answer.outcome == "declined" and retrieval.sure(CERTAIN):
-        return _quoted(answer, retrieval.query.aspect, relevance, scope, NEAREST) or answer
+    if answer.answerable < CERTAIN:
+        readings = {}  # the model has read the passages, too, and declines with reason more often than not
+    if answer.outcome == "declined":
+        return _quoted(answer, readings, scope, DECLINED) or answer
     if unsupported > len(answer.sentences) * MOST_UNSUPPORTED:
-        quoted = None
-        if retrieval.sure():
-            quoted = _quoted(answer, retrieval.query.aspect, relevance, scope, UNBORNE)
+        quoted = _quoted(answer, readings, scope, UNBORNE)
         return quoted or (declined(answer) if unsupported == len(answer.sentences) else answer)
     return answer
 
 
-def _quoted(answer: Answer, aspect: str, relevance: Relevance, scope: Scope, note: Note) -> Answer | None:
-    """The sentences that come nearest to the question, of a passage that names its subject; None where none fits."""
-    items = [item for item in answer.evidence if item.score >= LEAST_SCORE and scope.names_subject(item)]
-    found = [_nearest(answer.search_query, item, aspect, relevance) for item in items]
-    rows = [(2.0, [Draft(" ", line, (item.n,))]) for item, line in scope.number_lines() if item in items]
+def _quoted(answer: Answer, readings: Mapping[str, Reading], scope: Scope, note: Note) -> Answer | None:
+    """The sentences that answer, of the first passage of which some may be used; None where none may."""
     before = dataclasses.replace(answer, notes=tuple(each for each in answer.notes if each.kind in BEFORE))
-    for _, drafts in sorted([*found, *rows[:1]], key=lambda each: -each[0]):
+    read = [(item, readings[item.passage_id]) for item in answer.evidence if item.passage_id in readings]
+    most = max((reading.logit for _, reading in read), default=0.0)
+    for item, reading in read:
+        drafts = _answering(item, reading) if reading.logit >= min(QUOTABLE, most) else []
         if drafts and not (said := compose(before, drafts, scope, verifier_of(answer), "quoted", [note])).abstained:
             return said
     return None
 
 
-def _nearest(question: str, item: Evidence, aspect: str, relevance: Relevance) -> tuple[float, list[Draft]]:
-    """The nearest part of a passage to a question, a run of sentences or a list, and how near it is."""
-    spans = sentence_spans(item.text)
-    scores = relevance(question, [item.text[start:end] for start, end in spans]) if spans else []
-    chosen = choose(item.text, aspect, scores, Counter(), most=MOST_SENTENCES)
-    best = (chosen.worth, [Draft(" ", item.text[start:end], (item.n,)) for start, end in chosen.spans])
-    lists = [each.drafts() for each in known_lists(item) if each.listing.lead_in]
-    if lists:
-        nearness = relevance(question, [" ".join(draft.text for draft in drafts) for drafts in lists])
-        best = max([best, *zip(nearness, lists, strict=True)], key=lambda each: each[0])
-    return best
+def _answering(item: Evidence, reading: Reading) -> list[Draft]:
+    """The sentences of a passage that answer, in their order: the best one, and others that do for themselves."""
+    spans = sentence_spans(item.hit.text)
+    shown = item.start - item.hit.start
+    found = [
+        _Sentence(probability, item.hit.text[start:end])
+        for (start, end), probability in zip(spans, reading.sentences, strict=False)
+        if shown <= start and end <= shown + len(item.text) and not is_pointer(item.hit.text[start:end])
+    ]
+    best = sorted(found, reverse=True)[:MOST_SENTENCES]
+    chosen = best[:1] + [each for each in best[1:] if each.probability >= ANSWERS]
+    return [Draft(" ", each.text, (item.n,)) for each in found if each in chosen]

@@ -1,6 +1,5 @@
 """Question -> hits, as a LangChain retriever over an index folder."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,18 +12,23 @@ from pydantic import SkipValidation
 from core.errors import IndexFolderError, QuestionError
 from core.settings import RagSettings
 from core.text.plain import plain
+from core.text.sentence_kinds import is_pointer
 from core.text.sentences import sentence_spans
 from index.corpus import AND
 from index.embedders.base import Embedder, cosines
+from index.ranking import NEVER_FITTED, Answerability
 from index.reader import Index
 from rag.answer import Dropped, Hit
+from rag.reader.base import Reader, Reading
+from rag.reader.decision import signals as decision_signals
+from rag.reader.reading import near_the_first, read
 from rag.search.answerable import NEAR_ALL, UNCERTAIN, background, probability, signals
+from rag.search.names import another_of_its_kind, missing_names
 from rag.search.query import Query, understand
-from rag.search.rerank import Reranker
 from rag.search.stages import Candidate, Stages, allowed_questions, duplicate_of, fuse, run_stages, shingles
 
 CLOSEST = 3
-"""Questions of the file that are offered where it holds no answer."""
+"""Questions and passages of the file that are offered where it holds no answer."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +41,20 @@ class Retrieval:
     dropped: tuple[Dropped, ...] = ()
     answerable: float = 1.0
     """Probability that the file holds an answer."""
-    bar: float | None = None
-    """Probability from which the search trusts that it does; None for an index where that was never fitted."""
     abstain: bool = False
     closest: tuple[str, ...] = ()
     """The questions of the file that are nearest, where it is to abstain."""
+    nearest: tuple[Hit, ...] = ()
+    """The passages that are nearest, to be shown as no more than that, where it is to abstain."""
+
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """What the reader made of the hits and of those that were dropped, by the passage's id."""
+    missing: tuple[str, ...] = ()
+    """Names in the question that no hit holds."""
 
     @property
     def search_query(self) -> str:
         return self.query.searched
-
-    def sure(self, least: float = 0.0) -> bool:
-        """Whether the search trusts that the file holds an answer: its own bar is reached, and `least` too."""
-        return self.bar is not None and self.answerable >= max(self.bar, least)
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,26 @@ class SearchResult:
     """Cosine of the question to the file's questions at large; 0 in a search by words."""
 
 
+@dataclass(frozen=True)
+class ReadThrough:
+    """What a search found, once it was read."""
+
+    hits: tuple[Hit, ...]
+    """Best first, none a duplicate."""
+    dropped: tuple[Dropped, ...]
+    answerable: float
+    """Probability that the file holds an answer."""
+    bar: float
+    """Probability from which to answer."""
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """What the reader made of each hit that it read, by the passage's id."""
+    signals: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False)
+    """What the reader's decision is made from (`rag.reader.decision`)."""
+
+
 class IndexRetriever(BaseRetriever):
-    """Staged search: dense over headed passages and over questions, BM25, fused; reranked where a reranker is named.
+    """Staged search: dense over headed passages and over questions, BM25, fused; a reader orders what was found and
+    decides whether it answers.
 
     Raises:
         IndexFolderError: the index was made with another embedder or another adapter.
@@ -78,7 +101,9 @@ class IndexRetriever(BaseRetriever):
     """The embedder of passages; None if it is the same."""
     adapter: str = ""
     """Identity of the adapter that `embedder` carries."""
-    reranker: SkipValidation[Reranker] | None = None
+    reader: SkipValidation[Reader] | None = None
+    decision: SkipValidation[Answerability] = NEVER_FITTED
+    """When to answer by the reader's readings; of one that was never fitted, the search decides by its own signals."""
     dictionary: SkipValidation[frozenset[str]] = frozenset()
     """Words that are no mistakes, though the file may not hold them."""
     settings: RagSettings = RagSettings()
@@ -125,20 +150,67 @@ class IndexRetriever(BaseRetriever):
         query = self.read(question, history, correct=correct)
         if query.reply:
             return Retrieval(question, query)
+        found = self.read_through(query, filters)
+        if self.settings.abstain and found.answerable < found.bar:
+            reason = f"the file is unlikely to hold an answer ({found.answerable:.0%} sure, {found.bar:.0%} are asked)"
+            dropped = (*(Dropped(hit, reason) for hit in found.hits), *found.dropped)
+            near = found.hits[:CLOSEST]
+            return Retrieval(
+                question,
+                query,
+                dropped=dropped[len(near) :],
+                answerable=found.answerable,
+                abstain=True,
+                closest=_closest(dropped),
+                nearest=near,
+                readings=found.readings,
+            )
+        best, rest = found.hits[: self.settings.k], found.hits[self.settings.k :]
+        hits = tuple(near_the_first(best, found.readings) if self.decision.signals else best)
+        dropped = (
+            *(Dropped(hit, "it answers less well than the first") for hit in best if hit not in hits),
+            *(Dropped(hit, f"beyond the first {self.settings.k}") for hit in rest),
+            *found.dropped,
+        )
+        closest = () if hits else _closest(dropped)
+        return Retrieval(
+            question,
+            query,
+            hits,
+            dropped,
+            found.answerable,
+            closest=closest,
+            readings=found.readings,
+            missing=self._missing(query, hits),
+        )
+
+    def read_through(self, query: Query, filters: Mapping[str, str] | None = None) -> ReadThrough:
+        """What the search finds for a query, read by the reader where there is one; raises as `find` does."""
         found = self.find(query, filters)
+        candidates = [self._hit(each) for each in found.candidates[: self.settings.candidates]]
+        hits, dropped = self._usable(candidates, query.searched)
+        answerable, bar = self._by_search(found)
+        if self.reader is None:
+            return ReadThrough(tuple(hits), tuple(dropped), answerable, bar)
+        best, rest = read(self.reader, query.searched, hits, self.settings.read)
+        hits = [*(each.hit for each in best), *rest]
+        missing = len(self._missing(query, hits[: self.settings.k]))
+        values = decision_signals(self.index, query, hits, [each.reading for each in best], answerable, missing)
+        if self.decision.signals:
+            answerable, bar = probability(self.decision, values), self.decision.threshold
+        readings = {each.hit.passage_id: each.reading for each in best}
+        return ReadThrough(tuple(hits), tuple(dropped), answerable, bar, readings, values)
+
+    def _missing(self, query: Query, hits: Sequence[Hit]) -> tuple[str, ...]:
+        return missing_names(query.searched, (f"{hit.question} {hit.text}" for hit in hits), self.dictionary)
+
+    def _by_search(self, found: SearchResult) -> tuple[float, float]:
+        """The search's own probability that the file holds an answer, and the one from which to answer by it."""
         answerability = self.index.answerability
         answerable = probability(answerability, found.signals)
         if found.background >= NEAR_ALL:
             answerable = min(answerable, UNCERTAIN)
-        bar = answerability.threshold if answerability.signals else None
-        candidates = found.candidates[: self.settings.candidates]
-        if self.settings.abstain and answerable < answerability.threshold:
-            reason = f"the file is unlikely to hold an answer ({answerable:.0%} sure, at least "
-            reason += f"{answerability.threshold:.0%} are asked)"
-            dropped = tuple(Dropped(self._hit(candidate), reason) for candidate in candidates)
-            return Retrieval(question, query, (), dropped, answerable, bar, abstain=True, closest=_closest(dropped))
-        hits, dropped = self._chosen([self._hit(candidate) for candidate in candidates], query)
-        return Retrieval(question, query, hits, dropped, answerable, bar, closest=() if hits else _closest(dropped))
+        return answerable, answerability.threshold
 
     def read(self, question: str, history: Sequence[str] = (), *, correct: bool = True) -> Query:
         """Check and understand a question; raises QuestionError as `search` does."""
@@ -174,8 +246,10 @@ class IndexRetriever(BaseRetriever):
         spans = sentence_spans(text)
         return self.relevance(question, [text[start:end] for start, end in spans]) if spans else []
 
-    def _chosen(self, hits: list[Hit], query: Query) -> tuple[tuple[Hit, ...], tuple[Dropped, ...]]:
-        """The first k hits that are no duplicates and not too weak, reranked where there is a reranker."""
+    def _usable(self, hits: list[Hit], question: str) -> tuple[list[Hit], list[Dropped]]:
+        """The hits that are no duplicates, not too weak, not of another of what was asked about, and more than a hint
+        where to read.
+        """
         dropped: list[Dropped] = []
         different: list[Hit] = []
         texts: list[frozenset[tuple[str, ...]]] = []
@@ -186,14 +260,14 @@ class IndexRetriever(BaseRetriever):
             elif hit.scores.get("headed", 1.0) < self.settings.min_score:
                 cosine = f"{hit.scores['headed']:.2f}"
                 dropped.append(Dropped(hit, f"similarity {cosine} is below {self.settings.min_score:.2f}"))
+            elif other := another_of_its_kind(question, hit.question):
+                dropped.append(Dropped(hit, f"it is about another one: {other}"))
+            elif all(is_pointer(hit.text[start:end]) for start, end in sentence_spans(hit.text)):
+                dropped.append(Dropped(hit, "it only says where to find more"))
             else:
                 different.append(hit)
                 texts.append(text)
-        if self.reranker is not None:
-            different = self.reranker.rerank(query.searched, different, self.settings, time.perf_counter())
-        chosen, rest = different[: self.settings.k], different[self.settings.k :]
-        dropped.extend(Dropped(hit, f"beyond the first {self.settings.k}") for hit in rest)
-        return tuple(chosen), tuple(dropped)
+        return different, dropped
 
     def _hit(self, candidate: Candidate) -> Hit:
         passage = self.index.passages[candidate.passage_row]

@@ -7,8 +7,9 @@ import pytest
 
 from core.errors import DataError
 from core.settings import IndexSettings
+from dataset.labelled import LabelledQuestion, read_asked
 from evaluation import people
-from evaluation.people import LabelledQuestion, Outcome, by_kind, measures, outcome, read_asked
+from evaluation.people import Outcome, by_kind, measures, outcome
 from rag import opening
 from rag.answerer import UNCHECKED, Answerer, answer_chain
 from rag.search.retriever import IndexRetriever
@@ -113,7 +114,18 @@ def test_the_command_asks_and_writes_what_came_of_it(
     result = json.loads(to.read_text())
     assert result["about"]["questions"] == 1
     assert result["figures"]["cites_a_good_passage"]["mean"] == 1.0
-    assert result["outcomes"][0]["id"] == "a"
+    (row,) = map(json.loads, to.with_suffix(".jsonl").read_text().splitlines())
+    assert (row["id"], row["answered"]) == ("a", True)
+    assert row["text"].startswith("Measles is")
     assert "definition, 1 questions" in capsys.readouterr().out
+    words_of = ["--labels", str(labels), "--questions", str(words)]
+    assert people.main([*words_of, "--to", str(tmp_path / "again.json"), "--gate", str(to)]) == 0
+    assert "0 fell by more than their interval" in capsys.readouterr().out
+    result["figures"]["misleading"] = {"mean": -0.5, "low": -0.6, "high": -0.4, "n": 1}
+    to.write_text(json.dumps(result))
+    assert people.main([*words_of, "--to", str(tmp_path / "again.json"), "--gate", str(to)]) == 1
+    assert "FELL  misleading: 0.000, committed -0.500 (-0.600--0.400)" in capsys.readouterr().out
+    with pytest.raises(DataError, match="holds no figures .*write them: citewell evaluate people --to"):
+        people.main([*words_of, "--to", str(tmp_path / "again.json"), "--gate", str(words)])
     with pytest.raises(DataError, match="has no question of split 'dev'; expected fit or test"):
         people.main(["--labels", str(labels), "--questions", str(words), "--split", "dev"])

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import DataError
+from dataset.labelled import read_asked
 from evaluation import pools
-from evaluation.people import read_asked
 from evaluation.pools import Pooled, drawn, labelled, pooled, same_texts, short_of
 from rag.search.retriever import IndexRetriever
 

@@ -13,11 +13,11 @@ from generator.prompt import REFUSAL, REST, messages
 from rag.answer import Answer
 from rag.answerer import LEFT_OUT, Answerer, answer_chain
 from rag.checks.caveats import CAVEAT
-from rag.checks.quoting import CERTAIN, NEAREST
+from rag.checks.quoting import DECLINED
 from rag.finishing import BROKE_OFF, NO_ROOM, NOT_FOUND, ORDERS, PARTLY
 from rag.search.retriever import IndexRetriever
 from tests.conftest import index_rows, queue_llm, queue_of
-from tests.fakes import QueueEngine
+from tests.fakes import QueueEngine, WordReader
 
 QUESTION = "what is measles, a disease?"
 GOOD = "Measles is a very contagious disease [1]. A vaccine prevents it in 97 percent of people [1]."
@@ -117,28 +117,11 @@ def test_a_refusal_is_an_abstention(retriever: IndexRetriever, reply: str) -> No
     assert answer.generated == reply
 
 
-@pytest.mark.parametrize("probability", [0.9, 0.7, 0.3])
-def test_a_refusal_that_the_search_does_not_believe_is_answered_with_quotes(
-    retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch, probability: float
-) -> None:
-    """Only where the search is certain that the file holds an answer: its own bar, 0.5 here, is not enough."""
-    monkeypatch.setattr("rag.search.retriever.probability", lambda *_: probability)
-    monkeypatch.setattr("rag.search.retriever.NEAR_ALL", 1.0)  # texts of a few words all share the likes of "what is"
-    fitted = dataclasses.replace(retriever.index.ranking.answerability, signals=("headed",), threshold=0.5)
-    ranking = dataclasses.replace(retriever.index.ranking, answerability=fitted)
-    sure = retriever.model_copy(
-        update={
-            "index": dataclasses.replace(retriever.index, ranking=ranking),
-            "settings": dataclasses.replace(retriever.settings, abstain=False),
-        }
-    )
-    answer = ask(sure, REFUSAL)
+def test_a_refusal_is_answered_with_the_sentences_that_the_reader_found(retriever: IndexRetriever) -> None:
+    answer = ask(reading(retriever), REFUSAL)
     assert answer.generated == REFUSAL
-    if probability < CERTAIN:
-        assert answer.abstained
-        return
     assert not answer.abstained
-    assert answer.notes == (NEAREST,)
+    assert answer.notes == (DECLINED,)
     assert answer.noted("quoted")
     assert answer.text.startswith("Measles is a very contagious disease. [1]")
     for sentence in answer.sentences:
@@ -147,15 +130,13 @@ def test_a_refusal_that_the_search_does_not_believe_is_answered_with_quotes(
         assert citation.quote == sentence.text
         evidence = answer.evidence[citation.n - 1]
         assert evidence.text[citation.start : citation.end] == citation.quote
+    alone = ask(retriever, REFUSAL)
+    assert (alone.text, alone.notes) == (NOT_FOUND, ())
 
 
-def certain(retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch) -> IndexRetriever:
-    """The same search, sure that the file holds an answer to everything."""
-    monkeypatch.setattr("rag.search.retriever.probability", lambda *_: 0.99)
-    monkeypatch.setattr("rag.search.retriever.NEAR_ALL", 1.0)
-    fitted = dataclasses.replace(retriever.index.ranking.answerability, signals=("headed",), threshold=0.5)
-    ranking = dataclasses.replace(retriever.index.ranking, answerability=fitted)
-    return retriever.model_copy(update={"index": dataclasses.replace(retriever.index, ranking=ranking)})
+def reading(retriever: IndexRetriever) -> IndexRetriever:
+    """The same search with a reader."""
+    return retriever.model_copy(update={"reader": WordReader()})
 
 
 def over(retriever: IndexRetriever, folder: Path, *rows: tuple[str, str]) -> IndexRetriever:
@@ -163,30 +144,25 @@ def over(retriever: IndexRetriever, folder: Path, *rows: tuple[str, str]) -> Ind
     return retriever.model_copy(update={"index": index_rows(folder, rows)})
 
 
-def test_a_right_refusal_is_not_overruled_by_an_unrelated_quotation(
-    retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_right_refusal_is_not_overruled_by_an_unrelated_quotation(retriever: IndexRetriever, tmp_path: Path) -> None:
     rows = [
         ("Is tuberculosis curable?", "Yes."),
         ("Can I swim with an ear infection?", "No. Keep the ear dry until the infection has healed."),
         ("What is honey?", "A spoon of honey soothes a cough."),
     ]
-    sure = certain(over(retriever, tmp_path, *rows), monkeypatch)
+    sure = reading(over(retriever, tmp_path, *rows))
     answer = ask(sure, REFUSAL, question="Is rabies curable?")
-    assert answer.answerable == 0.99
     assert (answer.text, answer.outcome, answer.notes) == (NOT_FOUND, "declined", ())
     assert answer.closest[0] == "Is tuberculosis curable?"
     assert ask(sure, "Yes [1].", question="Is rabies curable?").outcome == "declined"
 
 
-def test_a_quotation_of_a_list_has_its_lead_in_and_its_items(
-    retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_quotation_of_a_list_has_its_lead_in_and_its_items(retriever: IndexRetriever, tmp_path: Path) -> None:
     listed = "Do not take these with warfarin:\n* aspirin\n* ibuprofen\nTell your doctor before you take anything new."
-    sure = certain(over(retriever, tmp_path, ("What must I not take with warfarin?", listed)), monkeypatch)
-    answer = ask(sure, REFUSAL, question="can i take ibuprofen with warfarin")
+    sure = reading(over(retriever, tmp_path, ("What must I not take with warfarin?", listed)))
+    answer = ask(sure, REFUSAL, question="is ibuprofen bad with warfarin")
     assert answer.text == "Do not take these with warfarin: [1]\n* aspirin [1]\n* ibuprofen [1]"
-    assert (answer.outcome, answer.notes) == ("quoted", (NEAREST,))
+    assert (answer.outcome, answer.notes) == ("quoted", (DECLINED,))
 
 
 def test_what_nothing_bears_and_nothing_replaces_is_not_said(retriever: IndexRetriever) -> None:

@@ -65,8 +65,8 @@ def test_an_unknown_reason_is_refused(file: Path, answers: tuple[Answer, Answer]
     assert not file.exists()
 
 
-def test_answers_that_quote_nothing_give_no_pair(file: Path, answers: tuple[Answer, Answer]) -> None:
-    give(file, dataclasses.replace(answers[1], evidence=()), good=False, reason="wrong", better="Better.")
+def test_answers_that_no_model_was_asked_for_give_no_pair(file: Path, answers: tuple[Answer, Answer]) -> None:
+    give(file, dataclasses.replace(answers[1], prompt=""), good=False, reason="wrong", better="Better.")
     assert pairs(given(file)) == []
 
 

@@ -16,8 +16,9 @@ from rag.answerer import Answerer, answer_chain
 from rag.checks.citations import Draft, SupportJudge, Verifier
 from rag.checks.judge import WEIGHTS, rarity_of, read_judge
 from rag.checks.quoting import UNBORNE
-from rag.search.retriever import IndexRetriever, Retrieval
+from rag.search.retriever import IndexRetriever
 from tests.conftest import queue_llm
+from tests.fakes import WordReader
 from tests.rag.test_answerer import QUESTION
 
 TEXT = (
@@ -122,10 +123,10 @@ def _caught(printed: str, kind: str) -> float:
 
 
 def test_an_answer_of_which_too_little_survives_is_quoted_instead(
-    retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch
+    retriever: IndexRetriever,
 ) -> None:
-    monkeypatch.setattr(Retrieval, "sure", lambda *_: True)
-    answer = answer_chain(Answerer(retriever, queue_llm("Measles comes from cold feet. Garlic cures it."))).invoke(
+    reading = retriever.model_copy(update={"reader": WordReader()})
+    answer = answer_chain(Answerer(reading, queue_llm("Measles comes from cold feet. Garlic cures it."))).invoke(
         QUESTION
     )
     assert answer.notes == (UNBORNE,)

@@ -8,7 +8,8 @@ from core.text.spelling import american
 from index.reader import Index
 from rag.answer import Note
 from rag.opening import open_retriever
-from rag.search.query import LONG, nearest_word, understand
+from rag.search.query import FOREIGN, LONG, nearest_word, understand
+from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, index_rows
 from tests.fakes import WordEmbedder
 
@@ -144,3 +145,17 @@ def test_lay_words_bring_their_medical_ones_to_the_lexical_search(index: Index) 
 )
 def test_questions_for_a_dose_are_seen(index: Index, question: str, asks: bool) -> None:
     assert understand(question, index).asks_dose is asks
+
+
+def test_a_question_in_another_language_is_told_what_the_file_is_in(retriever: IndexRetriever) -> None:
+    plain = frozenset({"what", "causes", "the", "measles", "vaccine", "is", "a"})
+
+    def told(question: str) -> bool:
+        return FOREIGN in understand(question, retriever.index, dictionary=plain).notes
+
+    assert told("quels sont les signes de la rougeole")
+    assert told("Wie wird Gicht eigentlich behandelt")
+    assert not told("what causes the measles")
+    assert not told("is a zyrtec flonase claritin vaccine")
+    assert not told("elhers danlos")
+    assert FOREIGN not in understand("quels sont les signes", retriever.index).notes

@@ -1,0 +1,1 @@
+"""Pairs to train the reader on, and its training."""

@@ -1,0 +1,206 @@
+"""Train the reader, which says whether a passage answers a question.
+
+citewell tune reader --to artifacts/readers/mine
+citewell tune reader --index artifacts/medquad --questions questions.jsonl --reading r.jsonl --to artifacts/readers/mine
+citewell tune reader --to artifacts/readers/mine --resume
+
+Trained on are the indexed file's own questions with passages that answer them and passages that must not be taken for
+it, the questions that were written by hand over passages, and the fit half of the labelled questions (data/dev); with
+--questions those whose words stand in a file of their own, too, and with --reading passages with marked answers. What
+is read and decided by it afterwards: CITEWELL_RAG_READER=artifacts/readers/mine.
+"""
+
+import dataclasses
+import hashlib
+import json
+import random
+import shutil
+import time
+from argparse import Namespace
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from core.command import command_parser
+from core.errors import DataError, WeightsError, run_command
+from core.files import new_folder, write_atomic
+from core.paths import shipped
+from core.progress import log
+from core.settings import load
+from dataset.by_hand import read_by_hand
+from dataset.labelled import LABELS, OWN, LabelledQuestion, read_asked
+from dataset.reader.pairs import TrainingPair, from_file, from_hand, from_labels, from_reading
+from dataset.reader.recipe import Recipe
+from index.embedders.weights import EmbedderWeights, find_weights
+from rag.opening import open_retriever
+from rag.reader.folder import CARD, TENSORS, read_folder, write_card
+from rag.search.retriever import IndexRetriever
+
+BY_HAND = shipped("data/train/medquad.jsonl")
+TRAINED_ON = shipped("data/train/people.jsonl")
+"""Labels of people's questions to train on; none is on a topic of the test half."""
+LICENSED = ("meqsum", "kqa", "own")
+"""Sets of questions on which weights that are given away may be trained (CC BY 4.0, MIT, our own)."""
+
+
+def split_labels(questions: Path | None) -> tuple[list[LabelledQuestion], list[LabelledQuestion]]:
+    """Labelled questions to train on, and others to decide by; none is of the test half.
+
+    Trained on are our own, those of `data/train` and, where their words are there and their licence allows it, two in
+    three of people's; the rest of people's decide.
+    """
+    train = read_asked(OWN, None, "fit")
+    if not questions:
+        return train, []
+    train += read_asked(TRAINED_ON, questions)
+    people = read_asked(LABELS, questions, "fit")
+    decide = {each.id for each in people if each.id.partition("-")[0] not in LICENSED or _third(each.id)}
+    train += [each for each in people if each.id not in decide]
+    return train, [each for each in people if each.id in decide]
+
+
+def _third(text: str) -> bool:
+    return hashlib.sha256(text.encode()).digest()[0] % 3 == 0
+
+
+def gather(arguments: Namespace, retriever: IndexRetriever, recipe: Recipe) -> list[TrainingPair]:
+    """All pairs to train on, in the order of their sources."""
+    rng = random.Random(recipe.seed)  # noqa: S311 - which pairs, no secret
+    pairs = list(from_labels(split_labels(arguments.questions)[0], retriever))
+    pairs += from_hand(read_by_hand(arguments.by_hand), retriever.index, rng)
+    pairs += from_file(retriever, recipe.file_questions, rng)
+    if arguments.reading:
+        pairs += from_reading(arguments.reading, rng)
+    counts = Counter(each.source for each in pairs)
+    log.info(f"{len(pairs):,} pairs: {', '.join(f'{source} {count:,}' for source, count in counts.items())}")
+    return pairs
+
+
+def tune(arguments: Namespace, recipe: Recipe) -> Path:
+    """Train a reader and write its folder; returns it.
+
+    Raises:
+        DataError: a file cannot be read, or another run's checkpoints stand in the way.
+        WeightsError: the folder to begin with is no reader, or one over other weights.
+    """
+    from safetensors.torch import load_file, save_file
+
+    from dataset.reader.training import digest, mixed, train
+    from rag.reader.network import ReaderNetwork
+    from rag.reader.openvino import tokenizer_of
+
+    retriever = open_retriever(load({"index.dir": arguments.index, "rag.reader": ""}))
+    base = find_weights()
+    pairs = gather(arguments, retriever, recipe)
+    facts: dict[str, Any] = {
+        "name": arguments.to.name,
+        "base": base.label,
+        "base_sha256": base.sha256,
+        "begun_from": _begun_from(arguments.begin, base),
+        "csv": retriever.index.manifest.csv,
+        "csv_sha256": retriever.index.manifest.csv_sha256,
+        "pairs": dict(Counter(each.source for each in pairs)),
+        "pairs_sha256": digest(pairs),
+        "recipe": dataclasses.asdict(recipe),
+    }
+    run = arguments.to.with_name(arguments.to.name + ".run")
+    _begin(run, facts, arguments.resume)
+    tokenizer = tokenizer_of(base)
+    network = ReaderNetwork(base.folder)
+    if arguments.begin:
+        network.load_state_dict(
+            {name: value.float() for name, value in load_file(arguments.begin / TENSORS).items()}, strict=False
+        )
+    started = time.perf_counter()
+    facts["log"] = train(
+        network,
+        mixed(pairs, recipe),
+        lambda text: list(tokenizer.encode(text, add_special_tokens=False).ids),
+        recipe,
+        run,
+        resume=arguments.resume,
+    )
+    facts["minutes"] = round((time.perf_counter() - started) / 60, 1)
+    with new_folder(arguments.to, CARD) as folder:
+        trained = {name: value.half().contiguous() for name, value in network.trained().items()}
+        save_file(trained, folder / TENSORS)
+        write_card(folder, facts)
+    shutil.rmtree(run, ignore_errors=True)
+    return Path(arguments.to)
+
+
+def decide(arguments: Namespace) -> None:
+    """Fit when to answer by a reader, on people's questions that it was not trained on, and write it on its card.
+
+    Without their words the reader orders, and the search decides.
+    """
+    from dataset.reader.deciding import fit_decision
+
+    card = arguments.to / CARD
+    facts = json.loads(card.read_text(encoding="utf-8"))
+    if not arguments.questions:
+        log.info("no --questions to decide by: the reader orders, and the search decides")
+        return
+    _, labels = split_labels(arguments.questions)
+    retriever = open_retriever(load({"index.dir": arguments.index, "rag.reader": str(arguments.to)}))
+    decision, figures = fit_decision(retriever, labels)
+    write_card(arguments.to, {**facts, "decided": figures}, decision)
+    log.info(", ".join(f"{name} {value:.3g}" for name, value in figures.items()))
+
+
+def _begun_from(folder: Path | None, base: EmbedderWeights) -> str:
+    if folder is None:
+        return ""
+    reader = read_folder(folder)
+    if reader.base_sha256 != base.sha256:
+        raise WeightsError(
+            f"{folder} was trained over weights {reader.base_sha256[:12]}…, expected {base.sha256[:12]}…; leave out "
+            "--begin"
+        )
+    return reader.identity
+
+
+def _begin(run: Path, facts: dict[str, Any], resume: bool) -> None:
+    """Make the run folder, or check that the one that stands is of the very same training."""
+    path = run / "run.json"
+    if not resume:
+        shutil.rmtree(run, ignore_errors=True)
+        run.mkdir(parents=True)
+        write_atomic(path, json.dumps(facts, indent=1) + "\n")
+        return
+    if not path.is_file() or not list(run.glob("checkpoint-*")):
+        raise DataError(f"no checkpoint in {run} to resume from; to start again, leave out --resume")
+    before = json.loads(path.read_text(encoding="utf-8"))
+    if changed := [key for key, value in facts.items() if before.get(key) != value]:
+        raise DataError(f"{run} was trained with other {', '.join(changed)}; to start again, leave out --resume")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = command_parser("dataset.reader.tune", __doc__)
+    parser.add_argument("--to", metavar="DIR", type=Path, required=True, help="where to write the reader")
+    parser.add_argument("--index", metavar="DIR", help="the index whose file is trained on (default: artifacts/index)")
+    parser.add_argument("--questions", metavar="F", type=Path, help="the words of questions that labels name by id")
+    parser.add_argument("--reading", metavar="F", type=Path, help="passages with questions and marked answers")
+    parser.add_argument("--by-hand", metavar="F", type=Path, default=BY_HAND, help="questions written over passages")
+    parser.add_argument("--begin", metavar="DIR", type=Path, help="a reader to go on from (default: the embedder)")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue from the last checkpoint of a run that broke off"
+    )
+    for entry in dataclasses.fields(Recipe):
+        option = f"--{entry.name.replace('_', '-')}"
+        parser.add_argument(
+            option, type=type(entry.default), default=entry.default, metavar="N", help=f"default: {entry.default}"
+        )
+    parser.add_argument("--only-decide", action="store_true", help="only fit when to answer by the reader in --to")
+    arguments = parser.parse_args(argv)
+    recipe = Recipe(**{entry.name: getattr(arguments, entry.name) for entry in dataclasses.fields(Recipe)})
+    if not arguments.only_decide:
+        tune(arguments, recipe)
+    decide(arguments)
+    print(f"{arguments.to}; measure it: CITEWELL_RAG_READER={arguments.to} citewell evaluate people")
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,136 @@
+"""The reader on a CPU: converted once to OpenVINO, then run without torch."""
+
+import threading
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import openvino
+from tokenizers import Tokenizer
+
+from core.cached_folder import made_once
+from core.errors import WeightsError
+from core.precision import openvino_precision
+from core.processor import openvino_threads
+from core.progress import log
+from index.embedders.weights import EmbedderWeights
+from rag.answer import Hit
+from rag.reader.base import Reading, pair
+from rag.reader.folder import MAKE_AGAIN, TENSORS, ReaderFolder
+from rag.reader.inputs import Row, batch, row
+
+MODEL = "openvino_model.xml"
+BATCH = 2
+"""Rows that one stream reads together; more gain nothing on a CPU."""
+SAME = 0.02
+"""Largest difference of a logit to the original that a converted reader may have on the probe."""
+
+
+class OpenVinoReader:
+    """A `Reader` over a folder with a converted network; `load` makes that folder."""
+
+    def __init__(self, folder: Path, tokenizer: Tokenizer, identity: str) -> None:
+        self.identity = identity
+        self._tokenizer = tokenizer
+        self._model = openvino.Core().compile_model(
+            folder / MODEL,
+            "CPU",
+            {
+                "PERFORMANCE_HINT": "THROUGHPUT",
+                "INFERENCE_PRECISION_HINT": openvino_precision(),
+                **openvino_threads(),
+            },
+        )
+        streams = self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._requests = [self._model.create_infer_request() for _ in range(streams)]
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, reader: ReaderFolder, base: EmbedderWeights, cache: Path) -> "OpenVinoReader":
+        """Load a reader from the cache, converting it first if it is not there whole.
+
+        Raises:
+            WeightsError: it was trained over other weights than the base's, or does not fit them.
+            OSError: the cache cannot be written.
+        """
+        if reader.base_sha256 != base.sha256:
+            raise WeightsError(
+                f"the reader {reader.folder} was trained over weights {reader.base_sha256[:12]}…, {base.label} has "
+                f"{base.sha256[:12]}…; {MAKE_AGAIN}"
+            )
+        folder = cache / f"reader-{reader.sha256[:12]}"
+        facts = {"reader": reader.sha256, "base": base.sha256, "openvino": openvino.__version__}
+        with made_once(folder, facts) as empty:
+            if empty is not None:
+                log.info("converting the reader for this processor (some seconds, once)")
+                _convert(reader, base, empty)
+        return cls(folder, tokenizer_of(base), reader.identity)
+
+    def read(self, question: str, hits: Sequence[Hit]) -> list[Reading]:
+        rows = [row(pair(question, hit), self._tokens) for hit in hits]
+        order = sorted(range(len(rows)), key=lambda at: -len(rows[at].ids))  # like lengths together: less padding
+        readings: dict[int, Reading] = {}
+        groups = [order[begin : begin + BATCH] for begin in range(0, len(order), BATCH)]
+        with self._lock:
+            for begin in range(0, len(groups), len(self._requests)):
+                running = list(zip(self._requests, groups[begin:], strict=False))
+                for request, group in running:
+                    request.start_async(batch([rows[at] for at in group]))
+                for request, group in running:
+                    request.wait()
+                    grades, sentences = (request.get_output_tensor(number).data for number in (0, 1))
+                    for place, at in enumerate(group):
+                        readings[at] = reading(grades[place], sentences[place][: rows[at].sentences])
+        return [readings[at] for at in range(len(rows))]
+
+    def _tokens(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def tokenizer_of(base: EmbedderWeights) -> Tokenizer:
+    """The base's tokenizer; rows are cut by `rag.reader.inputs`."""
+    tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def reading(grades: np.ndarray, sentences: np.ndarray) -> Reading:
+    """A reading from the network's logits, shapes (3,) and (sentences,)."""
+    return Reading(
+        float(_sigmoid(grades).sum()), float(grades[1]), tuple(float(value) for value in _sigmoid(sentences))
+    )
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-np.asarray(logits, dtype=np.float64))))
+
+
+def _convert(reader: ReaderFolder, base: EmbedderWeights, target: Path) -> None:
+    """Trace the network, save it, and compare it with what it was made from."""
+    import torch
+    from safetensors.torch import load_file
+
+    from rag.reader.network import ReaderNetwork
+
+    network = ReaderNetwork(base.folder)
+    trained = {name: value.float() for name, value in load_file(reader.folder / TENSORS).items()}
+    if expected := network.trained().keys() ^ trained.keys():
+        raise WeightsError(f"{reader.folder / TENSORS} does not fit the network: {sorted(expected)[0]}; {MAKE_AGAIN}")
+    network.load_state_dict(trained, strict=False)
+    network.eval()
+    probe = batch([Row((101, 2023, 102, 2003, 102, 1037, 3231, 102), (0, 0, 0, 1, 1, 1, 1, 1), (-1,) * 5 + (0, 1, -1))])
+    example = {name: torch.from_numpy(values) for name, values in probe.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer remarks on every constant of the model's own code
+        converted = openvino.convert_model(network, example_input=example)
+    for given, name in zip(converted.inputs, probe, strict=True):
+        given.get_tensor().set_names({name})
+    openvino.save_model(converted, target / MODEL, compress_to_fp16=False)
+    with torch.no_grad():
+        logits = network(**example)[0].numpy()
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    difference = np.abs(openvino.compile_model(target / MODEL, "CPU", exact)(probe)[0] - logits).max()
+    if difference > SAME:
+        raise WeightsError(f"converted, the reader gives other logits: they differ by {difference:.3f}")
