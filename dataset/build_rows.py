@@ -174,7 +174,7 @@ def _counts(rows: Sequence[Row]) -> dict[str, Any]:
 def _wide(retriever: IndexRetriever) -> IndexRetriever:
     """The same search with more hits, and without abstaining, so that rows that refuse can be made."""
     wide = dataclasses.replace(retriever.settings, k=SEARCHED, candidates=2 * SEARCHED, abstain=False)
-    return retriever.model_copy(update={"settings": wide})
+    return retriever.model_copy(update={"settings": wide, "reader": None})  # rows need passages that do not answer, too
 
 
 def _tokenizer(settings: GeneratorSettings) -> Any:

@@ -13,7 +13,7 @@ from evaluation.search_stages import MAIN, as_run, measured
 from index.ranking import STAGES, Answerability, Ranking
 from index.reader import Index
 from rag.search.answerable import SIGNALS
-from rag.search.retriever import SearchResult
+from rag.search.results import SearchResult
 from rag.search.stages import fuse
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0)

@@ -12,7 +12,8 @@ from core.progress import bar
 from evaluation.judged_questions import JudgedQuestions
 from evaluation.stats import Figure, mean
 from index.reader import rows_by_record
-from rag.search.retriever import IndexRetriever, SearchResult
+from rag.search.results import SearchResult
+from rag.search.retriever import IndexRetriever
 
 MEASURES = {"nDCG@10": nDCG @ 10, "MAP@10": AP @ 10, "MRR@10": RR @ 10, "Recall@10": R @ 10, "Recall@100": R @ 100}
 MAIN = "nDCG@10"

@@ -21,7 +21,8 @@ from rag.checks.quoting import quoted_if_better
 from rag.checks.scope import Scope
 from rag.finishing import BEFORE, NO_ROOM, NOT_FOUND, finish, verifier_of, without_answer
 from rag.search.leads import leads
-from rag.search.retriever import IndexRetriever, Retrieval
+from rag.search.results import Retrieval
+from rag.search.retriever import IndexRetriever
 from rag.writing import Written, write
 
 BY_WORDS = Note("by-words", "the vectors of this file are still being made; it was searched by words alone")

@@ -17,6 +17,7 @@ from generator.llm import QwenChat
 from generator.prompt import REFUSAL, Source
 from generator.tuning.rows import Row, write_folder
 from index.build import build
+from index.ranking import NEVER_FITTED
 from index.reader import Index
 from index.store import open_index
 from rag.checks.citations import SupportJudge
@@ -64,6 +65,7 @@ def embed_words(monkeypatch: pytest.MonkeyPatch) -> WordEmbedder:
     monkeypatch.setattr("index.ranking.DEFAULT", ROOT / "tests/data/ranking.json")
     monkeypatch.setattr("index.build.load_embedder", lambda *_: embedder)
     monkeypatch.setattr("rag.opening.load_embedder", lambda *_: embedder)
+    monkeypatch.setattr("rag.opening.open_reader", lambda settings: (None, NEVER_FITTED))
     return embedder
 
 

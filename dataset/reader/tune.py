@@ -24,6 +24,7 @@ from typing import Any
 from core.command import command_parser
 from core.errors import DataError, WeightsError, run_command
 from core.files import new_folder, write_atomic
+from core.libraries import quieten
 from core.paths import shipped
 from core.progress import log
 from core.settings import load
@@ -89,6 +90,7 @@ def tune(arguments: Namespace, recipe: Recipe) -> Path:
     from rag.reader.network import ReaderNetwork
     from rag.reader.openvino import tokenizer_of
 
+    quieten()
     retriever = open_retriever(load({"index.dir": arguments.index, "rag.reader": ""}))
     base = find_weights()
     pairs = gather(arguments, retriever, recipe)

@@ -26,7 +26,7 @@ CERTAIN = 0.7
 """Probability that the question is answered, by the reader, from which the model is overruled where it declines. Chosen
 on the fit half of data/dev/people.jsonl."""
 QUOTABLE = 0.0
-"""Log-odds that a passage answers from which it is quoted beside the best one."""
+"""Log-odds that a passage answers from which it is quoted."""
 ANSWERS = 0.5
 """Probability from which a sentence is quoted beside the best one of its passage."""
 
@@ -54,10 +54,9 @@ def quoted_if_better(answer: Answer, readings: Mapping[str, Reading], scope: Sco
 def _quoted(answer: Answer, readings: Mapping[str, Reading], scope: Scope, note: Note) -> Answer | None:
     """The sentences that answer, of the first passage of which some may be used; None where none may."""
     before = dataclasses.replace(answer, notes=tuple(each for each in answer.notes if each.kind in BEFORE))
-    read = [(item, readings[item.passage_id]) for item in answer.evidence if item.passage_id in readings]
-    most = max((reading.logit for _, reading in read), default=0.0)
-    for item, reading in read:
-        drafts = _answering(item, reading) if reading.logit >= min(QUOTABLE, most) else []
+    for item in answer.evidence:
+        reading = readings.get(item.passage_id)
+        drafts = _answering(item, reading) if reading and reading.logit >= QUOTABLE else []
         if drafts and not (said := compose(before, drafts, scope, verifier_of(answer), "quoted", [note])).abstained:
             return said
     return None

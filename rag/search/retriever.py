@@ -1,7 +1,6 @@
 """Question -> hits, as a LangChain retriever over an index folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -19,71 +18,17 @@ from index.embedders.base import Embedder, cosines
 from index.ranking import NEVER_FITTED, Answerability
 from index.reader import Index
 from rag.answer import Dropped, Hit
-from rag.reader.base import Reader, Reading
+from rag.reader.base import Reader
 from rag.reader.decision import signals as decision_signals
 from rag.reader.reading import near_the_first, read
 from rag.search.answerable import NEAR_ALL, UNCERTAIN, background, probability, signals
 from rag.search.names import another_of_its_kind, missing_names
 from rag.search.query import Query, understand
-from rag.search.stages import Candidate, Stages, allowed_questions, duplicate_of, fuse, run_stages, shingles
+from rag.search.results import ReadThrough, Retrieval, SearchResult
+from rag.search.stages import Candidate, allowed_questions, duplicate_of, fuse, run_stages, shingles
 
 CLOSEST = 3
 """Questions and passages of the file that are offered where it holds no answer."""
-
-
-@dataclass(frozen=True)
-class Retrieval:
-    """The result of a search: the hits that are evidence, best first, and the dropped ones, each with the reason."""
-
-    question: str
-    query: Query
-    hits: tuple[Hit, ...] = ()
-    dropped: tuple[Dropped, ...] = ()
-    answerable: float = 1.0
-    """Probability that the file holds an answer."""
-    abstain: bool = False
-    closest: tuple[str, ...] = ()
-    """The questions of the file that are nearest, where it is to abstain."""
-    nearest: tuple[Hit, ...] = ()
-    """The passages that are nearest, to be shown as no more than that, where it is to abstain."""
-
-    readings: Mapping[str, Reading] = field(default_factory=dict)
-    """What the reader made of the hits and of those that were dropped, by the passage's id."""
-    missing: tuple[str, ...] = ()
-    """Names in the question that no hit holds."""
-
-    @property
-    def search_query(self) -> str:
-        return self.query.searched
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """A search before anything is dropped; what the evaluation looks at."""
-
-    query: Query
-    stages: Stages
-    candidates: tuple[Candidate, ...]
-    signals: np.ndarray = field(repr=False)
-    background: float = 0.0
-    """Cosine of the question to the file's questions at large; 0 in a search by words."""
-
-
-@dataclass(frozen=True)
-class ReadThrough:
-    """What a search found, once it was read."""
-
-    hits: tuple[Hit, ...]
-    """Best first, none a duplicate."""
-    dropped: tuple[Dropped, ...]
-    answerable: float
-    """Probability that the file holds an answer."""
-    bar: float
-    """Probability from which to answer."""
-    readings: Mapping[str, Reading] = field(default_factory=dict)
-    """What the reader made of each hit that it read, by the passage's id."""
-    signals: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False)
-    """What the reader's decision is made from (`rag.reader.decision`)."""
 
 
 class IndexRetriever(BaseRetriever):
@@ -166,7 +111,7 @@ class IndexRetriever(BaseRetriever):
                 readings=found.readings,
             )
         best, rest = found.hits[: self.settings.k], found.hits[self.settings.k :]
-        hits = tuple(near_the_first(best, found.readings) if self.decision.signals else best)
+        hits = tuple(near_the_first(best, found.readings) if found.decided else best)
         dropped = (
             *(Dropped(hit, "it answers less well than the first") for hit in best if hit not in hits),
             *(Dropped(hit, f"beyond the first {self.settings.k}") for hit in rest),
@@ -190,16 +135,17 @@ class IndexRetriever(BaseRetriever):
         candidates = [self._hit(each) for each in found.candidates[: self.settings.candidates]]
         hits, dropped = self._usable(candidates, query.searched)
         answerable, bar = self._by_search(found)
-        if self.reader is None:
+        if self.reader is None or found.background >= NEAR_ALL:  # nor does the reader know such a language
             return ReadThrough(tuple(hits), tuple(dropped), answerable, bar)
         best, rest = read(self.reader, query.searched, hits, self.settings.read)
         hits = [*(each.hit for each in best), *rest]
         missing = len(self._missing(query, hits[: self.settings.k]))
         values = decision_signals(self.index, query, hits, [each.reading for each in best], answerable, missing)
-        if self.decision.signals:
+        decides = bool(self.decision.signals) and self.index.embedded
+        if decides:
             answerable, bar = probability(self.decision, values), self.decision.threshold
         readings = {each.hit.passage_id: each.reading for each in best}
-        return ReadThrough(tuple(hits), tuple(dropped), answerable, bar, readings, values)
+        return ReadThrough(tuple(hits), tuple(dropped), answerable, bar, readings, values, decides)
 
     def _missing(self, query: Query, hits: Sequence[Hit]) -> tuple[str, ...]:
         return missing_names(query.searched, (f"{hit.question} {hit.text}" for hit in hits), self.dictionary)

@@ -10,11 +10,13 @@ from core.processor import processor
 from generator.engines.base import Chat, Chunk
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, REST, messages
+from index.ranking import Answerability
 from rag.answer import Answer
 from rag.answerer import LEFT_OUT, Answerer, answer_chain
 from rag.checks.caveats import CAVEAT
 from rag.checks.quoting import DECLINED
 from rag.finishing import BROKE_OFF, NO_ROOM, NOT_FOUND, ORDERS, PARTLY
+from rag.reader.decision import SIGNALS
 from rag.search.retriever import IndexRetriever
 from tests.conftest import index_rows, queue_llm, queue_of
 from tests.fakes import QueueEngine, WordReader
@@ -117,8 +119,10 @@ def test_a_refusal_is_an_abstention(retriever: IndexRetriever, reply: str) -> No
     assert answer.generated == reply
 
 
-def test_a_refusal_is_answered_with_the_sentences_that_the_reader_found(retriever: IndexRetriever) -> None:
-    answer = ask(reading(retriever), REFUSAL)
+def test_a_refusal_is_answered_with_the_sentences_that_the_reader_found(
+    retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = ask(reading(retriever, monkeypatch), REFUSAL)
     assert answer.generated == REFUSAL
     assert not answer.abstained
     assert answer.notes == (DECLINED,)
@@ -134,9 +138,12 @@ def test_a_refusal_is_answered_with_the_sentences_that_the_reader_found(retrieve
     assert (alone.text, alone.notes) == (NOT_FOUND, ())
 
 
-def reading(retriever: IndexRetriever) -> IndexRetriever:
-    """The same search with a reader."""
-    return retriever.model_copy(update={"reader": WordReader()})
+def reading(retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch) -> IndexRetriever:
+    """The same search with a reader that is sure of every question."""
+    monkeypatch.setattr("rag.search.retriever.NEAR_ALL", 1.0)  # texts of a few words all share the likes of "what is"
+    none, all_one = (0.0,) * len(SIGNALS), (1.0,) * len(SIGNALS)
+    certain = Answerability(SIGNALS, none, all_one, none, 5.0, 0.5, 0.0)
+    return retriever.model_copy(update={"reader": WordReader(), "decision": certain})
 
 
 def over(retriever: IndexRetriever, folder: Path, *rows: tuple[str, str]) -> IndexRetriever:
@@ -144,22 +151,26 @@ def over(retriever: IndexRetriever, folder: Path, *rows: tuple[str, str]) -> Ind
     return retriever.model_copy(update={"index": index_rows(folder, rows)})
 
 
-def test_a_right_refusal_is_not_overruled_by_an_unrelated_quotation(retriever: IndexRetriever, tmp_path: Path) -> None:
+def test_a_right_refusal_is_not_overruled_by_an_unrelated_quotation(
+    retriever: IndexRetriever, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [
         ("Is tuberculosis curable?", "Yes."),
         ("Can I swim with an ear infection?", "No. Keep the ear dry until the infection has healed."),
         ("What is honey?", "A spoon of honey soothes a cough."),
     ]
-    sure = reading(over(retriever, tmp_path, *rows))
+    sure = reading(over(retriever, tmp_path, *rows), monkeypatch)
     answer = ask(sure, REFUSAL, question="Is rabies curable?")
     assert (answer.text, answer.outcome, answer.notes) == (NOT_FOUND, "declined", ())
     assert answer.closest[0] == "Is tuberculosis curable?"
     assert ask(sure, "Yes [1].", question="Is rabies curable?").outcome == "declined"
 
 
-def test_a_quotation_of_a_list_has_its_lead_in_and_its_items(retriever: IndexRetriever, tmp_path: Path) -> None:
+def test_a_quotation_of_a_list_has_its_lead_in_and_its_items(
+    retriever: IndexRetriever, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     listed = "Do not take these with warfarin:\n* aspirin\n* ibuprofen\nTell your doctor before you take anything new."
-    sure = reading(over(retriever, tmp_path, ("What must I not take with warfarin?", listed)))
+    sure = reading(over(retriever, tmp_path, ("What must I not take with warfarin?", listed)), monkeypatch)
     answer = ask(sure, REFUSAL, question="is ibuprofen bad with warfarin")
     assert answer.text == "Do not take these with warfarin: [1]\n* aspirin [1]\n* ibuprofen [1]"
     assert (answer.outcome, answer.notes) == ("quoted", (DECLINED,))

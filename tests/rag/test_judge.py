@@ -18,8 +18,7 @@ from rag.checks.judge import WEIGHTS, rarity_of, read_judge
 from rag.checks.quoting import UNBORNE
 from rag.search.retriever import IndexRetriever
 from tests.conftest import queue_llm
-from tests.fakes import WordReader
-from tests.rag.test_answerer import QUESTION
+from tests.rag.test_answerer import QUESTION, reading
 
 TEXT = (
     "Attacks of gout are treated with colchicine. Colchicine is taken as 1.2 mg at the first sign of an attack. "
@@ -123,12 +122,10 @@ def _caught(printed: str, kind: str) -> float:
 
 
 def test_an_answer_of_which_too_little_survives_is_quoted_instead(
-    retriever: IndexRetriever,
+    retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reading = retriever.model_copy(update={"reader": WordReader()})
-    answer = answer_chain(Answerer(reading, queue_llm("Measles comes from cold feet. Garlic cures it."))).invoke(
-        QUESTION
-    )
+    sure = reading(retriever, monkeypatch)
+    answer = answer_chain(Answerer(sure, queue_llm("Measles comes from cold feet. Garlic cures it."))).invoke(QUESTION)
     assert answer.notes == (UNBORNE,)
     assert {sentence.verdict for sentence in answer.sentences} == {"supported"}
     assert all(

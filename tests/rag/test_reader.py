@@ -92,7 +92,10 @@ def deciding(signal: str, threshold: float) -> Answerability:
     return Answerability(SIGNALS, (0.0,) * len(SIGNALS), ones, chosen, 0.0, threshold, 0.0)
 
 
-def test_the_reader_decides_in_the_place_of_the_search(retriever: IndexRetriever) -> None:
+def test_the_reader_decides_in_the_place_of_the_search(
+    retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.search.retriever.NEAR_ALL", 1.0)  # texts of a few words all share the likes of "what is"
     reads = retriever.model_copy(update={"reader": WordReader(), "decision": deciding("best", 0.7)})
     answered = reads.search("what is measles, a contagious disease")
     assert answered.answerable == pytest.approx(1 / (1 + np.exp(-1.0)))
@@ -101,6 +104,13 @@ def test_the_reader_decides_in_the_place_of_the_search(retriever: IndexRetriever
     refused = reads.search("measles on the moon")
     assert refused.abstain
     assert refused.closest[0] == "What is measles?"
+    monkeypatch.setattr("rag.search.retriever.background", lambda *_: 1.0)
+    foreign = reads.search("what is measles, a contagious disease")
+    assert foreign.readings == {}  # it does not know the language either
+    monkeypatch.setattr("rag.search.retriever.background", lambda *_: 0.0)
+    by_words = reads.model_copy(update={"index": retriever.index.without_vectors()}).search("what is measles")
+    assert by_words.readings
+    assert by_words.answerable == 1.0  # the search by words decides, which was never fitted here
     only_orders = reads.model_copy(update={"decision": NEVER_FITTED})
     assert only_orders.search("measles on the moon").answerable == retriever.search("measles on the moon").answerable
 

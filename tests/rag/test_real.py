@@ -32,7 +32,7 @@ def test_more_passages_than_the_context_holds(real_settings: Settings) -> None:
     from core.settings import RagSettings
 
     small = dataclasses.replace(real_settings.generator, context_tokens=360, max_new_tokens=24)
-    settings = dataclasses.replace(real_settings, rag=RagSettings(k=10), generator=small)
+    settings = dataclasses.replace(real_settings, rag=RagSettings(k=10, reader=""), generator=small)
     answer = open_chain(settings).invoke("what helps against heartburn")
     assert answer.timings.prompt_tokens + 24 <= 360
     assert any(item.reason == "no room in the context" for item in answer.dropped)

@@ -103,8 +103,8 @@ def test_ask_stream_click_a_citation_and_see_the_highlighted_words(page: Page) -
     expect(card.locator(".title")).to_contain_text("shingles")
     expect(card.locator(".score")).to_have_text(re.compile(r"0\.\d\d"))
     assert chosen.inner_text() in card.locator(".passage").inner_text()
-    expect(page.get_by_text("read, but not cited").first).to_be_visible()
     page.get_by_text("How this answer was made").click()
+    expect(page.get_by_text("it answers less well than the first").first).to_be_visible()
     expect(page.locator("pre")).to_contain_text("<|im_start|>assistant")
 
     ask(page, "<img src=x onerror=\"document.title='pwned'\"> **who** won the football match?")
@@ -126,7 +126,8 @@ def test_evidence_stands_before_the_first_word_and_stays(page: Page) -> None:
     read = [number for number, state in enumerate(states) if state["cards"] and state["marked"] == found]
     assert read
     assert read[0] < first
-    assert states[read[0]]["status"] == f"{found} passages found; the model is reading them …"
+    passages, them = ("1 passage", "it") if found == 1 else (f"{found} passages", "them")
+    assert states[read[0]]["status"] == f"{passages} found; the model is reading {them} …"
     growing = [state for state in states[read[0] :] if state["stoppable"]]
     assert {(state["cards"], state["marked"], state["top"], state["leads"]) for state in growing} == {
         (found, found, growing[0]["top"], growing[0]["leads"])
