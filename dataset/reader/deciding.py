@@ -31,13 +31,16 @@ def fit_decision(
     from sklearn.metrics import roc_auc_score, roc_curve
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    values = []
+    values, truth = [], []
     with bar("reading", len(labels), " questions") as progress:
         for label in labels:
             query = retriever.read(label.text[: retriever.settings.max_question_chars])
-            values.append(retriever.read_through(query).signals)
+            found = retriever.read_through(query)
+            if len(found.signals):  # none of a question in a language that is not read
+                values.append(found.signals)
+                truth.append(label.answerable)
             progress.update()
-    signals, answerable = np.array(values), np.array([label.answerable for label in labels])
+    signals, answerable = np.array(values), np.array(truth)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     unseen = cross_val_predict(_model(), signals, answerable, cv=folds, method="predict_proba")[:, 1]
     answered_wrongly, answered, bars = roc_curve(answerable, unseen, drop_intermediate=False)
