@@ -23,6 +23,7 @@ from core.files import new_folder, read_jsonl, write_atomic
 from core.paths import shipped
 from core.progress import log
 from core.settings import IndexSettings, load
+from core.training_run import begin_run
 from index.build import build
 from index.embedders import load_embedder
 from index.embedders.weights import ADAPTER_FACTS, ADAPTER_WEIGHTS, find_weights
@@ -81,7 +82,7 @@ def tune(
         "recipe": dataclasses.asdict(trained),
     }
     run = to.with_name(to.name + ".run")
-    _begin(run, facts, resume)
+    begin_run(run, facts, resume)
     model = TorchEmbedder(weights).model
     untuned = embedder.embed([item.question for item in split.train])
     started = time.perf_counter()
@@ -108,24 +109,6 @@ def _asked(path: Path | None) -> list[LayQuestion]:
         return []
     rows = read_jsonl(path, "record_id", "question")
     return [LayQuestion(str(row["record_id"]), str(row["question"]), "asked") for row in rows if row["question"]]
-
-
-def _begin(run: Path, facts: dict[str, Any], resume: bool) -> None:
-    """Make the run folder, or check that the one that stands is of the very same training."""
-    path = run / "run.json"
-    if not resume:
-        shutil.rmtree(run, ignore_errors=True)
-        run.mkdir(parents=True)
-        write_atomic(path, json.dumps(facts, indent=1) + "\n")
-        return
-    if not path.is_file() or not list(run.glob("checkpoint-*")):
-        raise DataError(f"no checkpoint in {run} to resume from; to start again, leave out --resume")
-    before = json.loads(path.read_text(encoding="utf-8"))
-    if changed := [key for key, value in facts.items() if before.get(key) != value]:
-        raise DataError(
-            f"{run} was trained with other {', '.join(changed)} (now {facts[changed[0]]!r}, "
-            f"then {before.get(changed[0])!r}); to start again, leave out --resume"
-        )
 
 
 def _scale(path: Path, share: float) -> None:

@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from core.command import command_parser
-from core.errors import DataError, WeightsError, run_command
-from core.files import new_folder, write_atomic
+from core.errors import WeightsError, run_command
+from core.files import new_folder
 from core.libraries import quieten
 from core.paths import shipped
 from core.progress import log
 from core.settings import load
+from core.training_run import begin_run
 from dataset.by_hand import read_by_hand
 from dataset.labelled import LABELS, OWN, LabelledQuestion, read_asked
 from dataset.reader.pairs import TrainingPair, from_file, from_hand, from_labels, from_reading
@@ -106,7 +107,7 @@ def tune(arguments: Namespace, recipe: Recipe) -> Path:
         "recipe": dataclasses.asdict(recipe),
     }
     run = arguments.to.with_name(arguments.to.name + ".run")
-    _begin(run, facts, arguments.resume)
+    begin_run(run, facts, arguments.resume)
     tokenizer = tokenizer_of(base)
     network = ReaderNetwork(base.folder)
     if arguments.begin:
@@ -160,21 +161,6 @@ def _begun_from(folder: Path | None, base: EmbedderWeights) -> str:
             "--begin"
         )
     return reader.identity
-
-
-def _begin(run: Path, facts: dict[str, Any], resume: bool) -> None:
-    """Make the run folder, or check that the one that stands is of the very same training."""
-    path = run / "run.json"
-    if not resume:
-        shutil.rmtree(run, ignore_errors=True)
-        run.mkdir(parents=True)
-        write_atomic(path, json.dumps(facts, indent=1) + "\n")
-        return
-    if not path.is_file() or not list(run.glob("checkpoint-*")):
-        raise DataError(f"no checkpoint in {run} to resume from; to start again, leave out --resume")
-    before = json.loads(path.read_text(encoding="utf-8"))
-    if changed := [key for key, value in facts.items() if before.get(key) != value]:
-        raise DataError(f"{run} was trained with other {', '.join(changed)}; to start again, leave out --resume")
 
 
 def main(argv: list[str] | None = None) -> int:

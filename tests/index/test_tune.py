@@ -9,13 +9,14 @@ from core import precision
 from core.errors import DataError, WeightsError
 from core.settings import IndexSettings
 from core.text.aspects import aspect, topic
+from core.training_run import begin_run
 from index.build import build
 from index.corpus import Record, read_corpus
 from index.embedders import adapter_identity, load_embedder, load_question_embedder
 from index.embedders.weights import adapted_weights
 from index.store import open_index
 from index.topics import record_topic
-from index.tune import _begin, tune
+from index.tune import tune
 from index.tuning.question_forms import lay_questions, misspelt, topic_names
 from index.tuning.training import Corpus, Recipe, held_out_records, split_questions
 from tests.conftest import ROOT, index_rows
@@ -135,12 +136,12 @@ def test_too_few_rows_are_refused(tmp_path: Path, topics: IndexSettings) -> None
 def test_resuming_another_training_is_refused(tmp_path: Path) -> None:
     run = tmp_path / "a.run"
     with pytest.raises(DataError, match="no checkpoint in .* to resume from"):
-        _begin(run, {"csv": "a"}, resume=True)
-    _begin(run, {"csv": "a", "recipe": 1}, resume=False)
+        begin_run(run, {"csv": "a"}, resume=True)
+    begin_run(run, {"csv": "a", "recipe": 1}, resume=False)
     (run / "checkpoint-3").mkdir()
-    _begin(run, {"csv": "a", "recipe": 1}, resume=True)
+    begin_run(run, {"csv": "a", "recipe": 1}, resume=True)
     with pytest.raises(DataError, match="was trained with other recipe .now 2, then 1.; to start again"):
-        _begin(run, {"csv": "a", "recipe": 2}, resume=True)
+        begin_run(run, {"csv": "a", "recipe": 2}, resume=True)
 
 
 def test_unknown_and_damaged_adapters(tmp_path: Path) -> None:
