@@ -5,9 +5,8 @@ Several inference streams work on length-sorted batches at once, in bf16 where t
 instructions for them. `python -m bench` compares vectors and speed.
 """
 
-import threading
+import contextlib
 import warnings
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from tokenizers import Tokenizer
 
 from core.cached_folder import made_once
 from core.files import sha256_file
-from core.precision import openvino_precision
-from core.processor import openvino_threads, processor
+from core.inference import Streams
+from core.processor import processor
 from core.progress import log
 from core.text.sentences import Span
 from index.embedders.base import Done
@@ -48,19 +47,7 @@ class OpenVinoEmbedder:
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))  # truncates at the model's limit
         self._splitter = Tokenizer.from_file(str(folder / TOKENIZER))
         self._splitter.no_truncation()
-        core = openvino.Core()
-        self._model = core.compile_model(
-            folder / MODEL,
-            "CPU",
-            {
-                "PERFORMANCE_HINT": "THROUGHPUT",
-                "INFERENCE_PRECISION_HINT": openvino_precision(),
-                **openvino_threads(),
-            },
-        )
-        streams = self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        self._requests = [self._model.create_infer_request() for _ in range(streams)]
-        self._lock = threading.Lock()
+        self._streams = Streams(folder / MODEL)
 
     @classmethod
     def load(cls, weights: EmbedderWeights, cache: Path, batch_size: int) -> "OpenVinoEmbedder":
@@ -87,7 +74,7 @@ class OpenVinoEmbedder:
 
     @property
     def dimension(self) -> int:
-        return int(self._model.output(0).partial_shape[1].get_length())
+        return int(self._streams.model.output(0).partial_shape[1].get_length())
 
     def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
         encodings = self._splitter.encode_batch(list(texts), add_special_tokens=False)
@@ -97,32 +84,13 @@ class OpenVinoEmbedder:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         tokens = self._tokens(texts)
         order = sorted(range(len(texts)), key=lambda i: -len(tokens[i]))  # like lengths together: less padding
-        running: deque[tuple[openvino.InferRequest, list[int]]] = deque()
-
-        def collect() -> None:
-            request, rows = running[0]
-            request.wait()
-            vectors[rows] = request.get_output_tensor(0).data
-            running.popleft()
-            if done is not None:
-                done(rows, vectors[rows])
-
-        # Requests are kept, as each holds its buffers, and take turns; waiting for them here needs no callback from
-        # OpenVINO's threads, which an interpreter that is ending would abort on.
-        with self._lock:
-            try:
-                for number, begin in enumerate(range(0, len(order), self._batch_size)):
-                    if len(running) == len(self._requests):
-                        collect()
-                    rows = order[begin : begin + self._batch_size]
-                    request = self._requests[number % len(self._requests)]
-                    request.start_async(_padded([tokens[row] for row in rows]))
-                    running.append((request, rows))
-                while running:
-                    collect()
-            finally:  # Ctrl-C, too, leaves every request ready for the next call
-                for request, _ in running:
-                    request.wait()
+        batches = [order[begin : begin + self._batch_size] for begin in range(0, len(order), self._batch_size)]
+        padded = (_padded([tokens[row] for row in rows]) for rows in batches)
+        with contextlib.closing(self._streams.run(padded)) as outputs:  # type: ignore[type-var]
+            for rows, (embedded,) in zip(batches, outputs, strict=True):
+                vectors[rows] = embedded
+                if done is not None:
+                    done(rows, vectors[rows])
         return vectors
 
     def _tokens(self, texts: Sequence[str]) -> list[np.ndarray]:

@@ -1,6 +1,6 @@
 """The reader on a CPU: converted once to OpenVINO, then run without torch."""
 
-import threading
+import contextlib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +11,7 @@ from tokenizers import Tokenizer
 
 from core.cached_folder import made_once
 from core.errors import WeightsError
-from core.precision import openvino_precision
-from core.processor import openvino_threads
+from core.inference import Streams
 from core.progress import log
 from index.embedders.weights import EmbedderWeights
 from rag.answer import Hit
@@ -33,18 +32,7 @@ class OpenVinoReader:
     def __init__(self, folder: Path, tokenizer: Tokenizer, identity: str) -> None:
         self.identity = identity
         self._tokenizer = tokenizer
-        self._model = openvino.Core().compile_model(
-            folder / MODEL,
-            "CPU",
-            {
-                "PERFORMANCE_HINT": "THROUGHPUT",
-                "INFERENCE_PRECISION_HINT": openvino_precision(),
-                **openvino_threads(),
-            },
-        )
-        streams = self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        self._requests = [self._model.create_infer_request() for _ in range(streams)]
-        self._lock = threading.Lock()
+        self._streams = Streams(folder / MODEL)
 
     @classmethod
     def load(cls, reader: ReaderFolder, base: EmbedderWeights, cache: Path) -> "OpenVinoReader":
@@ -72,16 +60,11 @@ class OpenVinoReader:
         order = sorted(range(len(rows)), key=lambda at: -len(rows[at].ids))  # like lengths together: less padding
         readings: dict[int, Reading] = {}
         groups = [order[begin : begin + BATCH] for begin in range(0, len(order), BATCH)]
-        with self._lock:
-            for begin in range(0, len(groups), len(self._requests)):
-                running = list(zip(self._requests, groups[begin:], strict=False))
-                for request, group in running:
-                    request.start_async(batch([rows[at] for at in group]))
-                for request, group in running:
-                    request.wait()
-                    grades, sentences = (request.get_output_tensor(number).data for number in (0, 1))
-                    for place, at in enumerate(group):
-                        readings[at] = reading(grades[place], sentences[place][: rows[at].sentences])
+        batches = (batch([rows[at] for at in group]) for group in groups)
+        with contextlib.closing(self._streams.run(batches)) as outputs:  # type: ignore[type-var]
+            for group, (grades, sentences) in zip(groups, outputs, strict=True):
+                for place, at in enumerate(group):
+                    readings[at] = reading(grades[place], sentences[place][: rows[at].sentences])
         return [readings[at] for at in range(len(rows))]
 
     def _tokens(self, text: str) -> list[int]:
