@@ -23,6 +23,7 @@ from index.passages import Passage
 from index.reader import Index
 from index.topics import record_aspect, record_topic
 from index.tuning.question_forms import lay_questions
+from rag.reader.base import sentences
 from rag.reader.inputs import GRADES, Pair
 from rag.search.retriever import IndexRetriever
 from rag.search.stages import run_stages
@@ -55,7 +56,6 @@ class TrainingPair:
     """Whether each sentence answers; None where nobody knows."""
     source: str
     """Where it comes from: file, hand, people, reading."""
-    weight: float = 1.0
 
 
 def graded(grade: int) -> tuple[bool | None, ...]:
@@ -63,21 +63,15 @@ def graded(grade: int) -> tuple[bool | None, ...]:
     return tuple(grade > threshold for threshold in range(GRADES))
 
 
-def _plain(text: str) -> tuple[str, ...]:
-    return tuple(" ".join(text[start:end].split()) for start, end in sentence_spans(text))
-
-
 def _pair(question: str, record: Record, passage: Passage) -> Pair:
-    return Pair(question, record.question, _plain(passage.text))
+    return Pair(question, record.question, sentences(passage.text))
 
 
 def _unmarked(pair: Pair) -> tuple[bool, ...]:
     return (False,) * len(pair.sentences)
 
 
-def from_labels(
-    labels: Sequence[LabelledQuestion], retriever: IndexRetriever, weight: float = 1.0
-) -> Iterator[TrainingPair]:
+def from_labels(labels: Sequence[LabelledQuestion], retriever: IndexRetriever) -> Iterator[TrainingPair]:
     """The passages that were read for real questions, each question as the search reads it."""
     index = retriever.index
     for label in labels:
@@ -91,7 +85,7 @@ def from_labels(
             marks = (
                 None if grade > 1 and marked is None else tuple(n in (marked or ()) for n in range(len(pair.sentences)))
             )
-            yield TrainingPair(pair, graded(grade), marks, "people", weight)
+            yield TrainingPair(pair, graded(grade), marks, "people")
 
 
 def from_hand(sets: Sequence[HandWritten], index: Index, rng: random.Random) -> Iterator[TrainingPair]:
@@ -102,16 +96,16 @@ def from_hand(sets: Sequence[HandWritten], index: Index, rng: random.Random) -> 
     for each in over:
         for number, shown in enumerate(each.shown, start=1):
             passage = index.by_id[shown.passage]
-            sentences = _plain(passage.text)[shown.first : shown.last + 1]
+            read = sentences(passage.text)[shown.first : shown.last + 1]
             heading = index.records[passage.record_id].question
             for asked in each.asked:
                 marked = {sentence - shown.first for of, sentence in asked.answer if of == number}
-                marks = tuple(n in marked for n in range(len(sentences)))
+                marks = tuple(n in marked for n in range(len(read)))
                 known = (True, True, None) if marked else (None, False, False)
-                yield TrainingPair(Pair(asked.question, heading, sentences), known, marks, "hand")
+                yield TrainingPair(Pair(asked.question, heading, read), known, marks, "hand")
             far = [rng.choice(every), *([rng.choice(anywhere)] if anywhere else [])]
             for question in far:
-                pair = Pair(question, heading, sentences)
+                pair = Pair(question, heading, read)
                 yield TrainingPair(pair, graded(0), _unmarked(pair), "hand")
 
 

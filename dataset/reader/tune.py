@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from core.command import command_parser
-from core.errors import WeightsError, run_command
+from core.errors import run_command
 from core.files import new_folder
 from core.libraries import quieten
 from core.paths import shipped
@@ -33,7 +33,7 @@ from dataset.by_hand import read_by_hand
 from dataset.labelled import LABELS, OWN, LabelledQuestion, read_asked
 from dataset.reader.pairs import TrainingPair, from_file, from_hand, from_labels, from_reading
 from dataset.reader.recipe import Recipe
-from index.embedders.weights import EmbedderWeights, find_weights
+from index.embedders.weights import find_weights
 from rag.opening import open_retriever
 from rag.reader.folder import CARD, TENSORS, read_folder, write_card
 from rag.search.retriever import IndexRetriever
@@ -85,21 +85,23 @@ def tune(arguments: Namespace, recipe: Recipe) -> Path:
         DataError: a file cannot be read, or another run's checkpoints stand in the way.
         WeightsError: the folder to begin with is no reader, or one over other weights.
     """
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
 
     from dataset.reader.training import digest, mixed, train
-    from rag.reader.network import ReaderNetwork
+    from rag.reader.network import ReaderNetwork, load_network
     from rag.reader.openvino import tokenizer_of
 
     quieten()
     retriever = open_retriever(load({"index.dir": arguments.index, "rag.reader": ""}))
     base = find_weights()
+    begun = read_folder(arguments.begin) if arguments.begin else None
+    network = load_network(begun, base) if begun else ReaderNetwork(base.folder)
     pairs = gather(arguments, retriever, recipe)
     facts: dict[str, Any] = {
         "name": arguments.to.name,
         "base": base.label,
         "base_sha256": base.sha256,
-        "begun_from": _begun_from(arguments.begin, base),
+        "begun_from": begun.identity if begun else "",
         "csv": retriever.index.manifest.csv,
         "csv_sha256": retriever.index.manifest.csv_sha256,
         "pairs": dict(Counter(each.source for each in pairs)),
@@ -108,17 +110,11 @@ def tune(arguments: Namespace, recipe: Recipe) -> Path:
     }
     run = arguments.to.with_name(arguments.to.name + ".run")
     begin_run(run, facts, arguments.resume)
-    tokenizer = tokenizer_of(base)
-    network = ReaderNetwork(base.folder)
-    if arguments.begin:
-        network.load_state_dict(
-            {name: value.float() for name, value in load_file(arguments.begin / TENSORS).items()}, strict=False
-        )
     started = time.perf_counter()
     facts["log"] = train(
         network,
         mixed(pairs, recipe),
-        lambda text: list(tokenizer.encode(text, add_special_tokens=False).ids),
+        tokenizer_of(base),
         recipe,
         run,
         resume=arguments.resume,
@@ -149,18 +145,6 @@ def decide(arguments: Namespace) -> None:
     decision, figures = fit_decision(retriever, labels)
     write_card(arguments.to, {**facts, "decided": figures}, decision)
     log.info(", ".join(f"{name} {value:.3g}" for name, value in figures.items()))
-
-
-def _begun_from(folder: Path | None, base: EmbedderWeights) -> str:
-    if folder is None:
-        return ""
-    reader = read_folder(folder)
-    if reader.base_sha256 != base.sha256:
-        raise WeightsError(
-            f"{folder} was trained over weights {reader.base_sha256[:12]}…, expected {base.sha256[:12]}…; leave out "
-            "--begin"
-        )
-    return reader.identity
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -35,5 +35,9 @@ class Reader(Protocol):
 
 def pair(question: str, hit: Hit) -> Pair:
     """A question and a hit as the reader reads them."""
-    sentences = (hit.text[start:end] for start, end in sentence_spans(hit.text))
-    return Pair(question, hit.question, tuple(" ".join(each.split()) for each in sentences))
+    return Pair(question, hit.question, sentences(hit.text))
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """The sentences of a text as the reader reads them, each on one line."""
+    return tuple(" ".join(text[start:end].split()) for start, end in sentence_spans(text))

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import WeightsError
-from core.files import sha256_file
+from core.files import sha256_file, write_atomic
+from index.embedders.weights import EmbedderWeights
 from index.ranking import NEVER_FITTED, Answerability, read_answerability
 
 SHIPPED = Path(__file__).with_name("shipped")
@@ -35,6 +36,18 @@ class ReaderFolder:
         """Name and start of the hash: what an answer is signed with."""
         return f"{self.name}@{self.sha256[:12]}"
 
+    def check_base(self, base: EmbedderWeights) -> None:
+        """Refuse another base than the one that it was trained over.
+
+        Raises:
+            WeightsError: the hashes differ.
+        """
+        if self.base_sha256 != base.sha256:
+            raise WeightsError(
+                f"the reader {self.folder} was trained over weights {self.base_sha256[:12]}…, {base.label} has "
+                f"{base.sha256[:12]}…; {MAKE_AGAIN}"
+            )
+
 
 def read_folder(folder: Path) -> ReaderFolder:
     """Read and check a reader's folder.
@@ -61,4 +74,4 @@ def write_card(folder: Path, facts: dict[str, Any], decision: Answerability = NE
     """Write the card of a folder whose weights are there."""
     fitted = dataclasses.asdict(decision) if decision.signals else None
     whole = {**facts, "sha256": sha256_file(folder / TENSORS), "decision": fitted}
-    (folder / CARD).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    write_atomic(folder / CARD, json.dumps(whole, indent=1) + "\n")

@@ -8,9 +8,13 @@ The passage's grade has an ordinal head: one logit for each of "at least 1", "at
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from transformers import BertModel
 
+from core.errors import WeightsError
+from index.embedders.weights import EmbedderWeights
+from rag.reader.folder import MAKE_AGAIN, TENSORS, ReaderFolder
 from rag.reader.inputs import GRADES
 
 DROPOUT = 0.1
@@ -51,3 +55,18 @@ class ReaderNetwork(nn.Module):
     def trained(self) -> dict[str, torch.Tensor]:
         """The tensors that training changes: all but the word embeddings."""
         return {name: value for name, value in self.state_dict().items() if not name.startswith("bert.embeddings.")}
+
+
+def load_network(reader: ReaderFolder, base: EmbedderWeights) -> ReaderNetwork:
+    """The network of a reader's folder, over the base's word embeddings.
+
+    Raises:
+        WeightsError: it was trained over other weights, or does not fit the network.
+    """
+    reader.check_base(base)
+    network = ReaderNetwork(base.folder)
+    trained = {name: value.float() for name, value in load_file(reader.folder / TENSORS).items()}
+    if wrong := network.trained().keys() ^ trained.keys():
+        raise WeightsError(f"{reader.folder / TENSORS} does not fit the network: {min(wrong)}; {MAKE_AGAIN}")
+    network.load_state_dict(trained, strict=False)
+    return network

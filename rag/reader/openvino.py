@@ -16,8 +16,8 @@ from core.progress import log
 from index.embedders.weights import EmbedderWeights
 from rag.answer import Hit
 from rag.reader.base import Reading, pair
-from rag.reader.folder import MAKE_AGAIN, TENSORS, ReaderFolder
-from rag.reader.inputs import Row, batch, row
+from rag.reader.folder import ReaderFolder
+from rag.reader.inputs import Row, Tokenize, batch, row
 
 MODEL = "openvino_model.xml"
 BATCH = 2
@@ -29,9 +29,9 @@ SAME = 0.02
 class OpenVinoReader:
     """A `Reader` over a folder with a converted network; `load` makes that folder."""
 
-    def __init__(self, folder: Path, tokenizer: Tokenizer, identity: str) -> None:
+    def __init__(self, folder: Path, tokenize: Tokenize, identity: str) -> None:
         self.identity = identity
-        self._tokenizer = tokenizer
+        self._tokenize = tokenize
         self._streams = Streams(folder / MODEL)
 
     @classmethod
@@ -42,11 +42,7 @@ class OpenVinoReader:
             WeightsError: it was trained over other weights than the base's, or does not fit them.
             OSError: the cache cannot be written.
         """
-        if reader.base_sha256 != base.sha256:
-            raise WeightsError(
-                f"the reader {reader.folder} was trained over weights {reader.base_sha256[:12]}…, {base.label} has "
-                f"{base.sha256[:12]}…; {MAKE_AGAIN}"
-            )
+        reader.check_base(base)
         folder = cache / f"reader-{reader.sha256[:12]}"
         facts = {"reader": reader.sha256, "base": base.sha256, "openvino": openvino.__version__}
         with made_once(folder, facts) as empty:
@@ -56,7 +52,7 @@ class OpenVinoReader:
         return cls(folder, tokenizer_of(base), reader.identity)
 
     def read(self, question: str, hits: Sequence[Hit]) -> list[Reading]:
-        rows = [row(pair(question, hit), self._tokens) for hit in hits]
+        rows = [row(pair(question, hit), self._tokenize) for hit in hits]
         order = sorted(range(len(rows)), key=lambda at: -len(rows[at].ids))  # like lengths together: less padding
         readings: dict[int, Reading] = {}
         groups = [order[begin : begin + BATCH] for begin in range(0, len(order), BATCH)]
@@ -67,16 +63,13 @@ class OpenVinoReader:
                     readings[at] = reading(grades[place], sentences[place][: rows[at].sentences])
         return [readings[at] for at in range(len(rows))]
 
-    def _tokens(self, text: str) -> list[int]:
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
-
-def tokenizer_of(base: EmbedderWeights) -> Tokenizer:
+def tokenizer_of(base: EmbedderWeights) -> Tokenize:
     """The base's tokenizer; rows are cut by `rag.reader.inputs`."""
     tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return tokenizer
+    return lambda text: list(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
 def reading(grades: np.ndarray, sentences: np.ndarray) -> Reading:
@@ -93,16 +86,10 @@ def _sigmoid(logits: np.ndarray) -> np.ndarray:
 def _convert(reader: ReaderFolder, base: EmbedderWeights, target: Path) -> None:
     """Trace the network, save it, and compare it with what it was made from."""
     import torch
-    from safetensors.torch import load_file
 
-    from rag.reader.network import ReaderNetwork
+    from rag.reader.network import load_network
 
-    network = ReaderNetwork(base.folder)
-    trained = {name: value.float() for name, value in load_file(reader.folder / TENSORS).items()}
-    if expected := network.trained().keys() ^ trained.keys():
-        raise WeightsError(f"{reader.folder / TENSORS} does not fit the network: {sorted(expected)[0]}; {MAKE_AGAIN}")
-    network.load_state_dict(trained, strict=False)
-    network.eval()
+    network = load_network(reader, base).eval()
     probe = batch([Row((101, 2023, 102, 2003, 102, 1037, 3231, 102), (0, 0, 0, 1, 1, 1, 1, 1), (-1,) * 5 + (0, 1, -1))])
     example = {name: torch.from_numpy(values) for name, values in probe.items()}
     with warnings.catch_warnings():
