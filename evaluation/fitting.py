@@ -4,10 +4,10 @@ import dataclasses
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from dataset.answerability import as_answerability, classifier, out_of_fold
 from evaluation.judged_questions import JudgedQuestions
 from evaluation.search_stages import MAIN, as_run, measured
 from index.ranking import STAGES, Answerability, Ranking
@@ -20,6 +20,8 @@ WEIGHTS = (0.25, 0.5, 1.0, 2.0)
 CONSTANTS = (5.0, 10.0, 20.0, 60.0)
 VOTES = (0.0, 0.5, 1.0, 2.0)
 MATCHES = (0.0, 0.1, 0.2, 0.3)
+STRENGTH = 5.0
+"""Inverse strength of the regularisation (scikit-learn's C)."""
 MAX_REFUSED = 0.045
 """Most of the answerable questions that the threshold may refuse."""
 
@@ -78,48 +80,22 @@ def fit_answerability(signals: np.ndarray, answerable: np.ndarray) -> Answerabil
         signals: shape (questions, signals), of one file or of several that differ in size.
         answerable: shape (questions,), boolean.
     """
-    model = _model().fit(signals, answerable)
-    scaler, regression = model.named_steps.values()
+    model = classifier(STRENGTH).fit(signals, answerable)
     size = signals[:, SIGNALS.index("file_size")]
     odds = log_odds(model.predict_proba(signals)[:, 1])
     sizes = np.unique(size)
     bars = [float(np.quantile(odds[(size == one) & answerable], MAX_REFUSED)) for one in sizes]
     slope, offset = np.polyfit(sizes, bars, 1) if len(sizes) > 1 else (0.0, bars[0])
-    answered = log_odds(out_of_fold(signals, answerable)) >= offset + slope * size
-    scale, mean = scaler.scale_, scaler.mean_
+    answered = log_odds(out_of_fold(signals, answerable, STRENGTH)) >= offset + slope * size
+    fitted = as_answerability(model, SIGNALS, signals, answerable, answered, 0.5)
     row = SIGNALS.index("file_size")
-    coefficients = regression.coef_[0].copy()
-    coefficients[row] -= slope * scale[row]
-    return Answerability(
-        signals=SIGNALS,
-        mean=tuple(map(float, mean)),
-        scale=tuple(map(float, scale)),
-        coefficients=tuple(map(float, coefficients)),
-        intercept=float(regression.intercept_[0] - offset - slope * mean[row]),
-        threshold=0.5,
-        risk=float((answered & ~answerable).sum() / max(1, answered.sum())),
-        low=tuple(map(float, signals.min(axis=0))),
-        high=tuple(map(float, signals.max(axis=0))),
-    )
+    coefficients = list(fitted.coefficients)
+    coefficients[row] -= float(slope * fitted.scale[row])
+    moved = float(fitted.intercept - offset - slope * fitted.mean[row])
+    return dataclasses.replace(fitted, coefficients=tuple(coefficients), intercept=moved)
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
     """ln(p / (1 - p)), finite at 0 and 1."""
     clipped = np.clip(probabilities, 1e-9, 1 - 1e-9)
     return np.asarray(np.log(clipped / (1 - clipped)))
-
-
-def out_of_fold(signals: np.ndarray, answerable: np.ndarray, folds: int = 5) -> np.ndarray:
-    """Probability of each question by a model that did not see it."""
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
-    splits = StratifiedKFold(folds, shuffle=True, random_state=0)
-    return np.asarray(cross_val_predict(_model(), signals, answerable, cv=splits, method="predict_proba")[:, 1])
-
-
-def _model() -> Any:  # sklearn is not typed
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(StandardScaler(), LogisticRegression(C=5, class_weight="balanced", max_iter=1000))

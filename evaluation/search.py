@@ -24,8 +24,9 @@ from core.errors import DataError, run_command
 from core.files import read_jsonl, write_atomic
 from core.paths import artifacts, shipped
 from core.settings import Settings, load
+from dataset.answerability import out_of_fold
 from evaluation.abstention import Abstention, abstention, auroc
-from evaluation.fitting import MAX_REFUSED, Searched, fit_answerability, fit_fusion, out_of_fold
+from evaluation.fitting import MAX_REFUSED, STRENGTH, Searched, fit_answerability, fit_fusion
 from evaluation.judged_questions import JudgedQuestions, read_beir, read_development
 from evaluation.search_stages import MAIN, MEASURES, STAGES, Table, find_all, plain_vectors, retrieval_table
 from evaluation.stats import Figure, mean
@@ -175,7 +176,7 @@ def _fitted(retrievers: dict[str, IndexRetriever], indexes: dict[str, Index]) ->
     model = fit_answerability(signals, truth)
     for signal, value in zip(model.signals, model.coefficients, strict=True):
         print(f"  {signal:<18}{value:+.2f}")
-    _print_out_of_fold(out_of_fold(signals, truth), truth, np.array(files))
+    _print_out_of_fold(out_of_fold(signals, truth, STRENGTH), truth, np.array(files))
     return model, len(truth)
 
 

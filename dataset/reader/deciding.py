@@ -1,19 +1,18 @@
 """When to answer by a reader's readings: fitted on labelled questions that it was not trained on."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from core.progress import bar
+from dataset.answerability import as_answerability, classifier, out_of_fold
 from dataset.labelled import LabelledQuestion
 from index.ranking import Answerability
 from rag.reader.decision import SIGNALS
 from rag.search.retriever import IndexRetriever
 
-FOLDS = 5
 STRENGTH = 0.3
-"""Inverse strength of the regularisation (scikit-learn's C): there are some hundred questions for nine signals."""
+"""Inverse strength of the regularisation (scikit-learn's C): there are some hundred questions for ten signals."""
 
 
 def fit_decision(
@@ -29,7 +28,6 @@ def fit_decision(
         the decision, and AUROC, answered of the answerable, refused of the others.
     """
     from sklearn.metrics import roc_auc_score, roc_curve
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     values, truth = [], []
     with bar("reading", len(labels), " questions") as progress:
@@ -41,34 +39,15 @@ def fit_decision(
                 truth.append(label.answerable)
             progress.update()
     signals, answerable = np.array(values), np.array(truth)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    unseen = cross_val_predict(_model(), signals, answerable, cv=folds, method="predict_proba")[:, 1]
+    unseen = out_of_fold(signals, answerable, STRENGTH)
     answered_wrongly, answered, bars = roc_curve(answerable, unseen, drop_intermediate=False)
     threshold = float(bars[int(np.argmin(np.abs(answered - (1 - answered_wrongly))))])
-    scaler, regression = _model().fit(signals, answerable).named_steps.values()
     said = unseen >= threshold
-    decision = Answerability(
-        signals=SIGNALS,
-        mean=tuple(map(float, scaler.mean_)),
-        scale=tuple(map(float, scaler.scale_)),
-        coefficients=tuple(map(float, regression.coef_[0])),
-        intercept=float(regression.intercept_[0]),
-        threshold=threshold,
-        risk=float((said & ~answerable).sum() / max(1, said.sum())),
-        low=tuple(map(float, signals.min(axis=0))),
-        high=tuple(map(float, signals.max(axis=0))),
-    )
+    fitted = classifier(STRENGTH).fit(signals, answerable)
+    decision = as_answerability(fitted, SIGNALS, signals, answerable, said, threshold)
     return decision, {
         "questions": len(labels),
         "auroc": float(roc_auc_score(answerable, unseen)),
         "answered_of_answerable": float(said[answerable].mean()),
         "refused_of_others": float((~said)[~answerable].mean()),
     }
-
-
-def _model() -> Any:  # sklearn is not typed
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=1000))
