@@ -25,6 +25,7 @@ from core.paths import artifacts
 from core.progress import bar
 from core.settings import load
 from dataset.labelled import GOOD, LABELS, LabelledQuestion, read_asked
+from evaluation.gate import report
 from evaluation.stats import Figure, mean
 from rag.answer import Answer
 from rag.answerer import answer_chain
@@ -170,15 +171,7 @@ def _gate(figures: Mapping[str, Figure], file: Path) -> int:
         raise DataError(
             f"{file} holds no figures ({error}); write them: citewell evaluate people --to {file}"
         ) from error
-    fallen = [
-        f"{name}: {figures[name].mean:.3f}, committed {each.mean:.3f} ({each.low:.3f}-{each.high:.3f})"
-        for name, each in committed.items()
-        if name in figures
-        and (figures[name].mean > each.high if name in LESS_IS_BETTER else figures[name].mean < each.low)
-    ]
-    print("\n".join(f"FELL  {line}" for line in fallen))
-    print(f"{len(committed)} figures compared with {file}: {len(fallen)} fell by more than their interval")
-    return 1 if fallen else 0
+    return report(figures, committed, file, LESS_IS_BETTER)
 
 
 def _lines(figures: Mapping[str, Figure]) -> list[str]:

@@ -27,6 +27,7 @@ from core.settings import Settings, load
 from dataset.answerability import out_of_fold
 from evaluation.abstention import Abstention, abstention, auroc
 from evaluation.fitting import MAX_REFUSED, STRENGTH, Searched, fit_answerability, fit_fusion
+from evaluation.gate import report
 from evaluation.judged_questions import JudgedQuestions, read_beir, read_development
 from evaluation.search_stages import MAIN, MEASURES, STAGES, Table, find_all, plain_vectors, retrieval_table
 from evaluation.stats import Figure, mean
@@ -231,21 +232,7 @@ def _gate(arguments: argparse.Namespace, settings: Settings) -> int:
         kept = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.is_file() else {}
         _write(FIGURES, {**kept, **{name: dataclasses.asdict(value) for name, value in figures.items()}})
         return 0
-    fallen = compare(figures, {name: Figure(**value) for name, value in _committed().items()})
-    for line in fallen:
-        print(f"FELL  {line}")
-    print(f"\n{len(figures)} figures compared with {FIGURES}: {len(fallen)} fell by more than their interval")
-    return 1 if fallen else 0
-
-
-def compare(figures: dict[str, Figure], committed: dict[str, Figure]) -> list[str]:
-    """The figures that are below the interval of the committed ones, each as a line."""
-    return [
-        f"{name}: {value.mean:.3f}, committed {committed[name].mean:.3f} "
-        f"({committed[name].low:.3f}-{committed[name].high:.3f})"
-        for name, value in figures.items()
-        if name in committed and value.mean < committed[name].low - 1e-9
-    ]
+    return report(figures, {name: Figure(**value) for name, value in _committed().items()}, FIGURES)
 
 
 def _committed() -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from core.errors import DataError
 from core.files import read_jsonl
 from core.settings import IndexSettings, RagSettings, Settings
+from evaluation import gate
 from evaluation import search as evaluate
 from evaluation.abstention import abstention, risk_coverage
 from evaluation.fitting import fit_answerability, fit_fusion
@@ -113,7 +114,7 @@ def test_breaking_a_stage_makes_the_figures_fall(retriever: IndexRetriever, tmp_
     table, _ = retrieval_table(retriever, judged, documents)
     committed = {"fused": table["fused"]["nDCG@10"]}
     assert committed["fused"].mean == pytest.approx(1)
-    assert evaluate.compare(committed, committed) == []
+    assert gate.compare(committed, committed) == []
 
     class Blind(WordEmbedder):
         def embed(self, texts: Sequence[str], done: Done | None = None) -> np.ndarray:
@@ -121,7 +122,7 @@ def test_breaking_a_stage_makes_the_figures_fall(retriever: IndexRetriever, tmp_
 
     blind = retriever.model_copy(update={"embedder": Blind()})
     broken, _ = retrieval_table(blind, judged, documents)
-    fallen = evaluate.compare({"headed": broken["headed"]["nDCG@10"]}, {"headed": committed["fused"]})
+    fallen = gate.compare({"headed": broken["headed"]["nDCG@10"]}, {"headed": committed["fused"]})
     assert len(fallen) == 1
     assert "headed: 0." in fallen[0]
     assert "committed 1.000" in fallen[0]
