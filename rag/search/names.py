@@ -34,15 +34,15 @@ def missing_names(question: str, texts: Iterable[str], dictionary: Collection[st
     """
     if not dictionary:
         return ()
-    held = {term for text in texts for term in terms(text)}
-    missing = []
-    for word in dict.fromkeys(words(question)):
-        if len(word) < SHORTEST or not word.isalpha() or word in dictionary or word in stop_words("search"):
-            continue
-        if word.removesuffix("s") in dictionary or held & {*terms(word), *terms(" ".join(medical_words(word)))}:
-            continue
-        missing.append(word)
-    return tuple(missing)
+    names = [word for word in dict.fromkeys(words(question)) if _is_name(word, dictionary)]
+    held = {term for text in texts for term in terms(text)} if names else set()
+    return tuple(word for word in names if not held & {*terms(word), *terms(" ".join(medical_words(word)))})
+
+
+def _is_name(word: str, dictionary: Collection[str]) -> bool:
+    if len(word) < SHORTEST or not word.isalpha() or word in stop_words("search"):
+        return False
+    return word not in dictionary and word.removesuffix("s") not in dictionary
 
 
 def designations(text: str) -> dict[str, set[str]]:
