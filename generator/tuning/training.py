@@ -108,6 +108,10 @@ def train(recipe: Recipe, folder: Path, *, resume: bool, report_to: str) -> dict
             tokenizer.save_pretrained(folder / "tokenizer")
         draw_curve(folder)
         write_atomic(folder / RUN, json.dumps(record, indent=2) + "\n")
+    if trainer.accelerator.num_processes > 1:
+        # Gloo's threads abort a process that ends while another one is still connected to it.
+        trainer.accelerator.wait_for_everyone()
+        trainer.accelerator.end_training()
     return record
 
 
