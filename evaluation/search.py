@@ -265,7 +265,7 @@ def main(argv: list[str] | None = None) -> int:
     retrieval.add_argument("--plain", action="store_true", help="also search answers alone, untuned (embeds them once)")
     retrieval.add_argument("--reader", metavar="NAME", default="", help="a reader or a cross-encoder (default: none)")
 
-    abstain = commands.add_parser("abstention", parents=[shared], help="AUROC, coverage at 5 % risk, confusion table")
+    abstain = commands.add_parser("abstention", parents=[shared], help="AUROC, coverage at 5 %% risk, confusion table")
     abstain.add_argument("--questions", metavar="F", type=Path, nargs="+", required=True, help="question, answerable")
 
     fit = commands.add_parser("fit", parents=[shared], help="fit the fusion's weights and the bar for abstaining")

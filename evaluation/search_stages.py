@@ -1,6 +1,5 @@
 """The measures of a search, stage by stage, over judged questions."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -123,11 +122,10 @@ def _read_run(
 ) -> Run:
     """The reader's order of the first candidates, then the fused one."""
     row_of = {(record.id, question): row for row, (record, question) in enumerate(retriever.index.questions)}
-    everything = dataclasses.replace(retriever.settings, k=retriever.settings.candidates, abstain=False, min_score=-1.0)
-    whole = retriever.model_copy(update={"settings": everything})
     ranked = {}
     for key, question in judged.questions.items():
-        rows = [row_of[hit.record_id, hit.question] for hit in whole.search(question).hits]
+        read = retriever.read_through(retriever.read(question)).hits
+        rows = [row_of[hit.record_id, hit.question] for hit in read]
         first = [document for row in rows for document in documents[row]]
         ranked[key] = [*first, *sorted(fused[key], key=lambda document: -fused[key][document])]
     return as_run(ranked)

@@ -27,6 +27,7 @@ def test_a_verb_has_help_of_its_own(verb: citewell.Verb, capsys: pytest.CaptureF
     printed = capsys.readouterr().out
     assert printed.startswith(f"usage: citewell {verb.name} ")
     assert f"\ncitewell {verb.name}" in printed  # an example
+    assert "option_strings" not in printed  # what argparse puts in the place of a single % sign
 
 
 def test_the_help_lists_every_verb_on_a_line(capsys: pytest.CaptureFixture[str]) -> None:
