@@ -43,6 +43,7 @@ VERBS = {
         Verb("export", "generator.export", "write weights as one GGUF file"),
         Verb("tune", "index.tune", "train an adapter of the question encoder"),
         Verb("tune reader", "dataset.reader.tune", "train the reader, which says whether a passage answers"),
+        Verb("tune verifier", "dataset.verifier.tune", "train the verifier, which says whether a passage supports"),
     ),
     "measuring": (
         Verb("evaluate search", "evaluation.search", "measure the search, and when it should abstain"),

@@ -134,9 +134,10 @@ class RagSettings:
     none."""
     read: Annotated[int, Range(1, 1000)] = 12
     """Most passages that the reader reads for a question."""
-    nli: str = ""
-    """A cross-encoder for natural language inference that has to agree before a sentence counts as supported: a folder
-    or a hub id; empty for none."""
+    nli: str = "default"
+    """What reads whether a passage entails a sentence: `default` (the shipped network), a folder that `citewell tune
+    verifier` wrote, or any cross-encoder for natural language inference by folder or hub id, which has to agree with
+    the shipped one; empty for none."""
     correct_spelling: bool = True
     evidence_tokens: Annotated[int, Range(50, 100_000, or_zero=True)] = 0
     """Most tokens of all passages put in front of the model, headings included; the sentences at their edges that have

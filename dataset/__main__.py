@@ -46,6 +46,14 @@ def main(argv: list[str] | None = None) -> int:
         default=shipped("data/train/medquad.jsonl"),
         help="questions written over the file's passages, to train on first (default: data/train/medquad.jsonl)",
     )
+    parser.add_argument(
+        "--answers",
+        metavar="F",
+        type=Path,
+        default=shipped("data/train/answers.jsonl"),
+        help="answers written over the file's passages, to train on first (default: data/train/answers.jsonl)",
+    )
+    parser.add_argument("--questions", metavar="F", type=Path, help="the words of questions that --answers names by id")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", metavar="N", type=int, help="print N rows of --to and stop")
     arguments = parser.parse_args(argv)
@@ -58,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\n\n".join(shown(arguments.to, arguments.show, settings.generator)))
         return 0
 
-    from dataset.build_rows import Plan, make
+    from dataset.build_rows import Plan, WrittenFiles, make
 
     plan = Plan(
         arguments.records,
@@ -66,7 +74,8 @@ def main(argv: list[str] | None = None) -> int:
         refusals=arguments.refusals,
         seed=arguments.seed,
     )
-    manifest = make(settings, plan, arguments.hold_out, arguments.to, arguments.by_hand)
+    given = WrittenFiles(arguments.by_hand, arguments.answers, arguments.questions)
+    manifest = make(settings, plan, arguments.hold_out, arguments.to, given)
     for split, counts in manifest["rows"].items():
         forms = ", ".join(f"{count} {form}" for form, count in Counter(counts["forms"]).most_common())
         print(

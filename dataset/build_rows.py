@@ -18,6 +18,7 @@ from core.settings import GeneratorSettings, Settings
 from dataset.by_hand import read_by_hand, rows_by_hand
 from dataset.evidence_sets import EvidenceMaker
 from dataset.row_maker import RowMaker
+from dataset.written import read_written, rows_written
 from generator.by_processor import FULL_EVIDENCE
 from generator.tuning.rows import SPLITS, Row, Split, read_rows, tokenise, write_folder
 from generator.weights import prepare_weights
@@ -45,21 +46,33 @@ class Plan:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class WrittenFiles:
+    """What people wrote over the file's passages."""
+
+    by_hand: Path | None = None
+    """Questions (`dataset.by_hand`)."""
+    answers: Path | None = None
+    """Answers (`dataset.written`), the first rows to train on."""
+    questions: Path | None = None
+    """The words of the questions that `answers` names by id."""
+
+
 def make(
-    settings: Settings, plan: Plan, hold_out: Path | None, target: Path, by_hand: Path | None = None
+    settings: Settings, plan: Plan, hold_out: Path | None, target: Path, given: WrittenFiles = WrittenFiles()
 ) -> dict[str, Any]:
     """Write the folder of rows; returns its manifest.
 
     Args:
         hold_out: judged questions whose topics are kept for the test.
-        by_hand: questions written over the file's passages (`dataset.by_hand`), the first rows to train on.
 
     Raises:
-        DataError: the CSV is not the index's, none of its records gives a row, or `by_hand` is not of its form.
+        DataError: the CSV is not the index's, none of its records gives a row, or a file of `given` is not of its form.
         IndexFolderError, WeightsError: the index or the tokenizer cannot be had.
         OSError: the disk is full; `target` is then as it was before.
     """
-    hand_written = read_by_hand(by_hand) if by_hand is not None else []
+    hand_written = read_by_hand(given.by_hand) if given.by_hand is not None else []
+    answers = read_written(given.answers, given.questions) if given.answers is not None else []
     retriever = _wide(open_retriever(settings))
     index = retriever.index
     csv = Path(settings.index.csv)
@@ -84,8 +97,13 @@ def make(
     for split in SPLITS:
         rows[split] = _rows(maker, row_maker, split, wanted[split], plan)
     rng = random.Random(f"{plan.seed} by hand")  # noqa: S311 - not for secrets
-    written = list(rows_by_hand(hand_written, maker, rng, row_maker.left_out))
-    rows["train"] = [*_with_share(written, plan.refusals, rng), *rows["train"]]
+    rows["train"] = [
+        *_with_share(list(rows_by_hand(hand_written, maker, rng, row_maker.left_out)), plan.refusals, rng),
+        *rows["train"],
+    ]
+    written = list(rows_written(answers, maker, rng, row_maker.left_out))
+    for split in SPLITS:
+        rows[split] = [*(row for side, row in written if side == split), *rows[split]]
     if not rows["train"] or not rows["test"]:
         raise DataError(
             f"{csv} gives {len(rows['train'])} rows to train on and {len(rows['test'])} of unseen topics; expected "
@@ -100,7 +118,8 @@ def make(
             "csv_sha256": csv_sha256,
             "index": index.manifest.build,
             "plan": dataclasses.asdict(plan),
-            "by_hand": sha256_file(by_hand) if by_hand is not None else "",
+            "by_hand": sha256_file(given.by_hand) if given.by_hand is not None else "",
+            "answers": sha256_file(given.answers) if given.answers is not None else "",
             "rows": {split: _counts(rows[split]) for split in SPLITS},
             "left_out": dict(row_maker.left_out),
             "sentences_left_out": dict(row_maker.sentences_left_out),

@@ -141,7 +141,8 @@ def _over(
 ) -> _Over:
     order = tuple(rng.sample(range(len(passages)), len(passages)))
     sources = tuple(
-        Source(maker.heading(passages[place], rng), _text(written.shown[place], passages[place])) for place in order
+        Source(maker.heading(passages[place], rng), excerpt_text(written.shown[place], passages[place]))
+        for place in order
     )
     return _Over(group, written, record_topic(maker.records[passages[0].record_id]), order, sources)
 
@@ -164,6 +165,7 @@ def _rows(over: _Over, maker: EvidenceMaker, left_out: Counter[str]) -> Iterator
         yield Row(over.group, question, FORM, over.topic, "", over.sources, right, completion)
 
 
-def _text(shown: Excerpt, passage: Passage) -> str:
+def excerpt_text(shown: Excerpt, passage: Passage) -> str:
+    """The words of the sentences that are shown."""
     spans = sentence_spans(passage.text)
     return passage.text[spans[shown.first][0] : spans[shown.last][1]]

@@ -1,5 +1,6 @@
 """Questions that people sent, with the labels of the passages that were read for them (data/dev/README.md)."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,11 @@ OWN = shipped("data/dev/own.jsonl")
 """Questions of the same kinds that were written for this project, with their labels."""
 GOOD = 2
 """Lowest grade of a passage that answers."""
+
+
+def is_test_topic(topic: str) -> bool:
+    """Whether questions on a topic are of the test half, on which nothing is trained and nothing chosen."""
+    return int(hashlib.sha256(topic.encode()).hexdigest(), 16) % 2 == 1
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ class RowMaker:
         question, parts = self._wording.two(shown.record, aspect, shown.missing, over.rng)
         found = self._choose.answering(shown, parts[0], shown.wanted)
         row = self._row(over, question, "partly", (topic, f"{aspect}, not {shown.missing}"), found)
-        return row and replace(row, completion=f"{row.completion} {REST}")
+        return row and replace(row, completion=f"{row.completion} {REST} anything about {shown.missing}.")
 
     # What is refused
 

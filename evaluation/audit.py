@@ -55,6 +55,7 @@ def audit(questions: Sequence[Question], answers: Sequence[Answer], shown: Seque
         "precise_refusals_shown": [not holds for abstained, holds in refused if abstained and holds is not None],
         "quoted": [answer.noted("quoted") for _, answer in answered],
         "caveat_added": [answer.noted("caveat") for _, answer in answered],
+        "restated": [answer.noted("restated") for _, answer in answered],
         "cites_a_right_record": [
             any(item.record_id in question.relevant for item in answer.cited)
             for question, answer in answered
@@ -63,7 +64,7 @@ def audit(questions: Sequence[Question], answers: Sequence[Answer], shown: Seque
         "cited_sentences": [bool(sentence.citations) for sentence in sentences],
         **{
             f"{verdict}_sentences": [sentence.verdict == verdict for sentence in sentences]
-            for verdict in ("supported", "weak", "unsupported")
+            for verdict in ("supported", "weak")
         },
         **{name: [getattr(answer.timings, key) for answer in written] for name, key in SECONDS.items()},
     }

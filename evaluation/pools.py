@@ -10,7 +10,6 @@ them. The reader writes a line for each question: `id`, `kind`, `state`, `grades
 `gather` turns the lines into labels that hold no word of passages or questions: ids in the place of numbers.
 """
 
-import hashlib
 import json
 import random
 import re
@@ -25,7 +24,7 @@ from core.files import jsonl_lines, read_jsonl, write_atomic
 from core.progress import bar
 from core.settings import load
 from core.text.sentences import sentence_spans
-from dataset.labelled import GOOD
+from dataset.labelled import GOOD, is_test_topic
 from index.topics import record_topic
 from rag.opening import open_retriever
 from rag.search.retriever import IndexRetriever
@@ -146,7 +145,7 @@ def labelled(
         "set": each.set,
         "kind": line["kind"],
         "urgent": line.get("urgent", ""),
-        "split": "test" if int(hashlib.sha256(topic.encode()).hexdigest(), 16) % 2 else "fit",
+        "split": "test" if is_test_topic(topic) else "fit",
         "state": line["state"],
         "grades": spread,
         "read": [passage for passage in each.passages if passage not in spread],

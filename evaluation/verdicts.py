@@ -1,12 +1,19 @@
 """How well the judge tells true sentences from false ones, and the fit of its weights.
 
-citewell evaluate verdicts                  # how well it tells them apart, on data/dev/verdicts.jsonl
-citewell evaluate verdicts fit              # fit the weights to that set, and write rag/checks/verdicts.json
+citewell evaluate verdicts                            # how well it tells them apart, on data/dev/verdicts.jsonl
+citewell evaluate verdicts --claims claims.jsonl      # and on claims about answers to patients' questions
+citewell evaluate verdicts fit --index artifacts/medquad    # fit the weights, and write rag/checks/verdicts.json
+
+Each is measured with the network for entailment, and without: the judge of a machine that cannot have it. Fitted to are
+that set, and sentences of the answers that were written over passages (data/train/answers.jsonl) beside those that say
+more than the passages and those that contradict them; both count the same.
 """
 
 import json
+import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,42 +24,141 @@ from core.command import command_parser
 from core.errors import run_command
 from core.files import read_jsonl, write_atomic
 from core.paths import shipped
+from core.progress import bar
 from core.settings import load
-from rag.checks.citations import verdict
-from rag.checks.judge import FEATURES, SUPPORTED, WEAK, WEIGHTS, Judge, rarity_of
+from dataset.verifier.pairs import SUPPORTED as ENTAILED
+from dataset.verifier.pairs import from_written, is_measured
+from dataset.written import ANSWERS, read_written
+from index.reader import Index
+from rag.answer import NumberedSource
+from rag.checks.citations import Verifier, verdict
+from rag.checks.entailment import DEFAULT, open_entailment
+from rag.checks.judge import FEATURES, SUPPORTED, WEAK, WEIGHTS, Judge, limited, rarity_of, read_judge
 
 PAIRS = shipped("data/dev/verdicts.jsonl")
 """Hand-written sentences over hand-written passages: verbatim, paraphrased, number, negated, other, absent."""
-TRUE = ("verbatim", "paraphrased")
-"""Kinds of pairs whose sentence the passage supports."""
+TRUE = ("verbatim", "paraphrased", "written")
+"""Kinds of sentences that the passage supports."""
+WRITTEN = 1400
+"""Sentences of written answers, and those beside them, that the weights are fitted to."""
+FOLDS = 8
+VERDICTS = ("supported", "weak", "unsupported")
 
 
-def _measured(features: np.ndarray, pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """AUROC, and the precision and recall of each class; each pair is judged by weights that never saw its passage."""
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import GroupKFold, cross_val_predict
+@dataclass(frozen=True)
+class Judged:
+    """A sentence over a passage, and whether the passage supports it."""
 
-    true = np.array([pair["kind"] in TRUE for pair in pairs])
-    groups = [pair["evidence"] for pair in pairs]
-    probability = cross_val_predict(_model(), features, true, groups=groups, cv=GroupKFold(8), method="predict_proba")
-    verdicts = [verdict(value, SUPPORTED, WEAK) for value in probability[:, 1]]
-    said = np.array([each == "supported" for each in verdicts])
-    kinds: dict[str, Counter[str]] = {}
-    for pair, each in zip(pairs, verdicts, strict=True):
-        kinds.setdefault(pair["kind"], Counter())[each] += 1
+    sentence: str
+    heading: str
+    text: str
+    kind: str
+    group: str
+    """Sentences of one group are never on both sides of a fold."""
+
+    @property
+    def true(self) -> bool:
+        return self.kind in TRUE
+
+
+def by_hand(path: Path) -> list[Judged]:
+    """The sentences of a file of heading, evidence, sentence and kind; raises DataError as `read_jsonl` does."""
+    rows = read_jsonl(path, "heading", "evidence", "sentence", "kind")
+    return [Judged(row["sentence"], row["heading"], row["evidence"], row["kind"], row["evidence"]) for row in rows]
+
+
+def of_answers(index: Index, most: int, rng: random.Random) -> Iterator[Judged]:
+    """Sentences of written answers over the passages that they cite, and those that no passage supports."""
+    answers = read_written(ANSWERS)
+    found = 0
+    for answer in rng.sample(answers, len(answers)):
+        for each in from_written([answer], index):
+            kind = "written" if each.at_least == ENTAILED else "added or changed"
+            yield Judged(each.pair.question, each.pair.heading, " ".join(each.pair.sentences), kind, answer.id)
+            found += 1
+        if found >= most:
+            return
+
+
+def features(judge: Judge, judged: Sequence[Judged]) -> np.ndarray:
+    """The judge's features of each sentence over the words that it would quote, shape (sentences, features)."""
+    rows = []
+    with bar("reading", len(judged), " sentences") as progress:
+        for each in judged:
+            rows.append(judge.features(each.sentence, _quote(each), each.heading, each.text))
+            progress.update()
+    return np.array(rows)
+
+
+def _quote(each: Judged) -> str:
+    return Verifier([NumberedSource(1, each.heading, each.text)]).best(each.sentence)[0].citation.quote
+
+
+def fit(values: np.ndarray, judged: Sequence[Judged], sets: Sequence[int]) -> dict[str, Any]:
+    """Weights, and what they come to on each sentence, judged by weights that never saw its group.
+
+    Args:
+        sets: the number of each sentence's set; every set counts the same.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    true = np.array([each.true for each in judged])
+    sizes = Counter(sets)
+    weight = np.array([1 / sizes[number] for number in sets]) * len(judged) / len(sizes)
+    unseen = np.zeros(len(judged))
+    for train, test in GroupKFold(FOLDS).split(values, true, [each.group for each in judged]):
+        unseen[test] = _model(values[train], true[train], weight[train]).predict_proba(values[test])[:, 1]
+    unseen = np.array([limited(value, row) for value, row in zip(unseen, values, strict=True)])
+    model = _model(values, true, weight)
+    scaler, regression = model.named_steps.values()
+    scaled = regression.coef_[0] / scaler.scale_
     return {
-        "pairs": len(pairs),
-        "auroc": float(roc_auc_score(true, probability[:, 1])),
-        "supported": {"precision": float(true[said].mean()), "recall": float(said[true].mean())},
-        "not supported": {"precision": float((~true)[~said].mean()), "recall": float((~said)[~true].mean())},
-        "kinds": {kind: dict(counts) for kind, counts in kinds.items()},
+        "weights": dict(zip(FEATURES, (round(float(each), 4) for each in scaled), strict=False)),
+        "bias": round(float(regression.intercept_[0] - scaled @ scaler.mean_), 4),
+        **{name: _part(unseen, judged, sets, number) for number, name in enumerate(("measured", "written"))},
     }
 
 
-def _model() -> Any:
-    from sklearn.linear_model import LogisticRegression
+def _part(support: np.ndarray, judged: Sequence[Judged], sets: Sequence[int], number: int) -> dict[str, Any]:
+    places = [place for place, each in enumerate(sets) if each == number]
+    return measured(support[places], [judged[place] for place in places])
 
-    return LogisticRegression(C=10, max_iter=5000)
+
+def _model(values: np.ndarray, true: np.ndarray, weight: np.ndarray) -> Any:  # sklearn is not typed
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=10, max_iter=5000))
+    return model.fit(values, true, logisticregression__sample_weight=weight)
+
+
+def measured(support: np.ndarray, judged: Sequence[Judged]) -> dict[str, Any]:
+    """AUROC, precision and recall of each class, and the verdicts by kind."""
+    from sklearn.metrics import roc_auc_score
+
+    true = np.array([each.true for each in judged])
+    verdicts = [verdict(value, SUPPORTED, WEAK) for value in support]
+    said = np.array([each == "supported" for each in verdicts])
+    kinds: dict[str, Counter[str]] = {}
+    for one, found in zip(judged, verdicts, strict=True):
+        kinds.setdefault(one.kind, Counter())[found] += 1
+    return {
+        "pairs": len(judged),
+        "auroc": float(roc_auc_score(true, support)),
+        "supported": {"precision": float(true[said].mean()), "recall": float(said[true].mean())},
+        "not supported": {"precision": float((~true)[~said].mean()), "recall": float((~said)[~true].mean())},
+        "kinds": {kind: {each: counts[each] for each in VERDICTS} for kind, counts in kinds.items()},
+    }
+
+
+def show(name: str, of: dict[str, Any]) -> None:
+    """Print what was measured."""
+    print(f"{name}: {of['pairs']} sentences, AUROC {of['auroc']:.3f}")
+    for side in ("supported", "not supported"):
+        print(f"  {side:<16} precision {of[side]['precision']:.3f}  recall {of[side]['recall']:.3f}")
+    for kind, counts in of["kinds"].items():
+        print(f"  {kind:<16} " + ", ".join(f"{count} {said}" for said, count in counts.items() if count))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -62,37 +168,53 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--pairs", metavar="F", type=Path, default=PAIRS, help="JSONL of heading, evidence, sentence, kind"
     )
+    parser.add_argument("--claims", metavar="F", type=Path, help="JSONL of question, answer, claim, label")
+    parser.add_argument("--index", metavar="DIR", help="for fit: the index of the answers' passages")
     arguments = parser.parse_args(argv)
 
     from index.embedders import load_embedder
     from index.embedders.base import cosines
     from index.embedders.weights import find_weights
-    from rag.answer import NumberedSource
-    from rag.checks.citations import Verifier
 
-    settings = load().index
-    pairs = read_jsonl(arguments.pairs, "heading", "evidence", "sentence", "kind")
-    similarity = partial(cosines, load_embedder(settings))
-    judge = Judge(similarity, rarity_of(find_weights().folder / "vocab.txt"), (), 0.0)
-    rows = []
-    for pair in pairs:
-        source = NumberedSource(1, pair["heading"], pair["evidence"])
-        quote = Verifier([source]).best(pair["sentence"])[0].citation.quote
-        rows.append(judge.features(pair["sentence"], quote, pair["heading"], pair["evidence"]))
-    features = np.array(rows)
-    measured = _measured(features, pairs)
-    print(f"{measured['pairs']} pairs, judged by weights that never saw their passage: AUROC {measured['auroc']:.3f}")
-    for name in ("supported", "not supported"):
-        print(f"  {name:<14} precision {measured[name]['precision']:.3f}  recall {measured[name]['recall']:.3f}")
-    for kind, counts in measured["kinds"].items():
-        print(f"  {kind:<14} " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
+    settings = load({"index.dir": arguments.index})
+    similarity = partial(cosines, load_embedder(settings.index))
+    vocabulary = find_weights().folder / "vocab.txt"
+    entails = open_entailment(DEFAULT, Path(settings.index.cache))
+    judged = by_hand(arguments.pairs)
+    unfitted = Judge(similarity, rarity_of(vocabulary), (), 0.0, entails)
     if arguments.command == "fit":
-        model = _model().fit(features, [pair["kind"] in TRUE for pair in pairs])
-        weights = dict(zip(FEATURES, (round(float(value), 4) for value in model.coef_[0]), strict=True))
-        fitted = {"weights": weights, "bias": round(float(model.intercept_[0]), 4), "measured": measured}
+        from rag.opening import open_retriever
+
+        index = open_retriever(load({"index.dir": arguments.index, "rag.reader": ""})).index
+        judged += of_answers(index, WRITTEN, random.Random(0))  # noqa: S311 - which sentences, no secret
+    values = features(unfitted, judged)
+    named = {"by_itself": values[:, : len(FEATURES) - 1], **({"with_network": values} if entails else {})}
+    if arguments.command == "fit":
+        sets = [int(each.kind in ("written", "added or changed")) for each in judged]
+        fitted = {name: fit(part, judged, sets) for name, part in named.items()}
         write_atomic(WEIGHTS, json.dumps(fitted, indent=2) + "\n")
+        for name, result in fitted.items():
+            show(f"{name.replace('_', ' ')}, by weights that never saw the passage", result["measured"])
+            show(f"{name.replace('_', ' ')}, sentences of answers, likewise", result["written"])
         print(f"wrote {WEIGHTS}")
+    for name, part in named.items():
+        judge = read_judge(similarity, vocabulary, entails if name == "with_network" else None)
+        if arguments.command == "measure":
+            show(name.replace("_", " "), measured(np.array([judge.probability(row) for row in part]), judged))
+        if arguments.claims:
+            auroc, count = _of_claims(judge, arguments.claims)
+            print(f"{name.replace('_', ' ')}: {count} claims about answers, AUROC {auroc:.3f}")
     return 0
+
+
+def _of_claims(judge: Judge, path: Path) -> tuple[float, int]:
+    """AUROC over the claims about answers whose questions the network was not trained on, and their number."""
+    from sklearn.metrics import roc_auc_score
+
+    rows = [row for row in read_jsonl(path, "question", "answer", "claim", "label") if is_measured(row["question"])]
+    claims = [Judged(row["claim"], "", row["answer"], row["label"].casefold(), row["question"]) for row in rows]
+    support = [judge.support(each.sentence, _quote(each), "", each.text) for each in claims]
+    return float(roc_auc_score([each.kind == "entailment" for each in claims], support)), len(rows)
 
 
 if __name__ == "__main__":

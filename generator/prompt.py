@@ -12,8 +12,8 @@ from core.text.sentences import sentence_spans
 REFUSAL = "The passages do not answer this question."
 """The one sentence that the model writes when the passages do not hold the answer."""
 
-REST = "The passages do not say the rest."
-"""The one sentence that the model writes after an answer to a part of the question."""
+REST = "The passages do not say"
+"""How the sentence begins in which the model names what the passages leave out of the question."""
 
 SYSTEM = f"""\
 You are a health librarian. Answer the question in two to five plain sentences, using only what the passages say. \

@@ -18,6 +18,7 @@ from rag.answer import Answer, Dropped, Evidence, Note, Notice, Timings
 from rag.checks.citations import SupportJudge, Verifier, is_aside, may_be_aside
 from rag.checks.emergency import EmergencyDetector
 from rag.checks.quoting import quoted_if_better
+from rag.checks.restated import supported_only
 from rag.checks.scope import Scope
 from rag.finishing import BEFORE, NO_ROOM, NOT_FOUND, finish, verifier_of, without_answer
 from rag.search.leads import leads
@@ -251,7 +252,8 @@ def _growing(answer: Answer, verifier: Verifier, written: Written) -> Answer:
 
     What may still become the sentence with which a model declines is held back: it would have to be taken back.
     """
-    text, sentences = verifier.verify([draft for draft in written.drafts[:-1] if not is_aside(draft.text)])
+    whole = [draft for draft in written.drafts[:-1] if not is_aside(draft.text)]
+    text, sentences = verifier.verify(supported_only(whole, verifier))
     for growing in written.drafts[-1:]:
         if may_be_aside(growing.text):
             continue

@@ -15,6 +15,7 @@ from rag.checks.caveats import CAVEAT, with_caveats
 from rag.checks.citations import Draft, SupportJudge, Verifier, is_aside, is_refusal, is_rest
 from rag.checks.contradiction import contradictions
 from rag.checks.lists import with_lists
+from rag.checks.restated import RESTATED, supported_only
 from rag.checks.scope import Scope
 
 NOT_FOUND = "The file holds no answer to this question."
@@ -26,8 +27,6 @@ NO_ROOM = (
     "generator.max_new_tokens lower, and ask again."
 )
 """The text where the prompt has no room for one sentence of evidence."""
-PARTLY = Note("partly", "the passages answer only a part of this question")
-"""The note of an answer of which the model itself writes that it leaves out a part of the question."""
 ORDERS = Note("orders", "a sentence of the file that gives orders to the reader's machine or to the model was left out")
 """The note of an answer without an order that stands in the file."""
 BEFORE = ("follow-up", "condensed", "corrected", "by-words", "language")
@@ -52,8 +51,13 @@ def finish(answer: Answer, drafts: Sequence[Draft], scope: Scope, verifier: Veri
         return declined(answer)
     headings = {key(item.question) for item in answer.evidence}
     said = [draft for draft in drafts if not is_aside(draft.text) and key(draft.text) not in headings]
-    notes = [PARTLY] if any(is_rest(draft.text) for draft in drafts) else []
+    notes = [Note("partly", _as_note(draft.text)) for draft in drafts if is_rest(draft.text)][:1]
     return compose(answer, said, scope, verifier, "answered", notes)
+
+
+def _as_note(sentence: str) -> str:
+    """The sentence with which a model names what the passages leave out, as notes are written."""
+    return sentence[:1].lower() + sentence[1:].rstrip(" .")
 
 
 def declined(answer: Answer) -> Answer:
@@ -73,7 +77,10 @@ def compose(
     safe = [draft for draft in drafts if not gives_orders(draft.text)]
     left_out = [ORDERS] * (len(safe) < len(drafts))
     told = [draft for draft in safe if not is_pointer(draft.text)]
-    listed, of_lists = with_lists(scope.kept(told), answer.evidence)
+    in_scope = list(scope.kept(told))
+    borne = supported_only(in_scope, verifier)
+    restated = [RESTATED] * (borne != in_scope)
+    listed, of_lists = with_lists(borne, answer.evidence)
     if not listed:
         return declined(dataclasses.replace(answer, notes=(*answer.notes, *left_out)))
     whole = with_caveats(listed, [item.numbered() for item in answer.evidence])
@@ -87,7 +94,7 @@ def compose(
         abstained=False,
         finished=True,
         outcome=outcome,
-        notes=(*answer.notes, *notes, *left_out, *of_lists, *limited, *otherwise),
+        notes=(*answer.notes, *notes, *left_out, *restated, *of_lists, *limited, *otherwise),
         closest=(),
     )
 

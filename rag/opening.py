@@ -18,7 +18,7 @@ from rag.answer import Answer
 from rag.answerer import Answerer, Checks, Request, answer_chain
 from rag.checks.citations import SupportJudge
 from rag.checks.emergency import EmergencyDetector, known_phrasings
-from rag.checks.entailment import StrictJudge, read_entailment
+from rag.checks.entailment import DEFAULT, StrictJudge, is_own, open_entailment, read_cross_encoder
 from rag.checks.judge import read_judge
 from rag.reader.opening import open_reader
 from rag.search.retriever import IndexRetriever
@@ -101,8 +101,10 @@ def open_judge(settings: Settings, embedder: Embedder | None = None) -> SupportJ
         WeightsError: the embedder, or the model of `rag.nli`, cannot be had.
     """
     similarity = partial(cosines, embedder or load_embedder(settings.index))
-    judge = read_judge(similarity, find_weights().folder / "vocab.txt")
-    return StrictJudge(judge, read_entailment(settings.rag.nli)) if settings.rag.nli else judge
+    own, name = is_own(settings.rag.nli), settings.rag.nli
+    entails = open_entailment(name if own else DEFAULT, Path(settings.index.cache))
+    judge = read_judge(similarity, find_weights().folder / "vocab.txt", entails)
+    return judge if own else StrictJudge(judge, read_cross_encoder(name))
 
 
 def open_llm(settings: Settings) -> QwenChat:

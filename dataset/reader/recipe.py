@@ -1,6 +1,9 @@
-"""How the reader is trained."""
+"""How a reader is trained."""
 
+import dataclasses
+from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -18,3 +21,22 @@ class Recipe:
     people: float = 3.0
     """How often a pair from people's questions is seen for each other pair."""
     seed: int = 0
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """The options of every training: where it goes, what it begins with, and its recipe."""
+    parser.add_argument("--to", metavar="DIR", type=Path, required=True, help="where to write what is trained")
+    parser.add_argument("--begin", metavar="DIR", type=Path, help="a reader to go on from (default: the embedder)")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue from the last checkpoint of a run that broke off"
+    )
+    for entry in dataclasses.fields(Recipe):
+        option = f"--{entry.name.replace('_', '-')}"
+        parser.add_argument(
+            option, type=type(entry.default), default=entry.default, metavar="N", help=f"default: {entry.default}"
+        )
+
+
+def read_options(arguments: Namespace) -> Recipe:
+    """The recipe that the options come to."""
+    return Recipe(**{entry.name: getattr(arguments, entry.name) for entry in dataclasses.fields(Recipe)})

@@ -10,34 +10,27 @@ it, the questions that were written by hand over passages, and the fit half of t
 is read and decided by it afterwards: CITEWELL_RAG_READER=artifacts/readers/mine.
 """
 
-import dataclasses
 import hashlib
 import json
 import random
-import shutil
-import time
 from argparse import Namespace
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from core.command import command_parser
 from core.errors import run_command
-from core.files import new_folder
 from core.libraries import quieten
 from core.paths import shipped
 from core.progress import log
 from core.settings import load
-from core.training_run import begin_run
 from dataset.by_hand import read_by_hand
 from dataset.labelled import LABELS, OWN, LabelledQuestion, read_asked
 from dataset.reader.pairs import TrainingPair, from_file, from_hand, from_labels, from_reading
-from dataset.reader.recipe import Recipe
-from index.embedders.weights import find_weights
+from dataset.reader.recipe import Recipe, add_options, read_options
+from dataset.reader.run import Run, csv_facts, train_folder
 from index.reader import Index
 from index.topics import record_topic
 from rag.opening import open_retriever
-from rag.reader.folder import CARD, TENSORS, read_folder, write_card
+from rag.reader.folder import CARD, write_card
 from rag.search.retriever import IndexRetriever
 
 BY_HAND = shipped("data/train/medquad.jsonl")
@@ -83,59 +76,16 @@ def gather(arguments: Namespace, retriever: IndexRetriever, recipe: Recipe) -> l
     pairs += from_file(retriever, recipe.file_questions, rng)
     if arguments.reading:
         pairs += from_reading(arguments.reading, rng)
-    counts = Counter(each.source for each in pairs)
-    log.info(f"{len(pairs):,} pairs: {', '.join(f'{source} {count:,}' for source, count in counts.items())}")
     return pairs
 
 
-def tune(arguments: Namespace, recipe: Recipe) -> Path:
-    """Train a reader and write its folder; returns it.
-
-    Raises:
-        DataError: a file cannot be read, or another run's checkpoints stand in the way.
-        WeightsError: the folder to begin with is no reader, or one over other weights.
-    """
-    from safetensors.torch import save_file
-
-    from dataset.reader.training import digest, mixed, train
-    from rag.reader.network import ReaderNetwork, load_network
-    from rag.reader.openvino import tokenizer_of
-
+def tune(arguments: Namespace, recipe: Recipe) -> None:
+    """Train a reader and write its folder; raises as `train_folder` does."""
     quieten()
     retriever = open_retriever(load({"index.dir": arguments.index, "rag.reader": ""}))
-    base = find_weights()
-    begun = read_folder(arguments.begin) if arguments.begin else None
-    network = load_network(begun, base) if begun else ReaderNetwork(base.folder)
     pairs = gather(arguments, retriever, recipe)
-    facts: dict[str, Any] = {
-        "name": arguments.to.name,
-        "base": base.label,
-        "base_sha256": base.sha256,
-        "begun_from": begun.identity if begun else "",
-        "csv": retriever.index.manifest.csv,
-        "csv_sha256": retriever.index.manifest.csv_sha256,
-        "pairs": dict(Counter(each.source for each in pairs)),
-        "pairs_sha256": digest(pairs),
-        "recipe": dataclasses.asdict(recipe),
-    }
-    run = arguments.to.with_name(arguments.to.name + ".run")
-    begin_run(run, facts, arguments.resume)
-    started = time.perf_counter()
-    facts["log"] = train(
-        network,
-        mixed(pairs, recipe),
-        tokenizer_of(base),
-        recipe,
-        run,
-        resume=arguments.resume,
-    )
-    facts["minutes"] = round((time.perf_counter() - started) / 60, 1)
-    with new_folder(arguments.to, CARD) as folder:
-        trained = {name: value.half().contiguous() for name, value in network.trained().items()}
-        save_file(trained, folder / TENSORS)
-        write_card(folder, facts)
-    shutil.rmtree(run, ignore_errors=True)
-    return Path(arguments.to)
+    plan = Run(arguments.to, arguments.begin, recipe, arguments.resume)
+    train_folder(plan, pairs, csv_facts(retriever.index))
 
 
 def decide(arguments: Namespace) -> None:
@@ -160,23 +110,14 @@ def decide(arguments: Namespace) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = command_parser("dataset.reader.tune", __doc__)
-    parser.add_argument("--to", metavar="DIR", type=Path, required=True, help="where to write the reader")
     parser.add_argument("--index", metavar="DIR", help="the index whose file is trained on (default: artifacts/index)")
     parser.add_argument("--questions", metavar="F", type=Path, help="the words of questions that labels name by id")
     parser.add_argument("--reading", metavar="F", type=Path, help="passages with questions and marked answers")
     parser.add_argument("--by-hand", metavar="F", type=Path, default=BY_HAND, help="questions written over passages")
-    parser.add_argument("--begin", metavar="DIR", type=Path, help="a reader to go on from (default: the embedder)")
-    parser.add_argument(
-        "--resume", action="store_true", help="continue from the last checkpoint of a run that broke off"
-    )
-    for entry in dataclasses.fields(Recipe):
-        option = f"--{entry.name.replace('_', '-')}"
-        parser.add_argument(
-            option, type=type(entry.default), default=entry.default, metavar="N", help=f"default: {entry.default}"
-        )
+    add_options(parser)
     parser.add_argument("--only-decide", action="store_true", help="only fit when to answer by the reader in --to")
     arguments = parser.parse_args(argv)
-    recipe = Recipe(**{entry.name: getattr(arguments, entry.name) for entry in dataclasses.fields(Recipe)})
+    recipe = read_options(arguments)
     if not arguments.only_decide:
         tune(arguments, recipe)
     decide(arguments)

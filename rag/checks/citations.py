@@ -18,6 +18,8 @@ SUPPORTED = 0.7
 """The bar: share of a sentence's content words that its quote must hold for the sentence to be supported by it."""
 WEAK = 0.4
 """Below this share a sentence has nothing to do with the quote, whatever marker the model wrote."""
+FROM = 0.5
+"""Least share of a sentence's words that the sentence of a passage holds from which it was made."""
 MAX_WINDOW = 3
 """Most consecutive sentences of evidence in one quote."""
 LENGTH_PENALTY = 0.02
@@ -147,6 +149,27 @@ class Verifier:
             text += f"{sentence.text} {markers}".rstrip()
         return text, tuple(sentences)
 
+    def verdict(self, draft: Draft) -> Verdict:
+        """Whether the passages support a draft."""
+        return self._sentence(draft, 0).verdict
+
+    def own_words(self, draft: Draft) -> Draft | None:
+        """The sentence of a passage that shares most words with a draft, if it has half of them: what the draft was
+        made from. The passages that the draft marks come first.
+        """
+        words = frozenset(content_words(draft.text))
+        single = [
+            (n in draft.marked, len((words - self._headings[n]) & window.words), window)
+            for n, windows in self._windows.items()
+            for window in windows
+            if window.sentences == 1
+        ]
+        _, shared, nearest = max(single, key=lambda each: each[:2], default=(False, 0, None))
+        if nearest is None or shared < max(1, FROM * len(words - self._headings[nearest.source.n])):
+            return None
+        text = " ".join(nearest.source.text[nearest.start : nearest.end].split())
+        return Draft(draft.lead, text, (nearest.source.n,))
+
     def best(self, sentence: str) -> list[Match]:
         """The best match in each source, best first; equal ones in order of number."""
         if (known := self._judged.get(sentence)) is not None:  # a stream verifies its sentences again and again
@@ -230,8 +253,8 @@ def is_refusal(sentence: str) -> bool:
 
 
 def is_rest(sentence: str) -> bool:
-    """Whether a sentence is the one with which the model declares that it answered a part of the question."""
-    return key(sentence) == key(REST)
+    """Whether a sentence names what the passages leave out of the question."""
+    return sentence.casefold().startswith(REST.casefold())
 
 
 def is_aside(sentence: str) -> bool:
@@ -241,6 +264,8 @@ def is_aside(sentence: str) -> bool:
 
 def may_be_aside(begun: str) -> bool:
     """Whether the beginning of a sentence may still become a sentence about the passages themselves."""
+    if is_aside(begun):
+        return True
     said = content_words(begun)
     for aside in (REFUSAL, REST):
         telling = content_words(aside)

@@ -1,5 +1,5 @@
-"""Quotation: where the model writes no answer, or one that the passages do not support, although the reader found one
-in them, the answer is made of the sentences that the reader found to answer.
+"""Quotation: where the model writes no answer, although the reader found one in the passages, the answer is made of the
+sentences that the reader found to answer.
 """
 
 import dataclasses
@@ -11,15 +11,11 @@ from core.text.sentences import sentence_spans
 from rag.answer import Answer, Evidence, Note
 from rag.checks.citations import Draft
 from rag.checks.scope import Scope
-from rag.finishing import BEFORE, compose, declined, verifier_of
+from rag.finishing import BEFORE, compose, verifier_of
 from rag.reader.base import Reading
 
-DECLINED = Note("quoted", "the model wrote no answer; these sentences of the passages answer")
-"""The note of an answer that is quoted because the model declined to write one."""
-UNBORNE = Note("quoted", "most of what the model wrote is not in the passages; these sentences of theirs answer")
-"""The note of an answer that is quoted because too little of the model's own survived."""
-MOST_UNSUPPORTED = 0.5
-"""Share of unsupported sentences beyond which an answer is quoted instead."""
+QUOTED = Note("quoted", "the model wrote no answer; these sentences of the passages answer")
+"""The note of an answer that is quoted because the model wrote none, or nothing that stands in the passages."""
 MOST_SENTENCES = 3
 """Sentences that a quotation has at most."""
 CERTAIN = 0.7
@@ -37,27 +33,21 @@ class _Sentence(NamedTuple):
 
 
 def quoted_if_better(answer: Answer, readings: Mapping[str, Reading], scope: Scope) -> Answer:
-    """A finished answer, or a quotation in its place; a refusal where nothing that was written stands in the passages
-    and nothing may be quoted.
+    """A finished answer, or a quotation in the place of one that the model declined to write, or of which nothing
+    stands in the passages.
     """
-    unsupported = sum(sentence.verdict == "unsupported" for sentence in answer.sentences)
-    if answer.answerable < CERTAIN:
-        readings = {}  # the model has read the passages, too, and declines with reason more often than not
-    if answer.outcome == "declined":
-        return _quoted(answer, readings, scope, DECLINED) or answer
-    if unsupported > len(answer.sentences) * MOST_UNSUPPORTED:
-        quoted = _quoted(answer, readings, scope, UNBORNE)
-        return quoted or (declined(answer) if unsupported == len(answer.sentences) else answer)
-    return answer
+    if answer.outcome != "declined" or answer.answerable < CERTAIN:  # it declines with reason more often than not
+        return answer
+    return _quoted(answer, readings, scope) or answer
 
 
-def _quoted(answer: Answer, readings: Mapping[str, Reading], scope: Scope, note: Note) -> Answer | None:
+def _quoted(answer: Answer, readings: Mapping[str, Reading], scope: Scope) -> Answer | None:
     """The sentences that answer, of the first passage of which some may be used; None where none may."""
     before = dataclasses.replace(answer, notes=tuple(each for each in answer.notes if each.kind in BEFORE))
     for item in answer.evidence:
         reading = readings.get(item.passage_id)
         drafts = _answering(item, reading) if reading and reading.logit >= QUOTABLE else []
-        if drafts and not (said := compose(before, drafts, scope, verifier_of(answer), "quoted", [note])).abstained:
+        if drafts and not (said := compose(before, drafts, scope, verifier_of(answer), "quoted", [QUOTED])).abstained:
             return said
     return None
 

@@ -17,7 +17,7 @@ from index.embedders.weights import EmbedderWeights
 from rag.answer import Hit
 from rag.reader.base import Reading, pair
 from rag.reader.folder import ReaderFolder
-from rag.reader.inputs import Row, Tokenize, batch, row
+from rag.reader.inputs import Pair, Row, Tokenize, batch, row
 
 MODEL = "openvino_model.xml"
 BATCH = 2
@@ -52,7 +52,11 @@ class OpenVinoReader:
         return cls(folder, tokenizer_of(base), reader.identity)
 
     def read(self, question: str, hits: Sequence[Hit]) -> list[Reading]:
-        rows = [row(pair(question, hit), self._tokenize) for hit in hits]
+        return self.read_pairs([pair(question, hit) for hit in hits])
+
+    def read_pairs(self, pairs: Sequence[Pair]) -> list[Reading]:
+        """Read each pair, in their order."""
+        rows = [row(each, self._tokenize) for each in pairs]
         order = sorted(range(len(rows)), key=lambda at: -len(rows[at].ids))  # like lengths together: less padding
         readings: dict[int, Reading] = {}
         groups = [order[begin : begin + BATCH] for begin in range(0, len(order), BATCH)]

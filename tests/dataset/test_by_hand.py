@@ -9,7 +9,7 @@ import pytest
 from core.errors import DataError
 from core.files import read_jsonl
 from core.settings import Settings
-from dataset.build_rows import Plan, make, split_topics
+from dataset.build_rows import Plan, WrittenFiles, make, split_topics
 from dataset.by_hand import FORM, read_by_hand, rows_by_hand
 from dataset.evidence_sets import EvidenceMaker
 from generator.prompt import REFUSAL
@@ -149,7 +149,7 @@ def test_a_file_of_another_form(line: object, tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named_before_rows_are_made(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no file at .*gone\.jsonl"):
-        make(settings, Plan(), None, tmp_path / "made", tmp_path / "gone.jsonl")
+        make(settings, Plan(), None, tmp_path / "made", WrittenFiles(by_hand=tmp_path / "gone.jsonl"))
     assert not (tmp_path / "made").exists()
 
 

@@ -37,10 +37,10 @@ def test_shares_are_of_the_questions_that_each_measure_is_about(retriever: Index
         "quoted": (0.0, 2),
         "caveat_added": (0.0, 2),
         "cites_a_right_record": (0.5, 2),
-        "cited_sentences": (0.8, 5),
-        "supported_sentences": (0.8, 5),
-        "weak_sentences": (0.0, 5),
-        "unsupported_sentences": (0.2, 5),
+        "restated": (0.5, 2),
+        "cited_sentences": (1.0, 4),
+        "supported_sentences": (1.0, 4),
+        "weak_sentences": (0.0, 4),
     }
     assert figures["whole_answer_s"].n == 4
 

@@ -11,11 +11,11 @@ from generator.engines.base import Chat, Chunk
 from generator.llm import QwenChat
 from generator.prompt import REFUSAL, REST, messages
 from index.ranking import Answerability
-from rag.answer import Answer
+from rag.answer import Answer, Note
 from rag.answerer import LEFT_OUT, Answerer, answer_chain
 from rag.checks.caveats import CAVEAT
-from rag.checks.quoting import DECLINED
-from rag.finishing import BROKE_OFF, NO_ROOM, NOT_FOUND, ORDERS, PARTLY
+from rag.checks.quoting import QUOTED
+from rag.finishing import BROKE_OFF, NO_ROOM, NOT_FOUND, ORDERS
 from rag.reader.decision import SIGNALS
 from rag.search.retriever import IndexRetriever
 from tests.conftest import index_rows, queue_llm, queue_of
@@ -125,7 +125,7 @@ def test_a_refusal_is_answered_with_the_sentences_that_the_reader_found(
     answer = ask(reading(retriever, monkeypatch), REFUSAL)
     assert answer.generated == REFUSAL
     assert not answer.abstained
-    assert answer.notes == (DECLINED,)
+    assert answer.notes == (QUOTED,)
     assert answer.noted("quoted")
     assert answer.text.startswith("Measles is a very contagious disease. [1]")
     for sentence in answer.sentences:
@@ -173,7 +173,7 @@ def test_a_quotation_of_a_list_has_its_lead_in_and_its_items(
     sure = reading(over(retriever, tmp_path, ("What must I not take with warfarin?", listed)), monkeypatch)
     answer = ask(sure, REFUSAL, question="is ibuprofen bad with warfarin")
     assert answer.text == "Do not take these with warfarin: [1]\n* aspirin [1]\n* ibuprofen [1]"
-    assert (answer.outcome, answer.notes) == ("quoted", (DECLINED,))
+    assert (answer.outcome, answer.notes) == ("quoted", (QUOTED,))
 
 
 def test_what_nothing_bears_and_nothing_replaces_is_not_said(retriever: IndexRetriever) -> None:
@@ -245,12 +245,12 @@ def test_a_refusal_behind_an_answer_is_left_out(retriever: IndexRetriever) -> No
 
 
 def test_an_answer_to_a_part_of_the_question_is_noted(retriever: IndexRetriever) -> None:
-    answer = ask(retriever, f"Measles is contagious [1]. {REST}")
+    answer = ask(retriever, f"Measles is contagious [1]. {REST} how long it lasts.")
     assert answer.text == "Measles is contagious. [1]"
-    assert answer.notes == (PARTLY,)
+    assert answer.notes == (Note("partly", "the passages do not say how long it lasts"),)
     assert answer.noted("partly")
     assert not answer.noted("quoted")
-    assert ask(retriever, REST).abstained
+    assert ask(retriever, f"{REST} how long it lasts.").abstained
 
 
 def test_a_caveat_that_the_model_left_out_is_added(retriever: IndexRetriever, tmp_path: Path) -> None:

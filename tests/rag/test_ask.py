@@ -31,15 +31,15 @@ def opened(retriever: IndexRetriever, monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_compare_answers_the_same_evidence_with_and_without_the_adapter(
     opened: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned, untuned = queue_llm(GOOD, GOOD), queue_llm("Measles comes from cold feet.", REFUSAL)
+    tuned, untuned = queue_llm(GOOD, GOOD), queue_llm("A vaccine prevents it. Measles comes from cold feet.", REFUSAL)
     queue_of(tuned).identity = {**queue_of(tuned).identity, "adapter": "medquad@1234"}
     monkeypatch.setattr(opening, "open_llm", lambda settings: tuned)
     monkeypatch.setattr(opening, "open_untuned_llm", lambda settings: untuned)
     assert ask.main([QUESTION, "--compare"]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"with medquad@1234 +\| without", printed)
-    assert re.search(r"Measles is a very contagious disease\. .*\| Measles comes from cold feet\.", printed)
-    assert "(unsupported: Measles comes" in printed
+    assert re.search(r"Measles is a very contagious disease\. .*\| A vaccine prevents it\.", printed)
+    assert "cold feet" not in printed
     assert "[1] What is measles?" in printed
     assert queue_of(tuned).asked == queue_of(untuned).asked  # the same prompt, byte for byte
 
@@ -61,8 +61,8 @@ def test_the_answer_and_its_passages_are_printed_with_the_supporting_words_marke
     opened.append("Measles is a very contagious disease. Measles comes from cold feet.")
     assert ask.main([QUESTION]) == 0
     printed = capsys.readouterr().out
-    assert "Measles is a very contagious disease. [1] Measles comes from cold feet." in printed
-    assert "(unsupported: Measles comes from cold feet.)" in printed
+    assert "\nMeasles is a very contagious disease. [1]\n" in printed
+    assert "(a sentence that the passages do not support was left out" in printed
     assert "[1] What is measles?  (score" in printed
     assert "«Measles is a very contagious disease.» A vaccine prevents" in printed
 

@@ -18,13 +18,14 @@ from rag.answerer import BY_WORDS
 from rag.checks.caveats import CAVEAT
 from rag.earlier_receipts import from_1
 from rag.feedback import give, given, pairs
-from rag.finishing import PARTLY
 from rag.history import History
 from rag.receipt import SCHEMA, read_receipt, receipt
 from tests.conftest import ROOT
 
 EARLIER = ROOT / "tests/data/earlier"
 RECEIPT = EARLIER / "receipt-1.json"
+PARTLY = "the passages answer only a part of this question"
+"""A note as it was written then."""
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_receipt_of_schema_1_is_read_as_one_of_today() -> None:
     answer = made.answer
     assert [(note.kind, note.text) for note in answer.notes] == [
         ("corrected", "searched for 'measles' in place of 'meazles'"),
-        ("partly", PARTLY.text),
+        ("partly", PARTLY),
     ]
     assert [item.text for item in answer.evidence] == [item["text"] for item in kept["answer"]["evidence"]]
     assert [(item.n, item.question, item.hit.ranks) for item in answer.evidence] == [
@@ -152,5 +153,5 @@ def test_todays_receipt_holds_whole_passages_and_kinds(history_file: Path) -> No
     (first, *_) = History(history_file).turns("one")
     assert first.answer is not None
     written = json.loads(receipt(first.answer).to_json())
-    assert written["answer"]["notes"][1] == {"kind": "partly", "text": PARTLY.text}
+    assert written["answer"]["notes"][1] == {"kind": "partly", "text": PARTLY}
     assert written["answer"]["evidence"][0]["hit"]["text"] == first.answer.evidence[0].hit.text

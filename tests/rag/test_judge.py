@@ -15,7 +15,7 @@ from rag.answer import NumberedSource
 from rag.answerer import Answerer, answer_chain
 from rag.checks.citations import Draft, SupportJudge, Verifier
 from rag.checks.judge import WEIGHTS, rarity_of, read_judge
-from rag.checks.quoting import UNBORNE
+from rag.checks.quoting import QUOTED
 from rag.search.retriever import IndexRetriever
 from tests.conftest import queue_llm
 from tests.rag.test_answerer import QUESTION, reading
@@ -101,17 +101,18 @@ def test_verdicts_of_sentences(page_judge: SupportJudge, sentence: str, verdict:
 
 @pytest.mark.weights
 def test_the_set_is_large_enough_and_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each pair is judged by weights that never saw its passage; the shipped weights are those of all of them."""
+    """The weights were fitted to this set among others; what they come to unseen stands beside them."""
     pairs = read_jsonl(PAIRS, "heading", "evidence", "sentence", "kind")
     assert len(pairs) >= 300
     assert verdicts.main(["measure"]) == 0
     printed = capsys.readouterr().out
-    measured = json.loads(WEIGHTS.read_text(encoding="utf-8"))["measured"]
-    auroc = float(re.findall(r"AUROC ([\d.]+)", printed)[0])
-    assert auroc == pytest.approx(measured["auroc"], abs=0.003)  # vectors of 8, 16 and 32 bits differ a little
-    assert auroc >= 0.93
-    assert _caught(printed, "number") >= 0.98
-    assert _caught(printed, "negated") >= 0.85
+    fitted = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    by_itself, with_network = printed.split("with network")
+    for name, part, least in (("by_itself", by_itself, 0.93), ("with_network", with_network, 0.97)):
+        assert float(re.findall(r"AUROC ([\d.]+)", part)[0]) >= least
+        assert fitted[name]["measured"]["auroc"] >= least
+        assert _caught(part, "number") >= 0.98
+        assert _caught(part, "negated") >= 0.85
 
 
 def _caught(printed: str, kind: str) -> float:
@@ -126,7 +127,7 @@ def test_an_answer_of_which_too_little_survives_is_quoted_instead(
 ) -> None:
     sure = reading(retriever, monkeypatch)
     answer = answer_chain(Answerer(sure, queue_llm("Measles comes from cold feet. Garlic cures it."))).invoke(QUESTION)
-    assert answer.notes == (UNBORNE,)
+    assert answer.notes == (QUOTED,)
     assert {sentence.verdict for sentence in answer.sentences} == {"supported"}
     assert all(
         citation.quote in answer.evidence[citation.n - 1].text for s in answer.sentences for citation in s.citations
@@ -147,7 +148,7 @@ def test_damaged_weights_are_told(tmp_path: Path) -> None:
     (tmp_path / "w.json").write_text('{"weights": {}}')
     (tmp_path / "vocab.txt").write_text("a\n")
     with pytest.raises(DataError, match="damaged.*citewell evaluate verdicts fit"):
-        read_judge(lambda *_: [], tmp_path / "vocab.txt", tmp_path / "w.json")
+        read_judge(lambda *_: [], tmp_path / "vocab.txt", weights=tmp_path / "w.json")
 
 
 def test_without_a_judge_words_decide(retriever: IndexRetriever) -> None:

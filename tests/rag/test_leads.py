@@ -70,6 +70,7 @@ def test_a_refusal_is_never_seen_to_be_written(retriever: IndexRetriever) -> Non
         ("", True),
         ("The passa", True),
         ("The passages do not say", True),
+        ("The passages do not say how long", True),
         ("The passage does not answer", True),
         ("The pain comes", False),
         ("There are", False),

@@ -71,7 +71,7 @@ def test_tokens_are_counted_and_the_queue_is_told() -> None:
 
 
 def test_an_answer_to_a_part_keeps_its_last_word() -> None:
-    assert written(f"Gout hurts [1]. {REST}").text == f"Gout hurts. [1] {REST}"
+    assert written(f"Gout hurts [1]. {REST} why.").text == f"Gout hurts. [1] {REST} why."
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_an_answer_to_a_part_keeps_its_last_word() -> None:
         ("dose of colchicine for gout", DOSE, "Colchicine is taken as 1.2 mg. [1]"),
         ("dose of colchicine for pseudogout", DOSE, REFUSAL),
         ("dose of colchicine for pseudogout", f"Pseudogout hits the knee [2]. {DOSE}", "Pseudogout hits the knee. [2]"),
-        ("dose of colchicine for pseudogout", f"{DOSE} {REST}", REFUSAL),
+        ("dose of colchicine for pseudogout", f"{DOSE} {REST} more.", REFUSAL),
         ("gout and pseudogout", f"{DOSE} Pseudogout hits the knee [2].", None),
         ("dose of colchicine", DOSE, "Colchicine is taken as 1.2 mg. [1]"),
         ("dose for pseudogout", REFUSAL, REFUSAL),

@@ -18,7 +18,6 @@ from rag import opening
 from rag.answer import Answer
 from rag.answerer import UNCHECKED, Answerer, answer_chain
 from rag.feedback import given
-from rag.finishing import PARTLY
 from rag.history import History
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, queue_llm, queue_of
@@ -177,14 +176,16 @@ def test_an_answer_is_compared_with_that_of_the_untuned_model(app: AppTest, monk
     tuned = queue_llm(GOOD)
     queue_of(tuned).identity = {**queue_of(tuned).identity, "adapter": "medquad@1234"}
     monkeypatch.setattr(opening, "open_llm", lambda settings: tuned)
-    monkeypatch.setattr(opening, "open_untuned_llm", lambda settings: queue_llm("Measles comes from cold feet."))
+    monkeypatch.setattr(
+        opening, "open_untuned_llm", lambda settings: queue_llm("A vaccine prevents it in 97 percent of people.")
+    )
     app.run()
     app.chat_input[0].set_value(QUESTION).run()
     next(button for button in app.button if button.label == "Compare with the untuned model").click().run()
     assert not app.exception
     (turn,) = app.session_state.turns
     assert turn.answer.text.startswith("Measles is a very contagious disease.")
-    assert turn.untuned.text == "Measles comes from cold feet."
+    assert turn.untuned.text == "A vaccine prevents it in 97 percent of people. [1]"
     assert turn.untuned.evidence == turn.answer.evidence
     assert {"With the adapter", "Without it"} <= {caption.value for caption in app.caption}
     assert not any(button.label.startswith("Compare") for button in app.button)
@@ -217,14 +218,13 @@ def finished(retriever: IndexRetriever, reply: str) -> Answer:
 
 def test_the_view_puts_chips_where_the_markers_stand(retriever: IndexRetriever) -> None:
     seen = view(finished(retriever, f"{GOOD}\nMeasles comes from cold feet."), retriever.index.records)
+    assert [note["kind"] for note in seen["notes"]] == ["restated"]  # nothing supports the last sentence
     assert [piece["text"] for piece in seen["pieces"]] == [
         "Measles is a very contagious disease.",
         " ",
         "A vaccine prevents it in 97 percent of people.",
-        "\n",
-        "Measles comes from cold feet.",
     ]
-    assert [piece.get("verdict") for piece in seen["pieces"]] == ["supported", None, "supported", None, "unsupported"]
+    assert [piece.get("verdict") for piece in seen["pieces"]] == ["supported", None, "supported"]
     source, other = seen["sources"]
     assert [source["text"][start:end] for start, end in source["spans"]] == [
         "Measles is a very contagious disease.",
@@ -258,8 +258,8 @@ def test_a_lead_that_was_trimmed_off_has_no_place_in_what_the_model_is_shown(ret
 
 
 def test_notes_go_to_the_page_with_their_kind(retriever: IndexRetriever) -> None:
-    seen = view(finished(retriever, f"{GOOD} {REST}"), retriever.index.records)
-    assert seen["notes"] == [{"kind": "partly", "text": PARTLY.text}]
+    seen = view(finished(retriever, f"{GOOD} {REST} how long it lasts."), retriever.index.records)
+    assert seen["notes"] == [{"kind": "partly", "text": "the passages do not say how long it lasts"}]
 
 
 def test_the_funnel_shows_what_became_of_each_hit(retriever: IndexRetriever) -> None:

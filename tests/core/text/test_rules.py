@@ -19,6 +19,7 @@ from core.text.sentence_kinds import SENTENCE_KINDS, read_sentence_kinds
 from core.text.spelling import BRITISH, read_british
 from core.text.words import STOP_WORDS, read_stop_words, stop_words
 from dataset.common_concerns import CONCERNS, concerns, read_concerns
+from dataset.verifier.alterations import OPPOSITES, read_opposites
 from index.files.columns import NAMES, read_names
 from index.tuning.question_forms import AROUND, around, read_around
 from rag.checks.emergency import ABROAD, read_abroad
@@ -39,6 +40,7 @@ READERS: dict[Path, Callable[[Path], object]] = {
     FOLLOW_UPS: read_follow_ups,
     ABROAD: read_abroad,
     NAMES: read_names,
+    OPPOSITES: read_opposites,
 }
 
 

@@ -1,0 +1,1 @@
+"""Training of the verifier: whether a passage supports a sentence."""

@@ -1,0 +1,138 @@
+"""Sentences with passages that support them or do not: what the verifier is trained on.
+
+A pair is read as the reader reads one (`rag.reader.inputs`), the sentence in the question's place. What a grade says of
+a passage and a question it says here of a passage and a sentence: 0 contradicts it, 1 says nothing of it, 2 supports
+it; there is no 3.
+"""
+
+import hashlib
+import random
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from core.errors import DataError
+from core.files import read_jsonl
+from dataset.by_hand import excerpt_text
+from dataset.reader.pairs import TrainingPair
+from dataset.verifier.alterations import another_number, negated, opposite, shortened
+from dataset.written import WrittenAnswer
+from index.reader import Index
+from index.topics import record_topic
+from rag.checks.citations import is_aside, read_markers
+from rag.reader.base import sentences
+from rag.reader.inputs import Pair
+
+CONTRADICTED = (False, False, None)
+UNSAID = (True, False, None)
+SUPPORTED = (True, True, None)
+UNSUPPORTED = (None, False, None)
+"""Contradicted or unsaid: which of them, nobody knows."""
+INFERENCE = {"contradiction": CONTRADICTED, "neutral": UNSAID, "entailment": SUPPORTED}
+"""What the labels of natural language inference mean here."""
+WINDOW = 4
+"""Most sentences of a passage around an altered one."""
+WORDS = (6, 45)
+"""Fewest and most words of a sentence that is altered."""
+
+
+def from_inference(path: Path) -> Iterator[TrainingPair]:
+    """Pairs of sentences labelled for natural language inference.
+
+    Args:
+        path: JSON Lines of `premise`, `hypothesis` and `label` (entailment, neutral or contradiction).
+
+    Raises:
+        DataError: the file is missing, or a line lacks a key or has another label.
+    """
+    for number, row in enumerate(read_jsonl(path, "premise", "hypothesis", "label"), start=1):
+        if row["label"] not in INFERENCE:
+            raise DataError(f"{path}, row {number} has the label {row['label']!r}; expected {', '.join(INFERENCE)}")
+        premise = sentences(str(row["premise"]).strip())
+        yield TrainingPair(
+            Pair(str(row["hypothesis"]).strip(), "", premise), INFERENCE[row["label"]], None, "inference"
+        )
+
+
+def from_claims(path: Path) -> Iterator[TrainingPair]:
+    """Claims about answers to patients' questions, of half of the questions; the other half measures.
+
+    Args:
+        path: JSON Lines of `question`, `answer`, `claim` and `label` (Entailment, Neutral or Contradiction).
+    """
+    for row in read_jsonl(path, "question", "answer", "claim", "label"):
+        if not is_measured(str(row["question"])):
+            known = INFERENCE[str(row["label"]).casefold()]
+            yield TrainingPair(Pair(str(row["claim"]), "", sentences(str(row["answer"]))), known, None, "claims")
+
+
+def is_measured(question: str) -> bool:
+    """Whether a question's claims are kept out of training."""
+    return hashlib.sha256(question.encode()).digest()[1] % 2 == 0
+
+
+def from_written(answers: Sequence[WrittenAnswer], index: Index) -> Iterator[TrainingPair]:
+    """Sentences of written answers with the passage that they cite, and sentences that no passage supports.
+
+    A sentence that rests on two passages is left out: neither of them need support it alone.
+    """
+    for written in answers:
+        if written.state == "none" or any(excerpt.passage not in index.by_id for excerpt in written.shown):
+            continue
+        passages = [index.by_id[excerpt.passage] for excerpt in written.shown]
+        headings = [index.records[passage.record_id].question for passage in passages]
+        texts = [
+            sentences(excerpt_text(excerpt, passage)) for excerpt, passage in zip(written.shown, passages, strict=True)
+        ]
+        for draft in read_markers(written.answer):
+            if len(draft.marked) == 1 and not is_aside(draft.text):
+                at = draft.marked[0] - 1
+                yield TrainingPair(Pair(draft.text, headings[at], texts[at]), SUPPORTED, None, "written")
+        first = written.cited[0] - 1
+        yield TrainingPair(Pair(written.more, headings[first], texts[first]), UNSAID, None, "written")
+        yield TrainingPair(Pair(written.wrong, headings[first], texts[first]), CONTRADICTED, None, "written")
+
+
+def from_passages(index: Index, topics: Sequence[str], most: int, rng: random.Random) -> Iterator[TrainingPair]:
+    """Sentences of the file's passages as they are, shortened, altered, of another passage, and without their own.
+
+    Args:
+        topics: what may be trained on.
+        most: passages to take a sentence of.
+    """
+    allowed = set(topics)
+    by_topic: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    found = []
+    for passage in index.passages:
+        record = index.records[passage.record_id]
+        said = sentences(passage.text)
+        if (topic := record_topic(record)) in allowed and len(said) > 1:
+            by_topic[topic].append(said)
+            found.append((topic, record.question, said))
+    names = list(by_topic)
+    for topic, heading, said in rng.sample(found, min(most, len(found))):
+        at = rng.randrange(len(said))
+        sentence = said[at]
+        if not WORDS[0] <= len(sentence.split()) <= WORDS[1]:
+            continue
+        first = rng.randint(max(0, at - WINDOW + 1), at)
+        shown = said[first : first + rng.randint(at - first + 1, WINDOW)]
+        rest = tuple(each for each in shown if each != sentence)
+        mark = tuple(each == sentence for each in shown)
+        title = heading if rng.random() < 0.8 else ""
+        yield TrainingPair(Pair(sentence, title, shown), SUPPORTED, mark, "passages")
+        if part := shortened(sentence, rng):
+            yield TrainingPair(Pair(part, title, shown), SUPPORTED, mark, "passages")
+        for other in (another_number(sentence, rng), opposite(sentence, rng), negated(sentence)):
+            if other:
+                yield TrainingPair(Pair(other, title, shown), CONTRADICTED, None, "passages")
+        if rest:
+            yield TrainingPair(Pair(sentence, title, rest), UNSUPPORTED, None, "passages")
+        elsewhere = rng.choice(rng.choice(by_topic[topic]))
+        if elsewhere not in said and len(elsewhere.split()) >= WORDS[0]:
+            yield TrainingPair(Pair(elsewhere, title, shown), UNSUPPORTED, None, "passages")
+        name = rng.choice(names)
+        if name != topic and topic.casefold() in sentence.casefold():
+            renamed = re.sub(re.escape(topic), name.replace("\\", r"\\"), sentence, flags=re.I)
+            yield TrainingPair(Pair(renamed, title, shown), UNSUPPORTED, None, "passages")
