@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -214,13 +215,22 @@ def test_a_reload_in_mid_answer_finds_the_conversation_and_goes_on(
     expect(asked).to_be_visible(timeout=ANSWER_MS)
     ask(page, QUESTION)
     expect(page.locator(".chip").last).to_be_visible(timeout=ANSWER_MS)
-    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
-    conversation = page.url.partition("?c=")[2]
-    kept = History(own[1].with_suffix(".sqlite")).turns(conversation)
+    kept = _until_answered(History(own[1].with_suffix(".sqlite")), page.url.partition("?c=")[2], 2)
     assert [turn.question for turn in kept] == ["how can i lower my blood pressure", QUESTION]
     assert kept[1].answer is not None
     assert kept[1].answer.finished
     page.close()
+
+
+def _until_answered(history: History, conversation: str, turns: int) -> list[StoredTurn]:
+    """The turns of a conversation once the last of so many has its answer: chips are there before it is kept."""
+    last = time.monotonic() + ANSWER_MS / 1000
+    while time.monotonic() < last:
+        kept = history.turns(conversation)
+        if len(kept) == turns and kept[-1].answer is not None:
+            break
+        time.sleep(0.2)
+    return kept
 
 
 def test_two_tabs_each_get_their_own_answer(browser: Browser, url: str) -> None:
@@ -249,7 +259,7 @@ def test_a_file_of_300_mb_is_refused_before_it_is_sent(browser: Browser, url: st
     page.close()
 
 
-def test_an_invented_number_is_visibly_marked(browser: Browser, url: str, own: tuple[Settings, Path]) -> None:
+def test_an_invented_number_is_not_shown(browser: Browser, url: str, own: tuple[Settings, Path]) -> None:
     settings, log = own
     retriever = open_retriever(settings)
     judge = open_checks(settings, retriever.of_passages).judge
@@ -258,14 +268,12 @@ def test_an_invented_number_is_visibly_marked(browser: Browser, url: str, own: t
     invented = queue_llm(f"{true} [1] Shingles lasts for 9000 days. [1]")
     answer = answer_chain(Answerer(retriever, invented, checks=Checks(judge=judge))).invoke(QUESTION)
     verdicts = [sentence.verdict for sentence in answer.sentences]
-    assert verdicts == ["supported", "supported", "unsupported"]  # the second is the passage's caveat to the first
+    assert verdicts == ["supported", "supported"]  # the second is the passage's caveat to the first
     History(log.with_suffix(".sqlite")).add("c" * 32, StoredTurn(QUESTION, answer))
 
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.goto(f"{url}?c={'c' * 32}")
-    marked = page.locator(".answer .text .unsupported")
-    expect(marked).to_contain_text("9000", timeout=ANSWER_MS)
-    assert "wavy" in marked.evaluate("sentence => getComputedStyle(sentence).textDecoration")
-    expect(page.locator(".answer .note").filter(has_text="Underlined like this")).to_be_visible()
+    expect(page.locator(".answer .note").filter(has_text="do not support")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator(".answer .text")).not_to_contain_text("9000")
     assert serious(page) == []
     page.close()
