@@ -32,7 +32,11 @@ class FollowUps:
     opening: re.Pattern[str]
     empty_subject: re.Pattern[str]
     generic: frozenset[str]
-    """Stems of words that name no subject, persons among them."""
+    """Stems of words that name no subject."""
+    people: frozenset[str]
+    """Stems of words for persons, and for what they may be."""
+    things: frozenset[str]
+    """Stems of generic words that mean something by themselves."""
 
 
 def read_follow_ups(path: Path) -> FollowUps:
@@ -41,15 +45,26 @@ def read_follow_ups(path: Path) -> FollowUps:
     Raises:
         DataError: the file is missing, or names the line that is no rule.
     """
-    file = read_toml(path, top=("opening", "subjects", "generic", "people"))
-    words = (*file.words("generic"), *file.words("people"))
+    file = read_toml(path, top=("opening", "subjects", "generic", "people", "things"))
+    generic, people, things = (
+        frozenset(content_words(" ".join(file.words(name)))) for name in ("generic", "people", "things")
+    )
     opening = file.pattern("opening", frame=r"^(?:(?:{})\b[,.!]?\s*)+")
-    return FollowUps(opening, file.pattern("subjects", frame=r"\b(?:{})"), frozenset(content_words(" ".join(words))))
+    return FollowUps(opening, file.pattern("subjects", frame=r"\b(?:{})"), generic, people, things)
 
 
 @cache
 def _rules() -> FollowUps:
     return read_follow_ups(FOLLOW_UPS)
+
+
+def names_nothing(question: str) -> bool:
+    """Whether a question asks for something and tells neither of what nor for whom: "Is there a treatment?"."""
+    rest = _opened(question)
+    asked = set(content_words(rest))  # "what is u02" names something
+    if len(rest.split()) > MOST_WORDS or not asked or not asked <= _rules().generic - _rules().people:
+        return False
+    return _POINTS_BACK.search(rest) is not None or not asked & _rules().things
 
 
 def leans(question: str) -> bool:
@@ -105,6 +120,6 @@ def _subject(question: str) -> int | None:
     """Where the first word stands that names a subject; None if there is none."""
     for word in re.finditer(r"[^\W\d_][\w'’-]*", question):
         stems = set(content_words(word[0]))
-        if stems and not stems <= _rules().generic:
+        if stems and not stems <= _rules().generic | _rules().people:
             return word.start()
     return None

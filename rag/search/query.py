@@ -13,7 +13,7 @@ from rapidfuzz.distance import OSA
 from core.text.aspects import aspect
 from core.text.condense import condensed
 from core.text.everyday import medical_words
-from core.text.follow_ups import stand_alone
+from core.text.follow_ups import names_nothing, stand_alone
 from core.text.personal import asks_for_amount
 from core.text.spelling import american
 from core.text.words import stop_words, terms, words
@@ -41,6 +41,8 @@ CHAT = {
         "This is CiteWell: it answers health questions from one file and shows the passages that each answer rests on.",
     ),
 }
+ABOUT_WHAT = "What is this about? Name the illness, the medicine or the test, and ask again."
+"""The reply to a first question that names nothing: any passage on any illness would seem to answer it."""
 FOREIGN = Note("language", "few words of this question stand in the file; ask in the language that the file is in")
 """The note of a question in another language than the file's."""
 FEW_WORDS = 4
@@ -67,7 +69,8 @@ class Query:
     notes: tuple[Note, ...] = ()
     """Notes for the user: every change to the question, and why."""
     reply: str = ""
-    """The reply that is given at once, without a search, where the message is no question (a greeting, thanks)."""
+    """The reply that is given at once, without a search, where the message is no question (a greeting, thanks) or names
+    nothing to search for."""
     aspect: str = "information"
     """The aspect that is asked about, in the words of `core.text.aspects.aspect`."""
     asks_dose: bool = False
@@ -98,6 +101,8 @@ def understand(
     if (whole := stand_alone(asked, before)) != asked:
         searched = whole
         notes.append(Note("follow-up", f"understood as: {searched}"))
+    elif names_nothing(asked) and not medical_words(asked):
+        return Query(asked, asked, (), reply=ABOUT_WHAT)
     if len(searched.split()) > LONG:
         searched = _condensed(searched, index)
         notes.append(Note("condensed", "the message is long; searched were the sentences that ask and tell most"))

@@ -8,7 +8,7 @@ from core.text.spelling import american
 from index.reader import Index
 from rag.answer import Note
 from rag.opening import open_retriever
-from rag.search.query import FOREIGN, LONG, nearest_word, understand
+from rag.search.query import ABOUT_WHAT, FOREIGN, LONG, nearest_word, understand
 from rag.search.retriever import IndexRetriever
 from tests.conftest import ROOT, index_rows
 from tests.fakes import WordEmbedder
@@ -112,6 +112,13 @@ def test_a_question_that_stands_alone_is_left_as_it_is(index: Index) -> None:
 )
 def test_chit_chat_is_answered_at_once(index: Index, text: str) -> None:
     assert understand(text, index).reply
+
+
+def test_a_first_question_that_names_nothing_is_asked_what_it_is_about(index: Index) -> None:
+    assert understand("Is there a treatment?", index).reply == ABOUT_WHAT
+    assert understand("Is there a treatment?", index, ["hi"]).reply == ABOUT_WHAT
+    assert not understand("Is there a treatment?", index, ["what is gout"]).reply
+    assert not understand("what should i drink when i have the runs", index).reply  # lay words name a thing
 
 
 @pytest.mark.parametrize("text", ["hi, what is gout", "thanks, and what is asthma?", "hello i have asthma"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import DataError
-from core.text.follow_ups import leans, read_follow_ups, stand_alone
+from core.text.follow_ups import leans, names_nothing, read_follow_ups, stand_alone
 from tests.conftest import ROOT
 
 PAIRS = [json.loads(line) for line in (ROOT / "tests/data/follow_ups.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -64,8 +64,29 @@ def test_conversations_of_somebody_else(split: str, least: int) -> None:
     assert sum(right) >= least
 
 
+@pytest.mark.parametrize(
+    ("question", "nothing"),
+    [
+        ("Is there a treatment?", True),
+        ("Is this contagious", True),
+        ("So, are there any side effects I should know about?", True),
+        ("What does this medication do?", True),
+        ("is it contagious for my baby", False),  # of whom
+        ("how long is a woman pregnant", False),
+        ("How do vaccines work?", False),
+        ("Should I see a doctor before starting to exercise?", False),
+        ("what is u02 medicine", False),
+        ("what is the treatment of gout", False),
+        ("12345 67890", False),
+        ("the of and to in", False),
+    ],
+)
+def test_what_names_neither_a_thing_nor_a_person(question: str, nothing: bool) -> None:
+    assert names_nothing(question) is nothing
+
+
 def test_a_faulty_rule_is_named_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "follow_ups.toml"
-    file.write_text('opening = ["and("]\nsubjects = ["is it"]\ngeneric = "cure"\npeople = "child"\n')
+    file.write_text('opening = ["and("]\nsubjects = ["is it"]\ngeneric = "cure"\npeople = "child"\nthings = "vaccine"\n')
     with pytest.raises(DataError, match=r"follow_ups\.toml, line 1: opening: 'and\(' is not a regular expression"):
         read_follow_ups(file)
