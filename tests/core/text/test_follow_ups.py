@@ -87,6 +87,6 @@ def test_what_names_neither_a_thing_nor_a_person(question: str, nothing: bool) -
 
 def test_a_faulty_rule_is_named_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "follow_ups.toml"
-    file.write_text('opening = ["and("]\nsubjects = ["is it"]\ngeneric = "cure"\npeople = "child"\nthings = "vaccine"\n')
+    file.write_text('opening = ["and("]\nsubjects = ["is it"]\ngeneric = "cure"\npeople = "child"\nthings = "pill"\n')
     with pytest.raises(DataError, match=r"follow_ups\.toml, line 1: opening: 'and\(' is not a regular expression"):
         read_follow_ups(file)
