@@ -129,8 +129,8 @@ def test_a_thing_is_answered_where_it_is_said_and_refused_where_it_is_not(made: 
     for row in of_another:
         thing, _, other = row.aspect.rpartition(" of ")
         holding = [f"{source.heading} {source.text}" for source in row.sources if thing in source.text.casefold()]
-        assert holding
-        assert all(other in text.casefold() and row.topic not in text.casefold() for text in holding)
+        assert any(other in text.casefold() for text in holding)
+        assert all(row.topic not in text.casefold() for text in holding)  # a third topic may have it, too
 
 
 def test_a_concern_about_any_illness_is_refused_where_no_passage_speaks_of_it(made: dict[str, list[Row]]) -> None:
