@@ -66,7 +66,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, tiny_qwen: Path) -> Setti
 @pytest.fixture(scope="module")
 def folder(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("made") / "examples"
-    make(settings, Plan(records=0, test_records=0, seed=2), None, target)
+    make(settings, Plan(records=0, test_records=0, seed=3), None, target)
     return target
 
 
@@ -129,8 +129,8 @@ def test_a_thing_is_answered_where_it_is_said_and_refused_where_it_is_not(made: 
     for row in of_another:
         thing, _, other = row.aspect.rpartition(" of ")
         holding = [f"{source.heading} {source.text}" for source in row.sources if thing in source.text.casefold()]
-        assert any(other in text.casefold() for text in holding)
-        assert all(row.topic not in text.casefold() for text in holding)  # a third topic may have it, too
+        assert holding
+        assert all(other in text.casefold() and row.topic not in text.casefold() for text in holding)
 
 
 def test_a_concern_about_any_illness_is_refused_where_no_passage_speaks_of_it(made: dict[str, list[Row]]) -> None:
@@ -181,7 +181,7 @@ def test_questions_are_asked_in_several_forms_and_headings_vary(made: dict[str, 
 
 
 def test_the_same_seed_gives_the_same_rows(settings: Settings, folder: Path, tmp_path: Path) -> None:
-    again = make(settings, Plan(records=0, test_records=0, seed=2), None, tmp_path / "again")
+    again = make(settings, Plan(records=0, test_records=0, seed=3), None, tmp_path / "again")
     assert again["data_sha256"] == read_manifest(folder)["data_sha256"]
 
 
@@ -194,7 +194,7 @@ def test_questions_by_hand_are_trained_on_first(settings: Settings, folder: Path
     asked += [[f"may i {do} with it", []] for do in ("swim", "fly", "drive", "ski")]
     file.write_text(json.dumps({"shown": [[shown, 0, 0]], "asked": asked}) + "\n")
     manifest = make(
-        settings, Plan(records=0, test_records=0, seed=2), None, tmp_path / "rows", WrittenFiles(by_hand=file)
+        settings, Plan(records=0, test_records=0, seed=3), None, tmp_path / "rows", WrittenFiles(by_hand=file)
     )
     rows = read_rows(tmp_path / "rows", "train")
     by_hand, by_rule = rows[:10], rows[10:]
