@@ -5,12 +5,13 @@ citewell evaluate verdicts --claims claims.jsonl      # and on claims about answ
 citewell evaluate verdicts fit --index artifacts/medquad    # fit the weights, and write rag/checks/verdicts.json
 
 Each is measured with the network for entailment, and without: the judge of a machine that cannot have it. Fitted to are
-that set, and sentences of the answers that were written over passages (data/train/answers.jsonl) beside those that say
-more than the passages and those that contradict them; both count the same.
+that set; what was written about passages (sentences of data/train/answers.jsonl, those that say more than the passages
+or contradict them, and data/train/statements.jsonl), of those passages that the network was not trained on; and, with
+--claims, the claims of half of the questions. Every set counts the same. The other half of the claims measures.
 """
 
+import hashlib
 import json
-import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ from core.files import read_jsonl, write_atomic
 from core.paths import shipped
 from core.progress import bar
 from core.settings import load
+from dataset.verifier.pairs import STATEMENTS, from_statements, from_written, is_kept_back
 from dataset.verifier.pairs import SUPPORTED as ENTAILED
-from dataset.verifier.pairs import from_written, is_measured
 from dataset.written import ANSWERS, read_written
 from index.reader import Index
 from rag.answer import NumberedSource
@@ -37,10 +38,8 @@ from rag.checks.judge import FEATURES, SUPPORTED, WEAK, WEIGHTS, Judge, limited,
 
 PAIRS = shipped("data/dev/verdicts.jsonl")
 """Hand-written sentences over hand-written passages: verbatim, paraphrased, number, negated, other, absent."""
-TRUE = ("verbatim", "paraphrased", "written")
+TRUE = ("verbatim", "paraphrased", "written", "said", "entailment")
 """Kinds of sentences that the passage supports."""
-WRITTEN = 1400
-"""Sentences of written answers, and those beside them, that the weights are fitted to."""
 FOLDS = 8
 VERDICTS = ("supported", "weak", "unsupported")
 
@@ -67,17 +66,34 @@ def by_hand(path: Path) -> list[Judged]:
     return [Judged(row["sentence"], row["heading"], row["evidence"], row["kind"], row["evidence"]) for row in rows]
 
 
-def of_answers(index: Index, most: int, rng: random.Random) -> Iterator[Judged]:
-    """Sentences of written answers over the passages that they cite, and those that no passage supports."""
-    answers = read_written(ANSWERS)
-    found = 0
-    for answer in rng.sample(answers, len(answers)):
-        for each in from_written([answer], index):
-            kind = "written" if each.at_least == ENTAILED else "added or changed"
-            yield Judged(each.pair.question, each.pair.heading, " ".join(each.pair.sentences), kind, answer.id)
-            found += 1
-        if found >= most:
-            return
+def about_passages(index: Index) -> Iterator[Judged]:
+    """What was written about passages that the network was not trained on: sentences of answers, and statements."""
+    sources = (
+        (from_written(read_written(ANSWERS), index), "written", "more or wrong"),
+        (from_statements(STATEMENTS, index), "said", "unsaid or wrong"),
+    )
+    for pairs, supported, unsupported in sources:
+        for passage, each in pairs:
+            if is_kept_back(passage):
+                kind = supported if each.at_least == ENTAILED else unsupported
+                yield Judged(each.pair.question, each.pair.heading, " ".join(each.pair.sentences), kind, passage)
+
+
+def of_claims(path: Path, measured: bool) -> Iterator[Judged]:
+    """Claims about answers to patients' questions, of the half of the questions that measures or of that to fit to.
+
+    Args:
+        path: JSON Lines of `question`, `answer`, `claim` and `label` (Entailment, Neutral or Contradiction).
+    """
+    for row in read_jsonl(path, "question", "answer", "claim", "label"):
+        question = str(row["question"])
+        if is_measured(question) == measured:
+            yield Judged(row["claim"], "", row["answer"], str(row["label"]).casefold(), question)
+
+
+def is_measured(question: str) -> bool:
+    """Whether a question's claims measure, and nothing is fitted to them."""
+    return hashlib.sha256(question.encode()).digest()[1] % 2 == 0
 
 
 def features(judge: Judge, judged: Sequence[Judged]) -> np.ndarray:
@@ -94,17 +110,18 @@ def _quote(each: Judged) -> str:
     return Verifier([NumberedSource(1, each.heading, each.text)]).best(each.sentence)[0].citation.quote
 
 
-def fit(values: np.ndarray, judged: Sequence[Judged], sets: Sequence[int]) -> dict[str, Any]:
-    """Weights, and what they come to on each sentence, judged by weights that never saw its group.
+def fit(values: np.ndarray, sets: dict[str, Sequence[Judged]]) -> dict[str, Any]:
+    """Weights, and what they come to on the sentences of each set, judged by weights that never saw their group.
 
     Args:
-        sets: the number of each sentence's set; every set counts the same.
+        values: features of the sets' sentences, in the sets' order.
+        sets: by name; every set counts the same.
     """
     from sklearn.model_selection import GroupKFold
 
+    judged = [each for part in sets.values() for each in part]
     true = np.array([each.true for each in judged])
-    sizes = Counter(sets)
-    weight = np.array([1 / sizes[number] for number in sets]) * len(judged) / len(sizes)
+    weight = np.concatenate([np.full(len(part), len(judged) / len(sets) / len(part)) for part in sets.values()])
     unseen = np.zeros(len(judged))
     for train, test in GroupKFold(FOLDS).split(values, true, [each.group for each in judged]):
         unseen[test] = _model(values[train], true[train], weight[train]).predict_proba(values[test])[:, 1]
@@ -112,16 +129,12 @@ def fit(values: np.ndarray, judged: Sequence[Judged], sets: Sequence[int]) -> di
     model = _model(values, true, weight)
     scaler, regression = model.named_steps.values()
     scaled = regression.coef_[0] / scaler.scale_
+    ends = np.cumsum([len(part) for part in sets.values()])[:-1]
     return {
         "weights": dict(zip(FEATURES, (round(float(each), 4) for each in scaled), strict=False)),
         "bias": round(float(regression.intercept_[0] - scaled @ scaler.mean_), 4),
-        **{name: _part(unseen, judged, sets, number) for number, name in enumerate(("measured", "written"))},
+        **{name: measured(part, sets[name]) for name, part in zip(sets, np.split(unseen, ends), strict=True)},
     }
-
-
-def _part(support: np.ndarray, judged: Sequence[Judged], sets: Sequence[int], number: int) -> dict[str, Any]:
-    places = [place for place, each in enumerate(sets) if each == number]
-    return measured(support[places], [judged[place] for place in places])
 
 
 def _model(values: np.ndarray, true: np.ndarray, weight: np.ndarray) -> Any:  # sklearn is not typed
@@ -180,41 +193,34 @@ def main(argv: list[str] | None = None) -> int:
     similarity = partial(cosines, load_embedder(settings.index))
     vocabulary = find_weights().folder / "vocab.txt"
     entails = open_entailment(DEFAULT, Path(settings.index.cache))
-    judged = by_hand(arguments.pairs)
+    sets: dict[str, Sequence[Judged]] = {"measured": by_hand(arguments.pairs)}
     unfitted = Judge(similarity, rarity_of(vocabulary), (), 0.0, entails)
     if arguments.command == "fit":
         from rag.opening import open_retriever
 
-        index = open_retriever(load({"index.dir": arguments.index, "rag.reader": ""})).index
-        judged += of_answers(index, WRITTEN, random.Random(0))  # noqa: S311 - which sentences, no secret
-    values = features(unfitted, judged)
+        sets["written"] = list(
+            about_passages(open_retriever(load({"index.dir": arguments.index, "rag.reader": ""})).index)
+        )
+        if arguments.claims:
+            sets["claims"] = list(of_claims(arguments.claims, measured=False))
+    values = features(unfitted, [each for part in sets.values() for each in part])
     named = {"by_itself": values[:, : len(FEATURES) - 1], **({"with_network": values} if entails else {})}
     if arguments.command == "fit":
-        sets = [int(each.kind in ("written", "added or changed")) for each in judged]
-        fitted = {name: fit(part, judged, sets) for name, part in named.items()}
+        fitted = {name: fit(part, sets) for name, part in named.items()}
         write_atomic(WEIGHTS, json.dumps(fitted, indent=2) + "\n")
         for name, result in fitted.items():
-            show(f"{name.replace('_', ' ')}, by weights that never saw the passage", result["measured"])
-            show(f"{name.replace('_', ' ')}, sentences of answers, likewise", result["written"])
+            for of in sets:
+                show(f"{name.replace('_', ' ')}, {of}, by weights that never saw the passage", result[of])
         print(f"wrote {WEIGHTS}")
     for name, part in named.items():
         judge = read_judge(similarity, vocabulary, entails if name == "with_network" else None)
         if arguments.command == "measure":
-            show(name.replace("_", " "), measured(np.array([judge.probability(row) for row in part]), judged))
+            show(name.replace("_", " "), measured(np.array([judge.probability(row) for row in part]), sets["measured"]))
         if arguments.claims:
-            auroc, count = _of_claims(judge, arguments.claims)
-            print(f"{name.replace('_', ' ')}: {count} claims about answers, AUROC {auroc:.3f}")
+            claims = list(of_claims(arguments.claims, measured=True))
+            support = [judge.support(each.sentence, _quote(each), "", each.text) for each in claims]
+            show(f"{name.replace('_', ' ')}, claims about answers", measured(np.array(support), claims))
     return 0
-
-
-def _of_claims(judge: Judge, path: Path) -> tuple[float, int]:
-    """AUROC over the claims about answers whose questions the network was not trained on, and their number."""
-    from sklearn.metrics import roc_auc_score
-
-    rows = [row for row in read_jsonl(path, "question", "answer", "claim", "label") if is_measured(row["question"])]
-    claims = [Judged(row["claim"], "", row["answer"], row["label"].casefold(), row["question"]) for row in rows]
-    support = [judge.support(each.sentence, _quote(each), "", each.text) for each in claims]
-    return float(roc_auc_score([each.kind == "entailment" for each in claims], support)), len(rows)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from core.errors import DataError
 from core.files import read_jsonl
-from dataset.by_hand import excerpt_text
+from core.paths import shipped
+from dataset.by_hand import Excerpt, excerpt_text
 from dataset.reader.pairs import TrainingPair
 from dataset.verifier.alterations import another_number, negated, opposite, shortened
 from dataset.written import WrittenAnswer
@@ -24,13 +25,18 @@ from rag.checks.citations import is_aside, read_markers
 from rag.reader.base import sentences
 from rag.reader.inputs import Pair
 
+STATEMENTS = shipped("data/train/statements.jsonl")
 CONTRADICTED = (False, False, None)
 UNSAID = (True, False, None)
 SUPPORTED = (True, True, None)
 UNSUPPORTED = (None, False, None)
 """Contradicted or unsaid: which of them, nobody knows."""
+STATED = {"said": SUPPORTED, "unsaid": UNSAID, "wrong": CONTRADICTED}
+"""What the lists of a line of statements mean here."""
 INFERENCE = {"contradiction": CONTRADICTED, "neutral": UNSAID, "entailment": SUPPORTED}
 """What the labels of natural language inference mean here."""
+KEPT_BACK = 6
+"""Of so many passages that something was written about, the network never sees one: the judge is fitted to those."""
 WINDOW = 4
 """Most sentences of a passage around an altered one."""
 WORDS = (6, 45)
@@ -55,31 +61,45 @@ def from_inference(path: Path) -> Iterator[TrainingPair]:
         )
 
 
-def from_claims(path: Path) -> Iterator[TrainingPair]:
-    """Claims about answers to patients' questions, of half of the questions; the other half measures.
+def is_kept_back(passage: str) -> bool:
+    """Whether what was written about a passage, by its id, is kept out of the network's training."""
+    return hashlib.sha256(passage.encode()).digest()[2] % KEPT_BACK == 0
+
+
+def from_statements(path: Path, index: Index) -> Iterator[tuple[str, TrainingPair]]:
+    """Statements that somebody wrote about sentences of passages, each with the passage's id.
 
     Args:
-        path: JSON Lines of `question`, `answer`, `claim` and `label` (Entailment, Neutral or Contradiction).
+        path: JSON Lines of `shown` (a passage's id, its first and its last sentence) and of lists of statements: `said`
+            there in other words, `unsaid` there though it would look at home, and `wrong` by it.
+
+    Raises:
+        DataError: the file is missing, or names the line that is not of this form.
     """
-    for row in read_jsonl(path, "question", "answer", "claim", "label"):
-        if not is_measured(str(row["question"])):
-            known = INFERENCE[str(row["label"]).casefold()]
-            yield TrainingPair(Pair(str(row["claim"]), "", sentences(str(row["answer"]))), known, None, "claims")
+    for number, row in enumerate(read_jsonl(path, "shown", *STATED), start=1):
+        try:
+            passage_id, first, last = row["shown"]
+            excerpt = Excerpt(str(passage_id), int(first), int(last))
+            stated = [(str(each), known) for kind, known in STATED.items() for each in row[kind]]
+        except (ValueError, TypeError) as error:
+            expected = "shown: [passage, first, last] and lists of " + ", ".join(STATED)
+            raise DataError(f"{path}, row {number} holds no statements ({error}); expected {expected}") from error
+        if (passage := index.by_id.get(excerpt.passage)) is not None:
+            heading, text = index.records[passage.record_id].question, sentences(excerpt_text(excerpt, passage))
+            for statement, known in stated:
+                yield passage.id, TrainingPair(Pair(statement, heading, text), known, None, "statements")
 
 
-def is_measured(question: str) -> bool:
-    """Whether a question's claims are kept out of training."""
-    return hashlib.sha256(question.encode()).digest()[1] % 2 == 0
-
-
-def from_written(answers: Sequence[WrittenAnswer], index: Index) -> Iterator[TrainingPair]:
-    """Sentences of written answers with the passage that they cite, and sentences that no passage supports.
+def from_written(answers: Sequence[WrittenAnswer], index: Index) -> Iterator[tuple[str, TrainingPair]]:
+    """Sentences of written answers with the passage that they cite, and sentences that no passage supports, each with
+    the id of the answer's first passage.
 
     A sentence that rests on two passages is left out: neither of them need support it alone.
     """
     for written in answers:
         if written.state == "none" or any(excerpt.passage not in index.by_id for excerpt in written.shown):
             continue
+        name = written.shown[0].passage
         passages = [index.by_id[excerpt.passage] for excerpt in written.shown]
         headings = [index.records[passage.record_id].question for passage in passages]
         texts = [
@@ -88,10 +108,10 @@ def from_written(answers: Sequence[WrittenAnswer], index: Index) -> Iterator[Tra
         for draft in read_markers(written.answer):
             if len(draft.marked) == 1 and not is_aside(draft.text):
                 at = draft.marked[0] - 1
-                yield TrainingPair(Pair(draft.text, headings[at], texts[at]), SUPPORTED, None, "written")
+                yield name, TrainingPair(Pair(draft.text, headings[at], texts[at]), SUPPORTED, None, "written")
         first = written.cited[0] - 1
-        yield TrainingPair(Pair(written.more, headings[first], texts[first]), UNSAID, None, "written")
-        yield TrainingPair(Pair(written.wrong, headings[first], texts[first]), CONTRADICTED, None, "written")
+        for statement, known in ((written.more, UNSAID), (written.wrong, CONTRADICTED)):
+            yield name, TrainingPair(Pair(statement, headings[first], texts[first]), known, None, "written")
 
 
 def from_passages(index: Index, topics: Sequence[str], most: int, rng: random.Random) -> Iterator[TrainingPair]:

@@ -1,13 +1,14 @@
 """Train the verifier, which says whether a passage supports a sentence.
 
 citewell tune verifier --index artifacts/medquad --to artifacts/readers/verifier
-citewell tune verifier --inference inference.jsonl --claims claims.jsonl --to DIR
+citewell tune verifier --inference inference.jsonl --to DIR
 citewell tune verifier --to artifacts/readers/verifier --resume
 
-Trained on are sentences of the indexed file's passages, as they are and altered by rule, and the answers that were
-written over its passages (data/train/answers.jsonl), each with a sentence that says more and one that is wrong; with
---inference pairs of sentences for natural language inference, and with --claims half of the claims about answers to
-patients. It begins with the shipped reader. Its use: CITEWELL_RAG_VERIFIER=artifacts/readers/verifier.
+Trained on are sentences of the indexed file's passages, as they are and altered by rule; the answers that were written
+over its passages (data/train/answers.jsonl), each with a sentence that says more and one that is wrong; statements
+about its passages in other words (data/train/statements.jsonl); and with --inference pairs of sentences for natural
+language inference. What was written about one passage in six is kept back: the judge is fitted to it (citewell evaluate
+verdicts fit). It begins with the shipped reader. Its use: CITEWELL_RAG_NLI=artifacts/readers/verifier.
 """
 
 import random
@@ -20,7 +21,14 @@ from core.settings import load
 from dataset.labelled import is_test_topic
 from dataset.reader.recipe import add_options, read_options
 from dataset.reader.run import Run, csv_facts, train_folder
-from dataset.verifier.pairs import from_claims, from_inference, from_passages, from_written
+from dataset.verifier.pairs import (
+    STATEMENTS,
+    from_inference,
+    from_passages,
+    from_statements,
+    from_written,
+    is_kept_back,
+)
 from dataset.written import ANSWERS, read_written
 from index.topics import record_topic
 from rag.opening import open_retriever
@@ -32,8 +40,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = command_parser("dataset.verifier.tune", __doc__)
     parser.add_argument("--index", metavar="DIR", help="the index whose file is trained on (default: artifacts/index)")
     parser.add_argument("--answers", metavar="F", type=Path, default=ANSWERS, help="answers written over passages")
+    parser.add_argument(
+        "--statements", metavar="F", type=Path, default=STATEMENTS, help="statements about passages, true and false"
+    )
     parser.add_argument("--inference", metavar="F", type=Path, help="pairs of premise and hypothesis with their labels")
-    parser.add_argument("--claims", metavar="F", type=Path, help="claims about answers with their labels")
     add_options(parser)
     parser.set_defaults(begin=SHIPPED, file_questions=7000, people=1.0, epochs=1.0)
     arguments = parser.parse_args(argv)
@@ -42,12 +52,11 @@ def main(argv: list[str] | None = None) -> int:
     index = open_retriever(load({"index.dir": arguments.index, "rag.reader": ""})).index
     rng = random.Random(recipe.seed)  # noqa: S311 - which pairs, no secret
     topics = [topic for topic in map(record_topic, index.records.values()) if not is_test_topic(topic)]
-    pairs = list(from_written(read_written(arguments.answers), index))
+    about = [*from_written(read_written(arguments.answers), index), *from_statements(arguments.statements, index)]
+    pairs = [pair for passage, pair in about if not is_kept_back(passage)]
     pairs += from_passages(index, topics, recipe.file_questions, rng)
     if arguments.inference:
         pairs += from_inference(arguments.inference)
-    if arguments.claims:
-        pairs += from_claims(arguments.claims)
     train_folder(Run(arguments.to, arguments.begin, recipe, arguments.resume), pairs, csv_facts(index))
     print(f"{arguments.to}; measure it: CITEWELL_RAG_VERIFIER={arguments.to} citewell evaluate verdicts")
     return 0

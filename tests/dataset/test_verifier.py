@@ -14,11 +14,11 @@ from dataset.verifier.pairs import (
     SUPPORTED,
     UNSAID,
     UNSUPPORTED,
-    from_claims,
     from_inference,
     from_passages,
+    from_statements,
     from_written,
-    is_measured,
+    is_kept_back,
 )
 from dataset.written import WrittenAnswer
 from index.topics import record_topic
@@ -92,13 +92,34 @@ def test_labels_of_inference_are_read(tmp_path: Path) -> None:
         list(from_inference(file))
 
 
-def test_claims_about_half_of_the_questions_are_kept_for_measuring(tmp_path: Path) -> None:
-    rows = [{"question": f"q{n}", "answer": "Rest.", "claim": "One rests.", "label": "Entailment"} for n in range(40)]
-    file = tmp_path / "claims.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    measured = sum(is_measured(row["question"]) for row in rows)
-    assert 10 < measured < 30
-    assert [pair.at_least for pair in from_claims(file)] == [SUPPORTED] * (40 - measured)
+def test_statements_about_passages_are_read(tmp_path: Path, word_embedder: WordEmbedder) -> None:
+    index = index_rows(tmp_path, ROWS)
+    gout = index.passages[0]
+    row = {
+        "shown": [gout.id, 1, 1],
+        "said": ["It hurts early."],
+        "unsaid": ["It is rare."],
+        "wrong": ["It is painless."],
+    }
+    file = tmp_path / "statements.jsonl"
+    file.write_text(json.dumps(row) + "\n" + json.dumps({**row, "shown": ["gone", 0, 0]}) + "\n")
+    found = list(from_statements(file, index))
+    assert {passage for passage, _ in found} == {gout.id}
+    assert [(pair.pair.question, pair.at_least) for _, pair in found] == [
+        ("It hurts early.", SUPPORTED),
+        ("It is rare.", UNSAID),
+        ("It is painless.", CONTRADICTED),
+    ]
+    assert found[0][1].pair.heading == ROWS[0][0]
+    assert found[0][1].pair.sentences == ("It hurts most in the first days of an attack.",)
+    file.write_text(json.dumps({**row, "shown": [gout.id]}))
+    with pytest.raises(DataError, match=r"row 1 holds no statements .*; expected shown: \[passage, first, last\] and"):
+        list(from_statements(file, index))
+
+
+def test_one_passage_in_six_is_kept_back() -> None:
+    kept = sum(is_kept_back(f"passage {number}") for number in range(600))
+    assert 75 < kept < 125
 
 
 def test_sentences_of_written_answers_and_those_that_nothing_supports(
@@ -109,7 +130,7 @@ def test_sentences_of_written_answers_and_those_that_nothing_supports(
     shown = (Excerpt(gout.id, 1, 1), Excerpt(cough.id, 0, 0))
     answer = "It hurts at first [1]. Honey helps [1][2]. The passages do not say why."
     written = WrittenAnswer("one", "", shown, "part", answer, "It is hereditary.", "It never hurts.")
-    pairs = [(pair.pair.question, pair.pair.sentences, pair.at_least) for pair in from_written([written], index)]
+    pairs = [(pair.pair.question, pair.pair.sentences, pair.at_least) for _, pair in from_written([written], index)]
     text = ("It hurts most in the first days of an attack.",)
     assert pairs == [
         ("It hurts at first.", text, SUPPORTED),
