@@ -53,7 +53,7 @@ class Scope:
             cited = [self._evidence[n] for n in draft.marked if n in self._evidence] or list(self._evidence.values())
             bare = bare_opening(draft.text)
             if bare and not any(self.same_question(item) for item in cited):
-                draft = replace(draft, text=draft.text[bare:])
+                draft = replace(draft, text=_as_sentence(draft.text[bare:]))
             leans = dropped and is_caveat(draft.text)
             dropped = leans or not draft.text or not any(self._speaks(draft.text, item) for item in cited)
             if dropped:
@@ -137,6 +137,12 @@ class Scope:
     def _unknown(self) -> float:
         """The weight of a stem that no document of the file holds."""
         return self._weight("\0")
+
+
+def _as_sentence(rest: str) -> str:
+    """What is left of a sentence without its opening, with a capital; a first word like "p53" is left as it is."""
+    first = rest.partition(" ")[0].rstrip(",")
+    return rest[:1].upper() + rest[1:] if first.islower() and first.replace("-", "").isalpha() else rest
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -38,6 +38,18 @@ def test_a_bare_sentence_answers_its_own_question_alone() -> None:
     assert kept("can adults take aspirin against pain", evidence(ASPIRIN, near=0.7), "Yes.") == []
 
 
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("No, metronidazole with alcohol causes vomiting.", "Metronidazole with alcohol causes vomiting."),
+        ("Yes, p53 is a gene.", "p53 is a gene."),
+    ],
+)
+def test_what_a_bare_opening_leaves_begins_as_a_sentence_does(said: str, left: str) -> None:
+    record = ("What causes vomiting?", "Metronidazole with alcohol causes vomiting. p53 is a gene.")
+    assert kept("is alcohol with metronidazole fine", evidence(record, near=0.5), said) == [left]
+
+
 @pytest.mark.parametrize("who", ["babies", "children", "pregnant women"])
 def test_what_is_said_of_one_group_is_not_said_of_another(who: str) -> None:
     said = ("Yes.", "Adults can take 500 mg of aspirin for a fever.")
