@@ -62,7 +62,7 @@ def test_the_answer_and_its_passages_are_printed_with_the_supporting_words_marke
     assert ask.main([QUESTION]) == 0
     printed = capsys.readouterr().out
     assert "\nMeasles is a very contagious disease. [1]\n" in printed
-    assert "(a sentence that the passages do not support was left out" in printed
+    assert "(a sentence that the passages do not clearly support was left out" in printed
     assert "[1] What is measles?  (score" in printed
     assert "«Measles is a very contagious disease.» A vaccine prevents" in printed
 
