@@ -2,8 +2,8 @@
 
 A near vector is not enough: "30 mg" is near to "300 mg", and "helps" to "does not help". So numbers with their units,
 codes such as "hepatitis B", what is negated, and rare words that the passage does not hold are looked at by themselves,
-and a network for entailment (`rag.checks.entailment`) reads sentence and passage together: it follows other words for
-the same thing. A logistic regression weighs all of it, and two rules stand above it.
+and a network for entailment (`rag.checks.entailment`) reads the sentence with the passage, and with the quote: it
+follows other words for the same thing. A logistic regression weighs all of it, and two rules stand above it.
 """
 
 import json
@@ -19,8 +19,9 @@ from core.text.words import content_words
 from rag.checks.entailment import Entails
 
 WEIGHTS = Path(__file__).with_name("verdicts.json")
-SUPPORTED, WEAK = 0.5, 0.2
-"""Probabilities from which a sentence is supported, and weakly supported."""
+SUPPORTED, WEAK = 0.6, 0.2
+"""Probabilities from which a sentence is supported, and weakly supported. A true sentence that falls between them is
+said in its passage's own words instead; a false one above them stands."""
 FEATURES = ("meaning", "rarest", "rare", "number", "negation", "entailed")
 WRONG_NUMBER = 0.99 * WEAK
 """What is left of the probability where a number differs: the sentence cannot even be weakly supported."""
@@ -78,7 +79,8 @@ class Judge:
             float(negation_differs(claim, said[nearest])),
         ]
         if self.entails is not None:
-            values.append(min(max(self.entails(claim, heading, text), -MOST_ENTAILED), MOST_ENTAILED))
+            read = [self.entails(claim, heading, each) for each in dict.fromkeys((text, quote))]
+            values.append(sum(min(max(each, -MOST_ENTAILED), MOST_ENTAILED) for each in read) / len(read))
         return values
 
 
