@@ -13,16 +13,14 @@ from rag.search.retriever import IndexRetriever
 
 STRENGTH = 0.3
 """Inverse strength of the regularisation (scikit-learn's C): there are some hundred questions for ten signals."""
-REFUSED = 0.85
-"""Share of the questions without an answer that are to be refused: a wrong answer is worse than none."""
 
 
 def fit_decision(
     retriever: IndexRetriever, labels: Sequence[LabelledQuestion]
 ) -> tuple[Answerability, dict[str, float]]:
-    """A logistic regression on standardised signals, both classes weighing the same, and its bar: the lowest at which
-    `REFUSED` of the questions without an answer are refused. Where the sum of what is rightly answered and rightly
-    refused is greatest (Youden 1950) moves by a quarter with a few questions.
+    """A logistic regression on standardised signals, both classes weighing the same, and its bar: where the share of
+    the answerable that is answered and the share of the others that is refused are equal. Where their sum is greatest
+    (Youden 1950) moves by a quarter with a few questions.
 
     The bar and what is reported of it are chosen on probabilities by models that did not see the question.
 
@@ -42,8 +40,8 @@ def fit_decision(
             progress.update()
     signals, answerable = np.array(values), np.array(truth)
     unseen = out_of_fold(signals, answerable, STRENGTH)
-    answered_wrongly, _, bars = roc_curve(answerable, unseen, drop_intermediate=False)
-    threshold = float(bars[answered_wrongly <= 1 - REFUSED][-1])
+    answered_wrongly, answered, bars = roc_curve(answerable, unseen, drop_intermediate=False)
+    threshold = float(bars[int(np.argmin(np.abs(answered - (1 - answered_wrongly))))])
     said = unseen >= threshold
     fitted = classifier(STRENGTH).fit(signals, answerable)
     decision = as_answerability(fitted, SIGNALS, signals, answerable, said, threshold)
