@@ -273,7 +273,7 @@ def test_an_invented_number_is_not_shown(browser: Browser, url: str, own: tuple[
 
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.goto(f"{url}?c={'c' * 32}")
-    expect(page.locator(".answer .note").filter(has_text="do not support")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator(".answer .note").filter(has_text="do not clearly support")).to_be_visible(timeout=ANSWER_MS)
     expect(page.locator(".answer .text")).not_to_contain_text("9000")
     assert serious(page) == []
     page.close()
