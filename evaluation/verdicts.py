@@ -27,19 +27,21 @@ from core.files import read_jsonl, write_atomic
 from core.paths import shipped
 from core.progress import bar
 from core.settings import load
-from dataset.verifier.pairs import STATEMENTS, from_statements, from_written, is_kept_back
+from dataset.verifier.pairs import STATEMENTS, about_passages
 from dataset.verifier.pairs import SUPPORTED as ENTAILED
-from dataset.written import ANSWERS, read_written
+from dataset.written import ANSWERS
 from index.reader import Index
 from rag.answer import NumberedSource
 from rag.checks.citations import Verifier, verdict
-from rag.checks.entailment import DEFAULT, open_entailment
+from rag.checks.entailment import DEFAULT, is_own, open_entailment
 from rag.checks.judge import FEATURES, SUPPORTED, WEAK, WEIGHTS, Judge, limited, rarity_of, read_judge
 
 PAIRS = shipped("data/dev/verdicts.jsonl")
 """Hand-written sentences over hand-written passages: verbatim, paraphrased, number, negated, other, absent."""
 TRUE = ("verbatim", "paraphrased", "written", "said", "entailment")
 """Kinds of sentences that the passage supports."""
+KINDS = {"written": ("written", "more or wrong"), "statements": ("said", "unsaid or wrong")}
+"""The kinds of what was written about passages, supported and not, by source."""
 FOLDS = 8
 VERDICTS = ("supported", "weak", "unsupported")
 
@@ -66,17 +68,12 @@ def by_hand(path: Path) -> list[Judged]:
     return [Judged(row["sentence"], row["heading"], row["evidence"], row["kind"], row["evidence"]) for row in rows]
 
 
-def about_passages(index: Index) -> Iterator[Judged]:
+def of_passages(index: Index) -> Iterator[Judged]:
     """What was written about passages that the network was not trained on: sentences of answers, and statements."""
-    sources = (
-        (from_written(read_written(ANSWERS), index), "written", "more or wrong"),
-        (from_statements(STATEMENTS, index), "said", "unsaid or wrong"),
-    )
-    for pairs, supported, unsupported in sources:
-        for passage, each in pairs:
-            if is_kept_back(passage):
-                kind = supported if each.at_least == ENTAILED else unsupported
-                yield Judged(each.pair.question, each.pair.heading, " ".join(each.pair.sentences), kind, passage)
+    for passage, each in about_passages(ANSWERS, STATEMENTS, index, kept_back=True):
+        supported, unsupported = KINDS[each.source]
+        kind = supported if each.at_least == ENTAILED else unsupported
+        yield Judged(each.pair.question, each.pair.heading, " ".join(each.pair.sentences), kind, passage)
 
 
 def of_claims(path: Path, measured: bool) -> Iterator[Judged]:
@@ -192,21 +189,23 @@ def main(argv: list[str] | None = None) -> int:
     settings = load({"index.dir": arguments.index})
     similarity = partial(cosines, load_embedder(settings.index))
     vocabulary = find_weights().folder / "vocab.txt"
-    entails = open_entailment(DEFAULT, Path(settings.index.cache))
+    network = settings.rag.nli if is_own(settings.rag.nli) else DEFAULT
+    entails = open_entailment(network, Path(settings.index.cache))
     sets: dict[str, Sequence[Judged]] = {"measured": by_hand(arguments.pairs)}
     unfitted = Judge(similarity, rarity_of(vocabulary), (), 0.0, entails)
     if arguments.command == "fit":
         from rag.opening import open_retriever
 
-        sets["written"] = list(
-            about_passages(open_retriever(load({"index.dir": arguments.index, "rag.reader": ""})).index)
-        )
+        index = open_retriever(load({"index.dir": arguments.index, "rag.reader": ""})).index
+        sets["written"] = list(of_passages(index))
         if arguments.claims:
             sets["claims"] = list(of_claims(arguments.claims, measured=False))
-    values = features(unfitted, [each for part in sets.values() for each in part])
+    claims = list(of_claims(arguments.claims, measured=True)) if arguments.claims else []
+    fitted_to = [each for part in sets.values() for each in part]
+    values = features(unfitted, [*fitted_to, *claims])
     named = {"by_itself": values[:, : len(FEATURES) - 1], **({"with_network": values} if entails else {})}
     if arguments.command == "fit":
-        fitted = {name: fit(part, sets) for name, part in named.items()}
+        fitted = {name: fit(part[: len(fitted_to)], sets) for name, part in named.items()}
         write_atomic(WEIGHTS, json.dumps(fitted, indent=2) + "\n")
         for name, result in fitted.items():
             for of in sets:
@@ -214,12 +213,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"wrote {WEIGHTS}")
     for name, part in named.items():
         judge = read_judge(similarity, vocabulary, entails if name == "with_network" else None)
+        support = np.array([judge.probability(row) for row in part])
         if arguments.command == "measure":
-            show(name.replace("_", " "), measured(np.array([judge.probability(row) for row in part]), sets["measured"]))
-        if arguments.claims:
-            claims = list(of_claims(arguments.claims, measured=True))
-            support = [judge.support(each.sentence, _quote(each), "", each.text) for each in claims]
-            show(f"{name.replace('_', ' ')}, claims about answers", measured(np.array(support), claims))
+            show(name.replace("_", " "), measured(support[: len(fitted_to)], sets["measured"]))
+        if claims:
+            show(f"{name.replace('_', ' ')}, claims about answers", measured(support[len(fitted_to) :], claims))
     return 0
 
 

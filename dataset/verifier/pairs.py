@@ -18,7 +18,7 @@ from core.paths import shipped
 from dataset.by_hand import Excerpt, excerpt_text
 from dataset.reader.pairs import TrainingPair
 from dataset.verifier.alterations import another_number, negated, opposite, shortened
-from dataset.written import WrittenAnswer
+from dataset.written import WrittenAnswer, read_written
 from index.reader import Index
 from index.topics import record_topic
 from rag.checks.citations import is_aside, read_markers
@@ -59,6 +59,20 @@ def from_inference(path: Path) -> Iterator[TrainingPair]:
         yield TrainingPair(
             Pair(str(row["hypothesis"]).strip(), "", premise), INFERENCE[row["label"]], None, "inference"
         )
+
+
+def about_passages(
+    answers: Path, statements: Path, index: Index, *, kept_back: bool
+) -> Iterator[tuple[str, TrainingPair]]:
+    """What was written about passages, each with the passage's id: about those that are kept out of the network's
+    training, or about the others.
+
+    Raises:
+        DataError: a file cannot be read, or names the line that is not of its form.
+    """
+    for passage, pair in (*from_written(read_written(answers), index), *from_statements(statements, index)):
+        if is_kept_back(passage) == kept_back:
+            yield passage, pair
 
 
 def is_kept_back(passage: str) -> bool:

@@ -21,15 +21,8 @@ from core.settings import load
 from dataset.labelled import is_test_topic
 from dataset.reader.recipe import add_options, read_options
 from dataset.reader.run import Run, csv_facts, train_folder
-from dataset.verifier.pairs import (
-    STATEMENTS,
-    from_inference,
-    from_passages,
-    from_statements,
-    from_written,
-    is_kept_back,
-)
-from dataset.written import ANSWERS, read_written
+from dataset.verifier.pairs import STATEMENTS, about_passages, from_inference, from_passages
+from dataset.written import ANSWERS
 from index.topics import record_topic
 from rag.opening import open_retriever
 from rag.reader.folder import SHIPPED
@@ -52,13 +45,12 @@ def main(argv: list[str] | None = None) -> int:
     index = open_retriever(load({"index.dir": arguments.index, "rag.reader": ""})).index
     rng = random.Random(recipe.seed)  # noqa: S311 - which pairs, no secret
     topics = [topic for topic in map(record_topic, index.records.values()) if not is_test_topic(topic)]
-    about = [*from_written(read_written(arguments.answers), index), *from_statements(arguments.statements, index)]
-    pairs = [pair for passage, pair in about if not is_kept_back(passage)]
+    pairs = [pair for _, pair in about_passages(arguments.answers, arguments.statements, index, kept_back=False)]
     pairs += from_passages(index, topics, recipe.file_questions, rng)
     if arguments.inference:
         pairs += from_inference(arguments.inference)
     train_folder(Run(arguments.to, arguments.begin, recipe, arguments.resume), pairs, csv_facts(index))
-    print(f"{arguments.to}; measure it: CITEWELL_RAG_VERIFIER={arguments.to} citewell evaluate verdicts")
+    print(f"{arguments.to}; measure it: CITEWELL_RAG_NLI={arguments.to} citewell evaluate verdicts")
     return 0
 
 

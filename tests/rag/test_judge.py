@@ -115,6 +115,19 @@ def test_the_set_is_large_enough_and_told_apart(capsys: pytest.CaptureFixture[st
         assert _caught(part, "negated") >= 0.85
 
 
+def test_claims_of_half_of_the_questions_are_kept_for_measuring(tmp_path: Path) -> None:
+    rows = [
+        {"question": f"q{n}", "answer": "Rest.", "claim": f"One rests {n}.", "label": "Entailment"} for n in range(40)
+    ]
+    file = tmp_path / "claims.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    measured, fitted = (list(verdicts.of_claims(file, measured=side)) for side in (True, False))
+    assert 10 < len(measured) < 30
+    assert all(each.true for each in (*measured, *fitted))
+    assert {each.sentence for each in measured}.isdisjoint(each.sentence for each in fitted)
+    assert len(measured) + len(fitted) == 40
+
+
 def _caught(printed: str, kind: str) -> float:
     """Share of a kind's sentences that this run did not call supported."""
     (line,) = re.findall(rf"^  {kind} +(\d.*)$", printed, re.M)
