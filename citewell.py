@@ -52,6 +52,7 @@ VERBS = {
         Verb("evaluate answers", "evaluation.answers", "measure what models write, side by side"),
         Verb("evaluate verdicts", "evaluation.verdicts", "measure the verdicts on true and false sentences"),
         Verb("evaluate audit", "evaluation.audit", "measure all of it, as a user would ask"),
+        Verb("benchmark", "evaluation.benchmark", "run public benchmarks and multiple-choice questions of your own"),
     ),
 }
 """Group -> its verbs."""

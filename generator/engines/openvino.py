@@ -63,7 +63,7 @@ class OpenVinoEngine:
             raise _refused(weights, error) from error
         self._tokenizer = self._pipeline.get_tokenizer()
         self._lookup_tokens = settings.lookup_tokens
-        self._stop_tokens = _stop_tokens(weights.folder)
+        self._stop_tokens = stop_tokens(weights.folder)
         self._turns = Turns()
         self.identity = {
             "engine": "openvino",
@@ -211,7 +211,8 @@ def _options(settings: GeneratorSettings) -> dict[str, str | int | bool]:
     return options | ({"INFERENCE_NUM_THREADS": settings.threads} if settings.threads else openvino_threads())
 
 
-def _stop_tokens(folder: Path) -> set[int]:
+def stop_tokens(folder: Path) -> set[int]:
+    """The tokens at which a checkpoint's model ends its text."""
     ids = json.loads((folder / "generation_config.json").read_text())["eos_token_id"]
     return set(ids) if isinstance(ids, list) else {ids}
 
