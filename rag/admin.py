@@ -70,7 +70,8 @@ def builds(settings: Settings) -> list[Manifest]:
 
 def described(manifest: Manifest) -> str:
     """A build as people know it: "health_qa.csv (228 answers, 27 Nov 2026, 14:02)"."""
-    return f"{manifest.csv} ({manifest.kept:,} answers, {built_at(manifest)})"
+    answers = "1 answer" if manifest.kept == 1 else f"{manifest.kept:,} answers"
+    return f"{manifest.csv} ({answers}, {built_at(manifest)})"
 
 
 def built_at(manifest: Manifest) -> str:

@@ -79,9 +79,9 @@ def _outcome(job: Job, name: str) -> None:
     serving = published(load())
     now = f"Questions are answered from {shared.plain(short(serving.csv))}."
     if job.state == DONE:
-        counts = [f"{job.kept:,} answers from {job.rows:,} rows"]
-        counts += [f"{job.merged:,} rows with the same answer as another joined to it"] * bool(job.merged)
-        counts += [f"{job.refused:,} rows left out"] * bool(job.refused)
+        counts = [f"{_number(job.kept, 'answer')} from {_number(job.rows, 'row')}"]
+        counts += [f"{_number(job.merged, 'row')} with the same answer as another joined to it"] * bool(job.merged)
+        counts += [f"{_number(job.refused, 'row')} left out"] * bool(job.refused)
         st.success(f"{name} was indexed: {', '.join(counts)}. {now}")
     elif job.state == FAILED:
         why = in_page(job.error, uploads_of(load()))
@@ -94,6 +94,10 @@ def _outcome(job: Job, name: str) -> None:
             f"The indexing of {name} broke off: its process was ended, or the server was started again. "
             f"Nothing is damaged. {now}{by_words}"
         )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _indexing(job: Job | None) -> None:

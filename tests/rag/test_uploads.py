@@ -92,7 +92,7 @@ def test_two_uploads_of_one_name_at_once_are_two_and_the_same_one_twice_is_one(s
     contents = [CSV, CSV.replace(b"boil", b"cyst"), CSV]
     kept: list[Path] = []
     threads = [
-        threading.Thread(target=lambda content=content: kept.append(keep(settings, [Upload("a.csv", content)])))  # type: ignore[misc]
+        threading.Thread(target=lambda content=content: kept.append(keep(settings, [Upload("a.csv", content)])))
         for content in contents
     ]
     for thread in threads:

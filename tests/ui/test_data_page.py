@@ -142,7 +142,7 @@ def test_every_kept_build_is_named_by_file_answers_and_time_and_can_be_gone_back
     shown.run()
     back = [label for label in labels(shown) if label.startswith("Roll back")]
     assert [label.partition(", ")[0] for label in back] == [
-        "Roll back to 0.csv (1 answers",
+        "Roll back to 0.csv (1 answer",
         "Roll back to small.csv (4 answers",
     ]
     listed = next(table.value for table in shown.table if "Indexed" in table.value)
@@ -191,8 +191,8 @@ def test_while_a_file_is_indexed_everybody_sees_it_and_nothing_else_can_begin(
     )
     shown.run()
     bar = shown.get("progress")[0]
-    assert "theirs.csv is being indexed" in unescaped(str(bar.proto.text))  # type: ignore[attr-defined]
-    assert "43%" in bar.proto.text  # type: ignore[attr-defined]
+    assert "theirs.csv is being indexed" in unescaped(str(bar.proto.text))
+    assert "43%" in bar.proto.text
     assert all(button.disabled for button in shown.button if button.label.startswith("Roll back"))
 
 
@@ -223,6 +223,6 @@ def test_a_conversation_is_told_once_the_file_behind_it_is_another(served: None,
     )
     app.run()
     (line,) = told()
-    assert "began over small.csv. The next answers come from b.csv (1 answers, " in line
+    assert "began over small.csv. The next answers come from b.csv (1 answer, " in line
     next(button for button in app.button if button.label == "New conversation").click().run()
     assert told() == []

@@ -147,7 +147,7 @@ def test_a_whole_walk(browser: Browser, url: str, own: tuple[Settings, Path], tm
     page.locator("input[type=file]").set_input_files(csv)
     expect(page.get_by_text("A zorb is a big ball. It rolls downhill.")).to_be_visible(timeout=ANSWER_MS)  # first rows
     page.get_by_role("button", name="Rebuild from this file").click()
-    expect(page.get_by_text("mine.csv was indexed: 1 answers from 2 rows, 1 rows left out")).to_be_visible(
+    expect(page.get_by_text("mine.csv was indexed: 1 answer from 2 rows, 1 row left out")).to_be_visible(
         timeout=ANSWER_MS
     )
     expect(page.get_by_text("mine.csv, indexed")).to_be_visible(timeout=ANSWER_MS)
