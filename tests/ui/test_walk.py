@@ -1,6 +1,5 @@
 """Whole walks through the real pages in a real browser, and whether everybody can use them."""
 
-import contextlib
 import json
 import re
 import shutil
@@ -9,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
@@ -195,47 +193,6 @@ def test_every_page_is_usable_by_everybody(browser: Browser, url: str, width: in
         assert serious(page) == [], name
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
-
-
-def test_a_build_is_seen_by_everybody_survives_its_browser_and_a_killed_one_leaves_the_old_index(
-    browser: Browser, url: str, own: tuple[Settings, Path], tmp_path: Path
-) -> None:
-    rows = [(f"What is condition {n}?", f"Condition {n} lasts {n} days. It goes away by itself.") for n in range(400)]
-    status = Path(own[0].index.dir) / "job.json"
-    first, second = opened(browser, url), opened(browser, url)
-    for page in (first, second):
-        go(page, "Data")
-    before = second.get_by_text(re.compile(r"\.csv, indexed ")).first.inner_text()
-    first.locator("input[type=file]").set_input_files(write_csv(tmp_path / "large.csv", rows))
-    first.get_by_role("button", name="Rebuild from this file").click(timeout=ANSWER_MS)
-    _kill_builder(status)
-    broke = second.get_by_text("The indexing of large.csv broke off: its process was ended")
-    expect(broke).to_be_visible(timeout=ANSWER_MS)
-    assert serious(second) == []
-    expect(second.get_by_text(before)).to_be_visible()
-    first.get_by_role("button", name="Index it again").click(timeout=ANSWER_MS)
-    for page in (first, second):
-        expect(page.get_by_text("large.csv is being indexed").first).to_be_visible(timeout=ANSWER_MS)
-    first.close()
-    expect(second.get_by_text("large.csv was indexed: 400 answers from 400 rows")).to_be_visible(timeout=ANSWER_MS)
-    expect(second.get_by_text("large.csv, indexed")).to_be_visible(timeout=ANSWER_MS)
-    second.get_by_role("button", name="Close this message").click()
-    second.get_by_role("button", name=re.compile(r"Roll back to health_qa\.csv")).first.click(timeout=ANSWER_MS)
-    expect(second.get_by_text("health_qa.csv, indexed")).to_be_visible(timeout=ANSWER_MS)
-    second.close()
-
-
-def _kill_builder(status: Path) -> None:
-    """Kill the process that builds, as soon as it reports itself: at first the server stands for it."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError, ValueError):
-            process = psutil.Process(json.loads(status.read_text())["pid"])
-            if "--status" in process.cmdline():
-                process.kill()
-                return
-        time.sleep(0.05)
-    raise AssertionError("no build began")
 
 
 def test_a_search_stands_in_its_address_and_the_way_back_finds_it_again(browser: Browser, url: str) -> None:
