@@ -59,7 +59,7 @@ def _data(page: Page) -> None:
 
 def _quality(page: Page) -> None:
     page.goto(f"{page.url}quality")
-    expect(page.get_by_text("tuned against base").first).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_role("heading", name="Questions that people really sent")).to_be_visible(timeout=ANSWER_MS)
 
 
 SCREENS: dict[str, tuple[tuple[int, int], str, Callable[[Page], None]]] = {

@@ -78,6 +78,8 @@ class IndexSettings:
     """Most tokens of the embedder's tokenizer in a passage; its heading comes on top."""
     batch_size: Annotated[int, Range(1, 4096, or_zero=True)] = 0
     """Texts that are embedded together; 0 leaves it to the engine."""
+    keep_builds: Annotated[int, Range(2, 1000)] = 5
+    """Builds that are kept to go back to, the published one among them; that of the settings' own file comes on top."""
     cache: str = str(artifacts("embedders"))
     """Where embedders converted for this machine are kept."""
 
@@ -162,6 +164,10 @@ class UiSettings:
     port: Annotated[int, Range(1, 65_535)] = 8501
     questions_per_minute: Annotated[int, Range(1, 100_000)] = 30
     """Most questions that one visit may ask in a minute."""
+    uploads: Annotated[str, OneOf(("everybody", "nobody"))] = "everybody"
+    """Who may index other files in the page, go back to an earlier index, and cancel what others index."""
+    uploads_per_minute: Annotated[int, Range(1, 100_000)] = 10
+    """Most files that one address may upload in a minute."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def again_settings(settings: IndexSettings) -> IndexSettings | None:
     if is_rolled_back(folder):
         log.warning(f"notice: {folder} was rolled back and stays so; citewell build --csv FILE builds a new index")
         return None
-    if not Path(manifest.csv_path).is_file():
+    if not Path(manifest.csv_path).exists():
         check_build(published_build(folder))
         log.warning(
             f"notice: {manifest.csv_path}, the file of this index, is gone; {folder} stays as it is; name the file's "

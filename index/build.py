@@ -22,7 +22,6 @@ import numpy as np
 from core.background import become_helper
 from core.command import command_parser
 from core.errors import CiteWellError, IndexFolderError, run_command
-from core.files import sha256_file
 from core.progress import log
 from core.settings import IndexSettings, load
 from index.again import again_settings
@@ -30,11 +29,15 @@ from index.checkpoint import Checkpoint
 from index.embedded import BuildVectors, EmbeddingPlan, Superseded, embed, wanted
 from index.embedders import adapter_identity, load_embedder
 from index.embedders.base import Embedder
+from index.files.folder import content_sha256
+from index.job import reported
+from index.keeping import Keeping, publish, rollback
 from index.published import EMBEDDING, build_lock, previous_build, published_build
 from index.ranking import find_ranking
 from index.reader import READING, Index, Manifest
+from index.refused import carry_refused
 from index.status import clear_status
-from index.store import Recipe, add_vectors, check_build, open_build, publish, read_manifest, rollback
+from index.store import Recipe, add_vectors, check_build, open_build, read_manifest
 from index.words import build_words
 
 INPUTS = (*READING, "passage_tokens")
@@ -51,6 +54,7 @@ def build(
     force: bool = False,
     words_only: bool = False,
     report: Path | None = None,
+    own: Path | None = None,
 ) -> bool:
     """Build and publish the index that the settings describe; return False if it is up to date already.
 
@@ -58,6 +62,7 @@ def build(
         force: build everything again, even if the published index was made from the same file in the same way.
         words_only: where there is much to embed, end once the index is published to be searched by words alone.
         report: a file to write every refused row to, one JSON object a line.
+        own: the settings' own file, whose build is kept whatever else is built.
 
     Raises:
         DataError: the CSV cannot be used.
@@ -66,6 +71,7 @@ def build(
         OSError: the disk is full or a folder cannot be written; nothing was published.
     """
     csv_path, folder = Path(settings.csv), Path(settings.dir)
+    keeping = Keeping(settings.keep_builds, own)
     started = time.perf_counter()
     with build_lock(folder, lambda: log.info(f"another build of {folder} is running; waiting for it to end")):
         embedder = load_embedder(settings)
@@ -84,11 +90,11 @@ def build(
         servable = serving is not None and serving.complete and serving.embedder == recipe.embedder
         if not unfinished and (len(todo.new) <= FEW or (servable and len(todo.new) <= LITTLE * len(todo.texts))):
             try:
-                _complete(todo, embedder, words, started)
+                _complete(todo, embedder, words, started, keeping)
             finally:
                 shutil.rmtree(words, ignore_errors=True)
             return True
-        publish(folder, words)
+        publish(folder, words, keeping)
     log.info(f"published {folder} to be searched by words alone: questions can be asked now")
     if words_only:
         return True
@@ -98,7 +104,7 @@ def build(
             log.info(f"{folder} holds another build by now; this one ends")
             return False
         todo = wanted(folder, open_build(words), old, embedder)  # again: another process may have made some
-        return _complete(todo, embedder, words, started, published=words)
+        return _complete(todo, embedder, words, started, keeping, published=words)
 
 
 def _recipe(settings: IndexSettings, embedder: Embedder) -> Recipe:
@@ -125,12 +131,17 @@ def _made_alike(serving: Manifest | None, csv_path: Path, recipe: Recipe) -> boo
         return False
     models = (serving.embedder, serving.adapter) == (recipe.embedder, recipe.adapter)
     ranked_alike = serving.files["ranking.json"]["sha256"] == hashlib.sha256(recipe.ranking).hexdigest()
-    same_file = csv_path.is_file() and serving.csv_sha256 == sha256_file(csv_path)
+    same_file = csv_path.exists() and serving.csv_sha256 == content_sha256(csv_path)
     return models and serving.settings == recipe.settings and ranked_alike and same_file
 
 
 def _complete(
-    todo: EmbeddingPlan, embedder: Embedder, words: Path, started: float, published: Path | None = None
+    todo: EmbeddingPlan,
+    embedder: Embedder,
+    words: Path,
+    started: float,
+    keeping: Keeping,
+    published: Path | None = None,
 ) -> bool:
     """Embed what is to be embedded, and publish the build with its vectors.
 
@@ -152,9 +163,14 @@ def _complete(
             log.info(f"{folder} holds another build by now; this one ends")
             return False
         new = add_vectors(words, made.vectors, made.question_vectors)
-        index = open_build(new)
-        _self_query(index, made.vectors)
-        publish(folder, new)
+        try:
+            index = open_build(new)
+            _self_query(index, made.vectors)
+            carry_refused(words, new)
+        except BaseException:  # nobody may roll back to it
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        publish(folder, new, keeping)
         Checkpoint.remove(folder)
         clear_status(folder)
     for line in _table(index, made, time.perf_counter() - started):
@@ -217,7 +233,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--csv",
         metavar="F",
-        help="the file to read: CSV, JSON, JSON Lines, Excel (.xlsx) or Parquet (default: data/health_qa.csv)",
+        help="the file to read: CSV, JSON, JSON Lines, Excel (.xlsx) or Parquet; or a folder of such files, which "
+        "become one index (default: data/health_qa.csv)",
     )
     parser.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
     parser.add_argument("--question-column", metavar="C", help="name of the column of questions (default: found)")
@@ -227,6 +244,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--ranking", metavar="F", help="ranking file of citewell evaluate search fit")
     parser.add_argument("--force", action="store_true", help="build everything again, even what has not changed")
     parser.add_argument("--report", metavar="F", type=Path, help="write every refused row to F, one JSON object a line")
+    parser.add_argument("--status", metavar="F", type=Path, help="keep in F how far it is and how it ended, as JSON")
     parser.add_argument(
         "--words", action="store_true", help="end once the index can be searched by words; the next build embeds"
     )
@@ -270,7 +288,10 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.background:
             become_helper()
         if wanted_settings:
-            build(wanted_settings, force=arguments.force, words_only=arguments.words, report=arguments.report)
+            how = {"force": arguments.force, "words_only": arguments.words, "report": arguments.report}
+            with reported(arguments.status, Path(wanted_settings.csv)) as job:
+                build(wanted_settings, **how, own=Path(load().index.csv))
+                job.done(read_manifest(published_build(folder)))
     return 0
 
 

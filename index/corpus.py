@@ -2,15 +2,16 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import DataError
 from index.clean import clean_text
 from index.files.columns import choose_columns, is_placeholder
+from index.files.folder import COLUMN, Reading, content_sha256, files_of, readings_of, title_of
 from index.files.read import read_sheet
-from index.files.sheet import Row
+from index.files.sheet import Row, Sheet
 
 METADATA_COLUMNS = ("source", "url", "focus", "question_type")
 """Columns that the rest of CiteWell knows by name; any further column is kept as it is."""
@@ -54,11 +55,13 @@ class Refusal:
 
     line: int
     reason: str
+    file: str = ""
+    """The name of its file, where an index is made of several."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The records of one file, and the counts of its rows."""
+    """The records of a file, or of several, and the counts of their rows."""
 
     name: str
     sha256: str
@@ -81,35 +84,56 @@ class Corpus:
 
 
 def read_corpus(path: Path, question_column: str = "", answer_column: str = "", encoding: str = "") -> Corpus:
-    """Read a file into records: CSV of any make, JSON, JSON Lines, Excel or Parquet.
+    """Read a file into records: CSV of any make, JSON, JSON Lines, Excel or Parquet; or all files of a folder.
 
-    Rows that cannot be used are refused one by one with their line; the rest is kept.
+    Rows that cannot be used are refused one by one with their line; the rest is kept. The files of a folder are read
+    each in its own way (`index.files.folder`), and each row keeps the name of its file.
 
     Args:
         question_column, answer_column: the columns' names; empty to find them.
         encoding: of a text; empty to find out.
 
     Raises:
-        DataError: the file is missing, empty or of another kind, has no such columns, or no row that can be used.
+        DataError: a file is missing, empty or of another kind, has no such columns, or no row can be used.
     """
-    if not path.is_file():
-        raise DataError(f"no file at {path}; expected one with a question and an answer column (--csv FILE)")
-    data = path.read_bytes()
-    sheet = read_sheet(data, str(path), question_column, answer_column, encoding)
-    chosen = choose_columns(sheet, str(path), question_column, answer_column)
-    places = sheet.columns.index(chosen.question), sheet.columns.index(chosen.answer)
-    further = {place: _name(name) for place, name in enumerate(sheet.columns) if name and place not in places}
+    files = files_of(path)
+    given = readings_of(path)
+    several = len(files) > 1
     merger = _Merger()
-    refused = []
-    for row in sheet.rows:
-        if problem := row.problem or merger.add(row, *places, further):
-            refused.append(Refusal(row.line, problem))
+    refused: list[Refusal] = []
+    notes: list[str] = []
+    kinds: list[str] = []
+    rows = 0
+    for file in files:
+        reading = given.get(file.name, Reading(question_column, answer_column, encoding))
+        name = str(file)
+        sheet = read_sheet(file.read_bytes(), name, *vars(reading).values())
+        chosen = choose_columns(sheet, name, reading.question, reading.answer)
+        refused += _add(merger, sheet, (chosen.question, chosen.answer), file.name if several else "")
+        rows += len(sheet.rows)
+        found = (*sheet.notes, *[chosen.note] * bool(chosen.note))
+        notes += [f"{file.name}: {note}" for note in found] if several else found
+        kinds.append(sheet.kind)
     if not merger.drafts:
         why = f"; the first: line {refused[0].line}, {refused[0].reason}" if refused else ""
-        raise DataError(f"{path} has no row with a question and an answer ({len(sheet.rows)} rows read{why})")
-    notes = (*sheet.notes, *[chosen.note] * bool(chosen.note))
-    digest = hashlib.sha256(data).hexdigest()
-    return Corpus(path.name, digest, sheet.kind, len(sheet.rows), merger.records(), tuple(refused), notes)
+        where = title_of([file.name for file in files]) if several else files[0]
+        raise DataError(f"{where} has no row with a question and an answer ({rows} rows read{why})")
+    name, kind = title_of([file.name for file in files]), ", ".join(dict.fromkeys(kinds))
+    return Corpus(name, content_sha256(path), kind, rows, merger.records(), tuple(refused), tuple(notes))
+
+
+def _add(merger: "_Merger", sheet: Sheet, chosen: Sequence[str], file: str) -> list[Refusal]:
+    """Add the rows of a sheet; return those that cannot be used."""
+    question, answer = (sheet.columns.index(column) for column in chosen)
+    further = {
+        place: _name(name) for place, name in enumerate(sheet.columns) if name and place not in (question, answer)
+    }
+    own = {COLUMN if COLUMN not in further.values() else f"{COLUMN} name": file} if file else {}
+    refused = []
+    for row in sheet.rows:
+        if problem := row.problem or merger.add(row, question, answer, further, own):
+            refused.append(Refusal(row.line, problem, file))
+    return refused
 
 
 def _name(column: str) -> str:
@@ -129,8 +153,15 @@ class _Merger:
     def __init__(self) -> None:
         self.drafts: dict[str, _Draft] = {}
 
-    def add(self, row: Row, question_place: int, answer_place: int, further: Mapping[int, str]) -> str:
-        """Add a row; return why it cannot be used, or nothing if it can."""
+    def add(
+        self,
+        row: Row,
+        question_place: int,
+        answer_place: int,
+        further: Mapping[int, str],
+        own: dict[str, str],
+    ) -> str:
+        """Add a row, with its further columns and those that stand in no cell; return why it cannot be used."""
         question = " ".join(clean_text(row.cells[question_place]).split())
         answer = clean_text(row.cells[answer_place])
         if not any(char.isalnum() for char in question):
@@ -139,7 +170,7 @@ class _Merger:
             return "no answer"
         if is_placeholder(answer):
             return f"a placeholder for an answer ({answer[:20]!r})"
-        cells = {name: " ".join(clean_text(row.cells[place]).split()) for place, name in further.items()}
+        cells = {name: " ".join(clean_text(row.cells[place]).split()) for place, name in further.items()} | own
         draft = self.drafts.setdefault(record_id(answer), _Draft(answer, {}))
         known = draft.rows.setdefault(question, {})
         for name, value in cells.items():

@@ -36,7 +36,7 @@ from index import lexical
 from index.corpus import Corpus
 from index.lexical import LexicalIndex
 from index.passages import Passage
-from index.published import CURRENT, PREVIOUS, how_to_build, pointed, published_build
+from index.published import how_to_build, published_build
 from index.ranking import Ranking, read_ranking
 from index.reader import Index, Manifest, question_rows
 from index.tables import passages_table, read_passages, read_records, records_table
@@ -138,46 +138,6 @@ def _seal(partial: Path, manifest: Manifest, files: Sequence[str]) -> None:
     hashed = {file: {"bytes": (partial / file).stat().st_size, "sha256": sha256_file(partial / file)} for file in files}
     sealed = dataclasses.replace(manifest, files=hashed, built=datetime.now(UTC).isoformat(timespec="seconds"))
     write_atomic(partial / "manifest.json", json.dumps(dataclasses.asdict(sealed), indent=2) + "\n")
-
-
-def publish(folder: Path, build: Path) -> None:
-    """Make `build` the one that readers open, keep the complete one before it, and delete those before that."""
-    before = pointed(folder / CURRENT)
-    if before and before != build.name and _is_complete(folder / "builds" / before):
-        write_atomic(folder / PREVIOUS, before)
-    write_atomic(folder / CURRENT, build.name)
-    keep = {build.name, pointed(folder / PREVIOUS)}
-    for old in (folder / "builds").iterdir():
-        if old.name not in keep:
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def _is_complete(build: Path) -> bool:
-    """Whether a build that no longer is the published one is worth keeping: one of words alone never is."""
-    try:
-        return read_manifest(build).complete
-    except IndexFolderError:
-        return True
-
-
-def rollback(folder: Path) -> str:
-    """Publish the previous build again and return its name; a second call goes forward again.
-
-    It also repairs a folder whose pointer to the published build is damaged.
-
-    Raises:
-        IndexFolderError: there is no previous build, or it is damaged.
-    """
-    previous, current = pointed(folder / PREVIOUS), pointed(folder / CURRENT)
-    if not previous:
-        raise IndexFolderError(f"{folder} keeps no previous build; build one: citewell build --index {folder}")
-    check_build(folder / "builds" / previous)
-    write_atomic(folder / CURRENT, previous)
-    if current:
-        write_atomic(folder / PREVIOUS, current)
-    else:
-        (folder / PREVIOUS).unlink()
-    return previous
 
 
 def open_index(folder: Path) -> Index:

@@ -11,7 +11,8 @@ from core.command import command_parser
 from core.errors import IndexFolderError, SettingsError, explained, run_command
 from core.progress import log
 from core.settings import load
-from rag.admin import UPLOAD_MIB, embed_in_background
+from rag.admin import embed_in_background
+from rag.uploads import UPLOAD_MIB
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -8,6 +8,7 @@ import streamlit as st
 from core.errors import CiteWellError
 from core.progress import show_lines
 from ui import chat, data, evidence, quality, shared
+from ui.changed import tell_of_another_file
 
 
 def main() -> None:
@@ -24,12 +25,13 @@ def main() -> None:
         return
     pages = [
         st.Page(chat.draw, title="Chat", icon=":material/chat:", url_path="chat", default=True),
-        st.Page(evidence.draw, title="Evidence", icon=":material/manage_search:", url_path="evidence"),
+        st.Page(evidence.draw, title="Evidence", icon=":material/manage_search:", url_path=evidence.PAGE),
         st.Page(data.draw, title="Data", icon=":material/database:", url_path="data"),
         st.Page(quality.draw, title="Quality", icon=":material/query_stats:", url_path="quality"),
     ]
     page = st.navigation(pages)
     shared.embedding_status()
+    tell_of_another_file()
     page.run()
 
 

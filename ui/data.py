@@ -1,18 +1,29 @@
-"""The Data page: what is indexed, and how to index another file or go back to the one before."""
+"""The Data page: what is indexed, how to index other files, and how to go back to an earlier index."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
 from core.errors import CiteWellError
-from core.settings import Settings, load
-from rag.admin import PREVIEWED, UPLOAD_MIB, is_complete, overview, preview, rebuild, refused_rows, roll_back
-from ui import shared
+from core.settings import load
+from index.job import CANCELLED, DONE, FAILED, RUNNING, Job
+from index.reader import Index, Manifest
+from rag.admin import SHOWN, Overview, builds, built_at, described, overview, published, refused_rows
+from rag.indexing import cancel, dismiss, last_job, roll_back, start
+from rag.uploads import forget_unused, in_page, uploads_of
+from ui import shared, uploading
+from ui.editing import may_edit
+from ui.uploading import short
 
-ENDINGS = ["csv", "tsv", "txt", "json", "jsonl", "xlsx", "parquet"]
-CELL = 160
-"""Most letters of a cell that the preview shows."""
+LOOK_S = 1.0
+"""Seconds between two looks at the build that runs."""
+STEPS = {
+    "": "Reading the file",
+    "cutting passages": "Cutting the answers into passages",
+    "embedding": "Reading the passages for the search by meaning",
+}
+"""Step of a build -> what the page calls it."""
 
 
 def draw() -> None:
@@ -20,108 +31,153 @@ def draw() -> None:
     index = shared.retriever().index
     manifest, held = index.manifest, overview(index)
     st.title("Data")
-    st.text(f"{manifest.csv}, build {manifest.build}")
+    st.text(f"{manifest.csv}, indexed {built_at(manifest)}")
     columns = st.columns(4)
     figures = {"Rows": manifest.rows, "Answers": manifest.kept, "Passages": manifest.passages}
     for column, (title, count) in zip(columns, {**figures, "Topics": held.topic_count}.items(), strict=True):
         column.metric(title, f"{count:,}")
-    _table("Left out", "Reason", manifest.refused)
-    if refused := refused_rows(load()):
-        with st.expander("Rows that the last upload left out"):
-            shared.table(refused)
-    _table("By source", "Source", held.sources)
-    _table("By type of question", "Type", held.types)
-    _table("Largest topics", "Topic", held.topics)
-    _table(
-        f"Rows with an answer that stands elsewhere too ({manifest.merged:,} merged)", "Question", held.shared_answers
-    )
-    _uploading()
-    if held.previous and st.button(f"Roll back to build {held.previous}", icon=":material/undo:"):
-        try:
-            st.session_state.done = f"Rolled back to build {roll_back(load())}."
-            st.rerun()
-        except CiteWellError as error:
-            st.error(shared.sentence(error))
+    job = last_job(load())
+    _job(job.state if job else "", job.started if job else 0.0)
     if done := st.session_state.pop("done", ""):
         st.success(shared.plain(done))
+    if may_edit():
+        _indexing(job)
+    _builds(manifest, job)
+    _held(index, manifest, held)
+
+
+@st.fragment(run_every=LOOK_S)
+def _job(state: str, started: float) -> None:
+    """The build that runs, or how the last one ended; seen by everybody, and drawn anew when that changes.
+
+    Args:
+        state, started: of the build that the rest of the page was drawn with.
+    """
+    job = last_job(load())
+    if (job.state if job else "", job.started if job else 0.0) != (state, started):
+        st.rerun()
+    if job is None:
+        return
+    name = shared.plain(short(job.title))
+    if job.state == RUNNING:
+        step = STEPS.get(job.step, job.step.capitalize())
+        st.progress(job.share, f"{name} is being indexed. {step}: {job.share:.0%}")
+        st.caption("You can leave this page or close the browser. Questions are answered meanwhile.")
+        if may_edit() and st.button("Cancel", icon=":material/close:"):
+            _tried(lambda: cancel(load()))
+        return
+    _outcome(job, name)
+    if may_edit():
+        with st.container(horizontal=True):
+            if job.state not in (DONE, FAILED) and st.button("Index it again", icon=":material/refresh:"):
+                _tried(lambda: uploading.again(job))
+            if st.button("Close this message", icon=":material/done:"):
+                _tried(lambda: dismiss(load()))
+
+
+def _outcome(job: Job, name: str) -> None:
+    serving = published(load())
+    now = f"Questions are answered from {shared.plain(short(serving.csv))}."
+    if job.state == DONE:
+        counts = [f"{_number(job.kept, 'answer')} from {_number(job.rows, 'row')}"]
+        counts += [f"{_number(job.merged, 'row')} with the same answer as another joined to it"] * bool(job.merged)
+        counts += [f"{_number(job.refused, 'row')} left out"] * bool(job.refused)
+        st.success(f"{name} was indexed: {', '.join(counts)}. {now}")
+    elif job.state == FAILED:
+        why = in_page(job.error, uploads_of(load()))
+        st.error(f"{name} could not be indexed: {shared.plain(why)}. Nothing has changed. {now}")
+    elif job.state == CANCELLED:
+        st.info(f"The indexing of {name} was cancelled. {now}")
+    else:
+        by_words = "" if serving.complete else " Until it is indexed again, the search knows only its words."
+        st.warning(
+            f"The indexing of {name} broke off: its process was ended, or the server was started again. "
+            f"Nothing is damaged. {now}{by_words}"
+        )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def _indexing(job: Job | None) -> None:
+    st.header("Index other files")
+    running = job is not None and job.state == RUNNING
+    if not running:
+        forget_unused(load())
+    source = uploading.draw(running=running)
+    if source is not None:
+        _tried(lambda: start(load(), source))
+
+
+def _builds(manifest: Manifest, job: Job | None) -> None:
+    """The builds that are kept, and a button for each to go back to it."""
+    st.header("What was indexed before")
+    kept = builds(load())
+    rows = [
+        {
+            "File": short(each.csv),
+            "Rows": f"{each.rows:,}",
+            "Answers": f"{each.kept:,}",
+            "Indexed": built_at(each),
+            "": "in use" if each.build == manifest.build else "",
+        }
+        for each in kept
+    ]
+    shared.table(rows)
+    others = [each for each in kept if each.build != manifest.build]
+    if not may_edit():
+        st.caption("The settings of this server let nobody index files or go back to an earlier index in the page.")
+        return
+    if not others:
+        st.caption("Nothing else is kept yet: you can go back once another file was indexed.")
+    for each in others:
+        label = shared.plain(f"Roll back to {described(each)}")
+        running = job is not None and job.state == RUNNING
+        if st.button(label, key=f"to {each.build}", icon=":material/undo:", disabled=running):
+            _rolled_back(each)
+
+
+def _rolled_back(build: Manifest) -> None:
+    def back() -> None:
+        roll_back(load(), build.build)
+        st.session_state.done = f"Rolled back to {described(build)}."
+
+    _tried(back)
+
+
+def _tried(act: Any) -> None:
+    """Do something and draw the page anew; an error is shown in its place."""
+    try:
+        act()
+    except (CiteWellError, OSError) as error:
+        st.error(uploading.told(error))
+    else:
+        st.rerun(scope="app")
+
+
+def _held(index: Index, manifest: Manifest, held: Overview) -> None:
+    """What the index holds, and what was left out of it."""
+    st.header("What is in it")
+    if manifest.refused:
+        _table("Left out", "Reason", manifest.refused)
+    if refused := refused_rows(index):
+        total = sum(manifest.refused.values())
+        first = f"the first {SHOWN} of {total:,}" if total > len(refused) else f"{total:,}"
+        with st.expander(f"Rows that were left out ({first})"):
+            shared.table([{name.capitalize(): short(str(value)) for name, value in row.items()} for row in refused])
+    _table("By file", "File", held.files)
+    _table("By source", "Source", held.sources)
+    _table("By type of question", "Type", held.types)
+    with st.expander(f"Largest topics ({min(SHOWN, held.topic_count)} of {held.topic_count:,})"):
+        _table("", "Topic", held.topics)
+    if held.shared_answers:
+        with st.expander(f"Rows with an answer that stands elsewhere too ({manifest.merged:,} joined to it)"):
+            _table("", "Question", held.shared_answers)
 
 
 def _table(title: str, name: str, counts: Mapping[str, int]) -> None:
     if counts:
-        st.subheader(title)
-        rows = [{name: key, "Count": count} for key, count in counts.items()]
-        shared.table(rows)
-
-
-def _uploading() -> None:
-    st.subheader("Index another file")
-    st.caption(
-        f"CSV, JSON, JSON Lines, Excel (.xlsx) or Parquet of at most {UPLOAD_MIB} MiB with a column of questions and "
-        "one of answers. The index of the file before stays until the new one is whole, and you can roll back to it."
-    )
-    uploaded = st.file_uploader("File", type=ENDINGS, max_upload_size=UPLOAD_MIB)
-    if uploaded is None or (settings := _looked_at(uploaded.name, uploaded.getvalue())) is None:
-        return
-    if not st.button("Rebuild from this file", icon=":material/refresh:", type="primary"):
-        return
-    progress = st.progress(0.0, "Reading the file …")
-
-    def tell(doing: str, share: float) -> None:
-        progress.progress(share, f"{doing[:1].upper()}{doing[1:]}: {share:.0%}")
-
-    try:
-        kept = rebuild(settings, uploaded.name, uploaded.getvalue(), tell)
-    except CiteWellError as error:
-        progress.empty()
-        st.error(shared.sentence(error))
-        return
-    except OSError as error:
-        progress.empty()
-        st.error(shared.sentence(error))
-        st.caption("The index of before is still there.")
-        return
-    searched = "" if is_complete(settings) else " Until its vectors are made it is searched by words alone."
-    st.session_state.done = (
-        f"Indexed {uploaded.name}, which is kept as {kept}.{searched} "
-        "Back to the file of the settings: roll back, or citewell build."
-    )
-    st.rerun()
-
-
-def _looked_at(name: str, content: bytes) -> Settings | None:
-    """Show the first rows of a file and let its columns be chosen; the settings to index it with, None until then."""
-    try:
-        found = preview(name, content)
-    except CiteWellError as error:
-        st.error(shared.sentence(error))
-        return None
-    names = [column for column in found.columns if column]
-    question, answer = (
-        column.selectbox(
-            label,
-            names,
-            names.index(chosen) if chosen else None,
-            format_func=shared.plain,
-            placeholder="Choose a column",
-        )
-        for column, label, chosen in zip(
-            st.columns(2), ("Column of questions", "Column of answers"), (found.question, found.answer), strict=True
-        )
-    )
-    for note in found.notes[:PREVIEWED]:
-        st.info(shared.plain(note))
-    if not question or not answer:
-        return None
-    if question == answer:
-        st.warning("Choose two columns: one of questions, one of answers.")
-        return None
-    places = {"Question": found.columns.index(question), "Answer": found.columns.index(answer)}
-    shared.table([{title: _short(row[place]) for title, place in places.items()} for row in found.rows])
-    settings = load()
-    index = replace(settings.index, question_column=question, answer_column=answer, encoding="")
-    return replace(settings, index=index)
-
-
-def _short(cell: str) -> str:
-    text = " ".join(cell.split())
-    return text if len(text) <= CELL else f"{text[:CELL]}…"
+        if title:
+            st.subheader(title)
+        shared.table([{name: short(key), "Count": f"{count:,}"} for key, count in counts.items()])

@@ -37,22 +37,22 @@ class _Record:
     note: str = ""
 
 
-def read_delimited(text: str, name: str, is_header: Callable[[Sequence[str]], bool]) -> Sheet:
+def read_delimited(text: str, name: str, is_header: Callable[[Sequence[str]], bool], delimiter: str = "") -> Sheet:
     """Read delimited text.
 
     Args:
         name: the file's, for messages.
         is_header: whether cells are the names of a question's and an answer's column.
+        delimiter: the character between cells; empty to find it.
 
     Raises:
         DataError: it has no line with two cells.
     """
     csv.field_size_limit(sys.maxsize)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    first = 0
-    named = ""
+    first, named = 0, delimiter
     if lines and lines[0].lower().startswith("sep=") and len(lines[0]) == 5:  # written by Excel, for Excel
-        first, named = 1, lines[0][4]
+        first, named = 1, delimiter or lines[0][4]
     dialect = _dialect(lines, first, named, is_header)
     records = [record for record in _records(lines, first, dialect) if any(cell.strip() for cell in record.cells)]
     start = _header_at(records, is_header)

@@ -13,13 +13,16 @@ from index.files.sheet import Sheet
 from index.files.tables import read_parquet, read_workbook
 
 
-def read_sheet(data: bytes, name: str, question: str = "", answer: str = "", encoding: str = "") -> Sheet:
+def read_sheet(
+    data: bytes, name: str, question: str = "", answer: str = "", encoding: str = "", delimiter: str = ""
+) -> Sheet:
     """Read a file's content.
 
     Args:
         name: the file's, for messages.
         question, answer: names of the columns, by which a header is recognised; empty for the usual ones.
         encoding: the encoding of a text file; empty to detect it.
+        delimiter: the character between the cells of a CSV; empty to find it.
 
     Raises:
         DataError: it is of a kind that is not read, damaged, empty, or no table.
@@ -38,5 +41,6 @@ def read_sheet(data: bytes, name: str, question: str = "", answer: str = "", enc
     decoded = decode(data, name, encoding)
     if not decoded.text.strip():
         raise DataError(f"{name} is empty; expected a header line that names a question and an answer column")
-    sheet = read_json(decoded.text, name) if kind == kinds.JSON else read_delimited(decoded.text, name, heads)
+    is_json = kind == kinds.JSON and not delimiter
+    sheet = read_json(decoded.text, name) if is_json else read_delimited(decoded.text, name, heads, delimiter)
     return replace(sheet, kind=f"{sheet.kind}, {decoded.encoding}", notes=(*decoded.notes, *sheet.notes))

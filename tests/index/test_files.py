@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from index.build import build
 from index.corpus import read_corpus
 from index.files.columns import read_names
 from index.files.encoding import decode
+from index.files.folder import Reading
 from index.files.read import read_sheet
 from index.files.sheet import listed
 from index.store import open_index
-from rag.admin import preview, rebuild, refused_rows
+from rag.admin import refused_rows
+from rag.uploads import Upload, in_page, keep, preview, uploads_of
 from tests.conftest import ROOT
 from tests.fakes import WordEmbedder
 
@@ -70,27 +73,40 @@ def test_a_file_is_built_and_uploaded_alike(name: str, tmp_path: Path, word_embe
     built = open_index(Path(index.dir)).manifest
     uploaded = Settings(index=replace(index, dir=str(tmp_path / "uploaded" / "index"), **given_columns))
     content = (FILES / name).read_bytes()
-    rebuild(uploaded, name, content, lambda *_: None)
+    reading = Reading(*(given_columns.get(key, "") for key in ("question_column", "answer_column", "encoding")))
+    kept = keep(uploaded, [Upload(name if name.count(".") else f"{name}.csv", content, reading)])
+    assert build(replace(uploaded.index, csv=str(kept), question_column="", answer_column="", encoding=""))
     again = open_index(Path(uploaded.index.dir)).manifest
     counts = (len(wanted["records"]) + wanted.get("merged", 0) + len(wanted.get("refused", [])), len(wanted["records"]))
     for manifest in (built, again):
         assert (manifest.rows, manifest.kept) == counts
         assert manifest.merged == wanted.get("merged", 0)
         assert sum(manifest.refused.values()) == len(wanted.get("refused", []))
-    assert [[row["line"], row["reason"]] for row in refused_rows(uploaded)] == wanted.get("refused", [])
+    assert [[row["line"], row["reason"]] for row in refused_rows(open_index(Path(uploaded.index.dir)))] == wanted.get(
+        "refused", []
+    )
     if not given_columns:
-        found = preview(name, content)
+        found = preview(Upload(name, content))
         assert found.question in found.columns
         assert found.answer in found.columns
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_an_upload_that_cannot_be_read_leaves_nothing(name: str, small_index: IndexSettings) -> None:
-    settings = Settings(index=replace(small_index, **EXPECTED[name].get("arguments", {})))
-    with pytest.raises(DataError, match="."):
-        rebuild(settings, name, (FILES / name).read_bytes(), lambda *_: None)
+def test_an_upload_that_cannot_be_read_is_refused_in_words_for_the_page(name: str, small_index: IndexSettings) -> None:
+    arguments = EXPECTED[name].get("arguments", {})
+    settings = Settings(index=small_index)
+    reading = Reading(*(arguments.get(key, "") for key in ("question_column", "answer_column", "encoding")))
+
+    def upload() -> None:
+        kept = keep(settings, [Upload(name, (FILES / name).read_bytes(), reading)])
+        build(replace(small_index, csv=str(kept)))
+
+    with pytest.raises(DataError) as error:
+        upload()
+    told = in_page(error.value, uploads_of(settings))
+    assert name in told
+    assert not re.search(r"--|citewell|uploads|/", told.replace("CSV/", "")), told
     assert open_index(Path(small_index.dir)).manifest.csv == "small.csv"
-    assert not [path for path in (Path(small_index.dir).parent / "uploads").iterdir() if path.is_dir()]
 
 
 CELLS = st.text(

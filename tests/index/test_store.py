@@ -7,8 +7,9 @@ import pytest
 from core.errors import IndexFolderError
 from core.settings import IndexSettings
 from index.build import build
+from index.keeping import rollback
 from index.published import published_build
-from index.store import FILES, check_build, open_index, rollback
+from index.store import FILES, check_build, open_index
 from tests.fakes import ROWS, WordEmbedder, write_csv
 
 
@@ -90,12 +91,6 @@ def test_an_open_index_goes_on_while_a_new_one_is_published_and_rolled_back(
     assert len(open_index(folder).records) == len(ROWS)
     rollback(folder)
     assert len(open_index(folder).records) == 2
-
-
-def test_only_the_previous_build_is_kept(small_index: IndexSettings) -> None:
-    for _ in range(3):
-        build(small_index, force=True)
-    assert len(list((Path(small_index.dir) / "builds").iterdir())) == 2
 
 
 def test_a_manifest_whose_files_have_no_size_is_damaged(small_index: IndexSettings) -> None:

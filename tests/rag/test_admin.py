@@ -1,17 +1,23 @@
+import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.errors import DataError, IndexFolderError
+from core.errors import IndexFolderError
 from core.settings import IndexSettings, Settings
 from index import build as building
 from index.build import build
+from index.corpus import record_id
+from index.files.folder import Reading
+from index.keeping import rollback
 from index.status import write_status
 from index.store import open_index
-from rag.admin import embed_in_background, embedding, is_complete, preview, rebuild, roll_back
+from rag.admin import described, embed_in_background, embedding, is_complete, overview, refused_rows
+from rag.uploads import Upload, keep
 from tests.conftest import ROOT
 from tests.fakes import WordEmbedder, write_csv
 
@@ -26,63 +32,71 @@ time.sleep(60)
 """
 
 
-def test_a_small_upload_is_complete_at_once_and_a_large_one_goes_on_behind(
+def test_the_vectors_that_a_large_file_lacks_are_made_behind(
     small_index: IndexSettings, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[list[str]] = []
     monkeypatch.setattr("rag.admin.subprocess.Popen", lambda command, **_: started.append(command))
-    settings = Settings(index=small_index)
-    rows = [(f"What is illness {n}?", f"It is illness {n}.") for n in range(40)]
-    content = write_csv(Path(small_index.dir).parent / "up.csv", rows).read_bytes()
-    kept = rebuild(settings, "up.csv", content, lambda *_: None)
-    assert is_complete(settings)
-    assert started == []
-
     monkeypatch.setattr(building, "FEW", 10)
-    rows[0] = ("What is a zorb?", "A ball.")
-    larger = write_csv(Path(small_index.dir).parent / "up.csv", [(q, a + " Or so.") for q, a in rows]).read_bytes()
-    newer = rebuild(settings, "up.csv", larger, lambda *_: None)
-    assert newer.name == kept.name == "up.csv"
-    assert kept.read_bytes() == content  # for a roll-back
+    settings = Settings(index=small_index)
+    assert not embed_in_background(settings)
+    rows = [(f"What is illness {n}?", f"It is illness {n}. Or so.") for n in range(40)]
+    larger = write_csv(Path(small_index.dir).parent / "up.csv", rows)
+    assert build(replace(small_index, csv=str(larger)), words_only=True)
     assert not is_complete(settings)
+    assert embed_in_background(settings)
     (command,) = started
     assert command[:4] == [sys.executable, str(ROOT / "citewell.py"), "build", "--background"]
-    assert command[command.index("--csv") + 1] == str(newer.absolute())
+    assert command[command.index("--csv") + 1] == str(larger.absolute())
     assert embedding(settings) is None
     write_status(Path(small_index.dir), 1, 80, 2.0)
     assert embedding(settings) is not None
 
 
-def test_uploads_of_one_name_are_kept_apart_until_nothing_needs_them(
-    small_index: IndexSettings, word_embedder: WordEmbedder
-) -> None:
-    settings, uploads = Settings(index=small_index), Path(small_index.dir).parent / "uploads"
-    kept = [
-        rebuild(settings, "../../данные.CSV", f"question,answer\nWhat is illness {n}?,It is {n}.\n".encode(), _quiet)
-        for n in range(3)
-    ]
-    assert {path.name for path in kept} == {"данные.csv"}
-    assert [path.is_file() for path in kept] == [False, True, True]
-    roll_back(settings)
-    assert "illness 1" in next(iter(open_index(Path(small_index.dir)).records.values())).question
-    with pytest.raises(DataError, match="is a PDF"):
-        rebuild(settings, "x.pdf", b"%PDF-1.7", _quiet)
-    assert sorted(path.name for path in uploads.iterdir() if path.is_dir()) == sorted(
-        path.parent.name for path in kept[1:]
+def test_a_build_is_called_by_its_file_its_answers_and_its_time(small_index: IndexSettings) -> None:
+    made = open_index(Path(small_index.dir)).manifest
+    assert described(replace(made, kept=16407, built="2026-11-27T14:02:00+00:00")).startswith(
+        "small.csv (16,407 answers, "
     )
+    assert re.fullmatch(r"small\.csv \(4 answers, \d\d \w{3} \d{4}, \d\d:\d\d\)", described(made))
 
 
-def test_a_preview_offers_columns_and_the_first_rows() -> None:
-    found = preview("mine.csv", b"Prompt;Note;Response\nWhat is a boil?;n;A lump.\nAnd gout?;;Arthritis.\n")
-    assert found.columns == ("Prompt", "Note", "Response")
-    assert (found.question, found.answer) == ("Prompt", "Response")
-    assert found.rows == (("What is a boil?", "n", "A lump."), ("And gout?", "", "Arthritis."))
-    unknown = preview("mine.csv", b"x,y\n1,2\n")
-    assert (unknown.columns, unknown.question, unknown.answer) == (("x", "y"), "", "")
+def test_refused_rows_belong_to_the_build_that_is_shown(small_index: IndexSettings) -> None:
+    folder = Path(small_index.dir)
+    other = write_csv(folder.parent / "other.csv", [("What is a boil?", "A lump."), ("", "Nobody asked.")])
+    assert build(replace(small_index, csv=str(other)))
+    assert refused_rows(open_index(folder)) == [{"line": 3, "reason": "no question"}]
+    rollback(folder)
+    assert refused_rows(open_index(folder)) == []
 
 
-def _quiet(*_: object) -> None:
-    """Nobody listens to the progress."""
+def test_several_files_become_one_index_whose_rows_keep_the_names_of_their_files(
+    small_index: IndexSettings,
+) -> None:
+    settings = Settings(index=small_index)
+    kept = keep(
+        settings,
+        [
+            Upload("a.csv", b"question,answer\nWhat is a boil?,A lump.\n,Nobody asked.\n"),
+            Upload("b.csv", b"Frage;Antwort\nA boil?;A lump.\nAnd gout?;Arthritis.\n", Reading("Frage", "Antwort")),
+            Upload("a.csv", b"question,answer\nWhat is acne?,Spots.\n"),
+        ],
+    )
+    assert build(replace(small_index, csv=str(kept)))
+    index = open_index(Path(small_index.dir))
+    assert index.manifest.csv == "a (2).csv and 2 more files"
+    boil = index.records[record_id("A lump.")]
+    assert set(boil.questions) == {"What is a boil?", "A boil?"}
+    assert {question: boil.of(question)["file"] for question in boil.questions} == {
+        "What is a boil?": "a.csv",
+        "A boil?": "b.csv",
+    }
+    assert refused_rows(index) == [{"file": "a.csv", "line": 3, "reason": "no question"}]
+    assert overview(index).files == {"a (2).csv": 1, "a.csv": 1, "b.csv": 1}
+    assert not build(replace(small_index, csv=str(kept)))  # nothing has changed since
+    (kept / "b.csv").unlink()
+    assert build(replace(small_index, csv=str(kept)))
+    assert index.manifest.csv_path == str(kept.absolute())
 
 
 def test_without_an_index_nothing_is_started(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from rag.opening import open_checks, open_retriever
 from tests.conftest import queue_llm
 from tests.fakes import write_csv
 from tests.ui.test_page import ANSWER_MS, ask, page_server
+from ui.evidence import evidence_address
 
 pytestmark = [pytest.mark.weights, pytest.mark.browser]
 PHONE = 768
@@ -144,21 +145,23 @@ def test_a_whole_walk(browser: Browser, url: str, own: tuple[Settings, Path], tm
     page.locator("input[type=file]").set_input_files(csv)
     expect(page.get_by_text("A zorb is a big ball. It rolls downhill.")).to_be_visible(timeout=ANSWER_MS)  # first rows
     page.get_by_role("button", name="Rebuild from this file").click()
-    expect(page.get_by_text("Indexed mine.csv")).to_be_visible(timeout=ANSWER_MS)
-    expect(page.get_by_text("mine.csv, build")).to_be_visible()
-    page.get_by_role("button", name=re.compile("Roll back")).click()
-    expect(page.get_by_text("Rolled back to build")).to_be_visible(timeout=ANSWER_MS)
-    expect(page.get_by_text("health_qa.csv, build")).to_be_visible()
+    expect(page.get_by_text("mine.csv was indexed: 1 answer from 2 rows, 1 row left out")).to_be_visible(
+        timeout=ANSWER_MS
+    )
+    expect(page.get_by_text("mine.csv, indexed")).to_be_visible(timeout=ANSWER_MS)
+    page.get_by_role("button", name=re.compile(r"Roll back to health_qa\.csv \(228 answers, ")).click()
+    expect(page.get_by_text("Rolled back to health_qa.csv (228 answers, ")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text("health_qa.csv, indexed")).to_be_visible()
 
     # What is no CSV changes nothing.
     (tmp_path / "bad.csv").write_bytes(b"\x00\x01\x02 no table")
     page.locator("input[type=file]").set_input_files(tmp_path / "bad.csv")
     expect(page.get_by_test_id("stAlert").filter(has_text="bad.csv")).to_be_visible(timeout=ANSWER_MS)
     expect(page.get_by_role("button", name="Rebuild from this file")).to_have_count(0)
-    expect(page.get_by_text("health_qa.csv, build")).to_be_visible()
+    expect(page.get_by_text("health_qa.csv, indexed")).to_be_visible()
 
     go(page, "Quality")
-    expect(page.get_by_text("1 answers judged; 1 preference pairs")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text("1 answer was judged, 0 of them good.")).to_be_visible(timeout=ANSWER_MS)
     page.close()
 
 
@@ -190,6 +193,21 @@ def test_every_page_is_usable_by_everybody(browser: Browser, url: str, width: in
         assert serious(page) == [], name
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
+
+
+def test_a_search_stands_in_its_address_and_the_way_back_finds_it_again(browser: Browser, url: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(f"{url}/{evidence_address('what helps against gout?')}")
+    box = page.get_by_label("Question", exact=True)
+    expect(box).to_have_value("what helps against gout?", timeout=ANSWER_MS)
+    expect(page.get_by_text("holds an answer (probability")).to_be_visible(timeout=ANSWER_MS)
+    box.fill("what is asthma")
+    box.press("Enter")
+    page.wait_for_url("**/evidence?q=what*asthma", timeout=ANSWER_MS)
+    go(page, "Quality")
+    page.go_back()
+    expect(box).to_have_value("what is asthma", timeout=ANSWER_MS)
+    page.close()
 
 
 def test_with_history_switched_off_nothing_is_stored(browser: Browser, url: str, own: tuple[Settings, Path]) -> None:
