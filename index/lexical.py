@@ -52,7 +52,7 @@ class TermStatistics:
         return float(np.log(1 + (self.documents - count + 0.5) / (count + 0.5)))
 
 
-class _OfWhole(bm25s.BM25):
+class _OfWhole(bm25s.BM25):  # type: ignore[misc]
     """BM25 whose frequencies and mean length are those of a whole of which the documents are a part.
 
     The override is the one that bm25s offers: its own counts are handed in, in place of being made.

@@ -146,7 +146,9 @@ def save_vectors(folder: Path, name: str, vectors: np.ndarray, storage: str) -> 
     """
     dimension = vectors.shape[1]
     if storage == EXACT:
-        index = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        index: faiss.Index = faiss.IndexScalarQuantizer(
+            dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+        )
         index.is_trained = True
     else:
         index = _trained(vectors, storage)

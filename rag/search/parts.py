@@ -142,11 +142,11 @@ class FoundIndex(Index):
     found_questions: Mapping[int, tuple[Record, str]] = dataclasses.field(default_factory=dict)
 
     @property
-    def questions(self) -> Rows[tuple[Record, str]]:  # type: ignore[override]
+    def questions(self) -> Rows[tuple[Record, str]]:
         return _FoundRows(self.found_questions, len(self.lexical))
 
     @property
-    def topics(self) -> Rows[tuple[str, str]]:  # type: ignore[override]
+    def topics(self) -> Rows[tuple[str, str]]:
         return _FoundRows(self.found_topics, len(self.lexical))
 
     def nearest_under(self, question_rows: Sequence[int], vector: np.ndarray) -> list[tuple[int, float]]:
