@@ -105,7 +105,8 @@ def test_a_killed_shard_is_left_out_and_said_and_comes_back(served: Any, setting
 
     posted = httpx.post("http://127.0.0.1:8700/v1/answers", json={"question": question.question}, timeout=60)
     assert posted.status_code == 200
-    assert [each["passage_id"] for each in posted.json()["evidence"]]
+    shown = [each["hit"]["passage_id"] for each in posted.json()["answer"]["evidence"]]
+    assert shown == [each.passage_id for each in answer.evidence]
     assert httpx.post("http://127.0.0.1:8700/v1/answers", json={}, timeout=60).status_code == 422
 
 
@@ -122,8 +123,8 @@ def test_a_batch_over_ray_data_answers_in_order_and_names_what_it_cannot(nodes: 
     build_shards(settings.index, [settings.index.csv], 2, embedder, InThisProcess(embedder))
     questions = [f"What is illness {number}?" for number in (12, 40, 7)]
     lines = [json.loads(line) for line in answer_all([*questions, "?"], partial(_opened, settings), workers=2)]
-    assert [line["question"] for line in lines[:3]] == questions
-    assert all(line["evidence"] for line in lines[:3])
+    assert [line["answer"]["question"] for line in lines[:3]] == questions
+    assert all(line["answer"]["evidence"] for line in lines[:3])
     assert lines[3] == {"question": "?", "error": "the question is empty; type a question in words"}
 
 
