@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from core.errors import CiteWellError, EngineError
 from core.progress import log
@@ -43,7 +44,7 @@ def connected(address: str) -> Iterator[None]:
     if ray.is_initialized():  # the caller's own cluster
         yield
         return
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     try:
         try:
             ray.init(address=address, **quiet)

@@ -56,8 +56,8 @@ class Workers:
             self._hire()
 
     def _hire(self) -> None:
-        options = {"num_cpus": self._cpus, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
-        worker = ray.remote(_Worker).options(**options).remote(self._open_embedder)
+        options: dict[str, Any] = {"num_cpus": self._cpus, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
+        worker: Any = ray.remote(_Worker).options(**options).remote(self._open_embedder)
         self._running[worker.ready.remote()] = (worker, None)
 
     def run(
