@@ -18,13 +18,20 @@ class Verb:
     name: str
     module: str
     does: str
+    on_ray: str = ""
+    """The module that runs it on a Ray cluster, where `--ray ADDRESS` is given."""
+
+    def module_for(self, argv: Sequence[str]) -> str:
+        """The module that runs the verb with these arguments."""
+        on_ray = any(word == "--ray" or word.startswith("--ray=") for word in argv)
+        return self.on_ray if self.on_ray and on_ray else self.module
 
 
 VERBS = {
     "use": (
-        Verb("build", "index.build", "index a CSV of questions and answers"),
-        Verb("ask", "rag.ask", "answer questions on the command line"),
-        Verb("serve", "ui.__main__", "open the page in a browser"),
+        Verb("build", "index.build", "index a CSV of questions and answers", "cluster.build"),
+        Verb("ask", "rag.ask", "answer questions on the command line", "cluster.ask"),
+        Verb("serve", "ui.__main__", "open the page in a browser", "cluster.serving"),
         Verb("doctor", "core.doctor", "show what this machine computes with, and what speed to expect"),
         Verb("receipt", "rag.receipt", "verify an answer that was kept, or write it as a page"),
         Verb("feedback", "rag.feedback", "list what people think of answers, or export it to train on"),
@@ -47,6 +54,7 @@ VERBS = {
     ),
     "measuring": (
         Verb("evaluate search", "evaluation.search", "measure the search, and when it should abstain"),
+        Verb("evaluate recall", "evaluation.recall", "compare compressed vectors with exact ones"),
         Verb("evaluate people", "evaluation.people", "measure all of it on questions that people really sent"),
         Verb("evaluate pool", "evaluation.pools", "pool passages for such questions, to be read and labelled"),
         Verb("evaluate answers", "evaluation.answers", "measure what models write, side by side"),
@@ -72,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     for count in (2, 1):
         if verb := NAMES.get(" ".join(words[:count])):
             with called_as(f"citewell {verb.name}"):
-                status: int | None = import_module(verb.module).main(words[count:])
+                status: int | None = import_module(verb.module_for(words[count:])).main(words[count:])
             return status
     within = [name for name in NAMES if name.startswith(f"{words[0]} ")]
     if within and words[1:2] in ([], ["-h"], ["--help"]):

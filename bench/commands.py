@@ -40,17 +40,20 @@ def _lines() -> Iterator[str]:
         yield f"## citewell {verb.name}\n"
         for each in [parser, *parser.subcommands().values()]:
             yield f"```text\n$ {each.prog} --help\n{each.format_help().rstrip()}\n```\n"
+        if verb.on_ray:
+            text = parser_of(verb, verb.on_ray).format_help().rstrip()
+            yield f"```text\n$ citewell {verb.name} --ray ADDRESS --help\n{text}\n```\n"
 
 
-def parser_of(verb: citewell.Verb) -> Parser:
-    """The parser that a verb's command reads its arguments with."""
+def parser_of(verb: citewell.Verb, module: str = "") -> Parser:
+    """The parser that a verb's command, or another module that runs it, reads its arguments with."""
 
     def leave(parser: Parser, *_: object) -> NoReturn:
         raise _Parsed(parser)
 
     with patch.object(Parser, "parse_args", leave), called_as(f"citewell {verb.name}"):
         try:
-            import_module(verb.module).main([])
+            import_module(module or verb.module).main([])
         except _Parsed as parsed:
             return parsed.parser
     raise AssertionError(f"{verb.module} reads its arguments with another parser")

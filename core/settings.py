@@ -76,6 +76,9 @@ class IndexSettings:
     wrote."""
     passage_tokens: Annotated[int, Range(20, 2000)] = 200
     """Most tokens of the embedder's tokenizer in a passage; its heading comes on top."""
+    vectors: Annotated[str, OneOf(("auto", "exact", "rabitq4", "sq8"))] = "auto"
+    """How vectors are stored: `exact` (16 bits a dimension, all of them compared), or in lists as codes of 4 or 8 bits
+    a dimension, the best scored again exactly; `auto` is `exact` up to two million, then `rabitq4`."""
     batch_size: Annotated[int, Range(1, 4096, or_zero=True)] = 0
     """Texts that are embedded together; 0 leaves it to the engine."""
     keep_builds: Annotated[int, Range(2, 1000)] = 5

@@ -25,6 +25,12 @@ def again_settings(settings: IndexSettings) -> IndexSettings | None:
     if is_rolled_back(folder):
         log.warning(f"notice: {folder} was rolled back and stays so; citewell build --csv FILE builds a new index")
         return None
+    if manifest.shards:
+        log.warning(
+            f"notice: {folder} holds {len(manifest.shards)} shards and stays as it is; build it again with "
+            "citewell build --shards N, or with --ray"
+        )
+        return None
     if not Path(manifest.csv_path).exists():
         check_build(published_build(folder))
         log.warning(

@@ -4,6 +4,7 @@ citewell build
 citewell build --csv my.csv --question-column q --answer-column a
 citewell build --again        # what `make index` does: from the file that the published index was made from
 citewell build --words        # end as soon as questions can be answered by words; the next build embeds
+citewell build --csv 'data/*.csv' --shards 4     # for millions of rows; with --ray auto on a cluster
 citewell build --check
 citewell build --rollback
 
@@ -27,21 +28,19 @@ from core.settings import IndexSettings, load
 from index.again import again_settings
 from index.checkpoint import Checkpoint
 from index.embedded import BuildVectors, EmbeddingPlan, Superseded, embed, wanted
-from index.embedders import adapter_identity, load_embedder
+from index.embedders import load_embedder
 from index.embedders.base import Embedder
 from index.files.folder import content_sha256
 from index.job import reported
 from index.keeping import Keeping, publish, rollback
 from index.published import EMBEDDING, build_lock, previous_build, published_build
-from index.ranking import find_ranking
-from index.reader import READING, Index, Manifest
+from index.reader import Index, Manifest
+from index.recipe import recipe_of
 from index.refused import carry_refused
 from index.status import clear_status
 from index.store import Recipe, add_vectors, check_build, open_build, read_manifest
 from index.words import build_words
 
-INPUTS = (*READING, "passage_tokens")
-"""The settings that, with the CSV, the embedder, its adapter and the ranking, decide what a build holds."""
 FEW = 300
 """Texts that are embedded before anything is published: some seconds on any processor."""
 LITTLE = 0.1
@@ -75,7 +74,7 @@ def build(
     started = time.perf_counter()
     with build_lock(folder, lambda: log.info(f"another build of {folder} is running; waiting for it to end")):
         embedder = load_embedder(settings)
-        recipe = _recipe(settings, embedder)
+        recipe = recipe_of(settings, embedder)
         serving = _serving(folder)
         alike = not force and _made_alike(serving, csv_path, recipe)
         if alike and serving and serving.complete:
@@ -107,16 +106,6 @@ def build(
         return _complete(todo, embedder, words, started, keeping, published=words)
 
 
-def _recipe(settings: IndexSettings, embedder: Embedder) -> Recipe:
-    return Recipe(
-        embedder.identity,
-        embedder.dimension,
-        adapter_identity(settings),
-        find_ranking(settings.ranking),
-        {name: getattr(settings, name) for name in INPUTS},
-    )
-
-
 def _serving(folder: Path) -> Manifest | None:
     """The manifest of the published build; None if there is none or it is not whole."""
     try:
@@ -132,7 +121,8 @@ def _made_alike(serving: Manifest | None, csv_path: Path, recipe: Recipe) -> boo
     models = (serving.embedder, serving.adapter) == (recipe.embedder, recipe.adapter)
     ranked_alike = serving.files["ranking.json"]["sha256"] == hashlib.sha256(recipe.ranking).hexdigest()
     same_file = csv_path.exists() and serving.csv_sha256 == content_sha256(csv_path)
-    return models and serving.settings == recipe.settings and ranked_alike and same_file
+    made_with = {"vectors": "auto", **serving.settings}  # which builds of before do not name
+    return models and made_with == recipe.settings and ranked_alike and same_file
 
 
 def _complete(
@@ -200,7 +190,7 @@ def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
     for row, hits in zip(rows, index.search(vectors[rows], k=1), strict=True):
         own = float(vectors[row] @ vectors[row])
         if not hits or abs(hits[0][1] - own) > 1e-3 or abs(own - 1) > 1e-3:
-            passage = index.passages[index.headed[row, 0]]
+            passage = index.passages[int(index.headed[row, 0])]
             raise IndexFolderError(
                 f"the new build does not find its own passage {passage.id}; nothing was published; "
                 f"try again: citewell build --index {index.folder} --force"
@@ -249,6 +239,12 @@ def main(argv: list[str] | None = None) -> int:
         "--words", action="store_true", help="end once the index can be searched by words; the next build embeds"
     )
     parser.add_argument(
+        "--shards",
+        type=int,
+        metavar="N",
+        help="cut the index into N shards; --csv may then be a folder or a pattern such as 'data/*.csv'",
+    )
+    parser.add_argument(
         "--background",
         action="store_true",
         help="help the process that starts it: use idle processor time only, and end with it",
@@ -276,7 +272,12 @@ def main(argv: list[str] | None = None) -> int:
     ).index
 
     folder = Path(settings.dir)
-    if arguments.check:
+    if arguments.shards is not None:
+        from index.sharded.build import InThisProcess, build_shards
+
+        embedder = load_embedder(settings)
+        build_shards(settings, [settings.csv], arguments.shards, embedder, InThisProcess(embedder), arguments.force)
+    elif arguments.check:
         manifest = check_build(published_build(folder))
         print(f"{folder} is whole: {manifest.passages:,} passages of {manifest.csv}, built {manifest.built}")
     elif arguments.rollback:

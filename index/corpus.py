@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,6 +146,16 @@ class _Draft:
     rows: dict[str, dict[str, str]]
     """Question -> its row's further columns."""
 
+    def add(self, question: str, cells: Mapping[str, str]) -> None:
+        known = self.rows.setdefault(question, {})
+        for name, value in cells.items():
+            if value and value not in known.get(name, "").split(AND):
+                known[name] = f"{known[name]}{AND}{value}" if name in known else value
+
+    def record(self, key: str) -> Record:
+        columns = tuple(self.rows.values()) if any(self.rows.values()) else ()
+        return Record(key, tuple(self.rows), self.answer, columns)
+
 
 class _Merger:
     """Rows of the same answer become one record, in time that grows with the rows and not with their square."""
@@ -171,19 +181,28 @@ class _Merger:
         if is_placeholder(answer):
             return f"a placeholder for an answer ({answer[:20]!r})"
         cells = {name: " ".join(clean_text(row.cells[place]).split()) for place, name in further.items()} | own
-        draft = self.drafts.setdefault(record_id(answer), _Draft(answer, {}))
-        known = draft.rows.setdefault(question, {})
-        for name, value in cells.items():
-            if value and value not in known.get(name, "").split(AND):
-                known[name] = f"{known[name]}{AND}{value}" if name in known else value
+        self.drafts.setdefault(record_id(answer), _Draft(answer, {})).add(question, cells)
         return ""
 
     def records(self) -> tuple[Record, ...]:
         """The records, in the order of their first rows."""
-        return tuple(
-            Record(key, tuple(draft.rows), draft.answer, tuple(draft.rows.values()) if any(draft.rows.values()) else ())
-            for key, draft in self.drafts.items()
-        )
+        return tuple(draft.record(key) for key, draft in self.drafts.items())
+
+
+def merge_records(placed: Iterable[tuple[int, Record]]) -> tuple[list[Record], list[int]]:
+    """Records of several files, each with its place, those of the same answer as one at the first one's place.
+
+    The same rows in one file give the same records.
+    """
+    drafts: dict[str, _Draft] = {}
+    places: list[int] = []
+    for place, record in placed:
+        if record.id not in drafts:
+            places.append(place)
+        draft = drafts.setdefault(record.id, _Draft(record.answer, {}))
+        for question in record.questions:
+            draft.add(question, record.of(question))
+    return [draft.record(key) for key, draft in drafts.items()], places
 
 
 def record_id(answer: str) -> str:

@@ -84,7 +84,11 @@ def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) ->
     unchanged: dict[str, np.ndarray] = {}
     if old is not None:
         before = (
-            (_unshortened(headed_texts(old), [old.questions[head][1] for _, head in old.headed]), old.vectors, headed),
+            (
+                _unshortened(headed_texts(old), [old.questions[head][1] for head in old.headed[:, 1].tolist()]),
+                old.vectors,
+                headed,
+            ),
             (_unshortened(question_texts(old), [asked for _, asked in old.questions]), old.question_vectors, questions),
         )
         for known, vectors, asked in before:
@@ -101,7 +105,11 @@ def wanted(folder: Path, words: Index, old: Index | None, embedder: Embedder) ->
 
 def headed_texts(index: Index) -> list[str]:
     """The text that is embedded for each row of an index's vectors."""
-    return [headed_text(index.questions[head][1], index.passages[row]) for row, head in index.headed]
+    return [headed_text(index.questions[head][1], index.passages[row]) for row, head in index.headed.tolist()]
+
+
+def _heads(index: Index) -> list[str]:
+    return [index.questions[head][1] for head in index.headed[:, 1].tolist()]
 
 
 def _unshortened(texts: Sequence[str], questions: Sequence[str]) -> dict[int, str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from core.errors import IndexFolderError
 from core.files import write_atomic
+from index.builds import check_build, read_manifest
 from index.published import CURRENT, PREVIOUS, pointed
 from index.reader import Manifest
-from index.store import check_build, read_manifest
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,41 @@
 """An index that is open for reading, and how the rows of its tables refer to each other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import faiss
 import numpy as np
 
 from index.corpus import Record
-from index.lexical import LexicalIndex
 from index.passages import Passage
 from index.ranking import Answerability, Ranking
+from index.rows import RowLayout, Rows
+from index.tables import Records
 from index.topics import question_aspect, question_topic
-from index.vectors import no_vectors, one_thread
+from index.vectors import Vectors, no_vectors
 
 READING = ("question_column", "answer_column", "encoding")
 """Settings of how a file is read."""
+SAMPLE = 200
+"""Questions of a file that a question is compared with at large."""
+_TOPICS = 1 << 16
+"""Topics that are kept: a search looks at some hundred, and finding one takes 60 microseconds."""
+
+
+class Lexical(Protocol):
+    """BM25 over the questions of an index, which are known by their row (`index.lexical.LexicalIndex`)."""
+
+    def __len__(self) -> int: ...
+
+    def best(
+        self, query_terms: Sequence[str], depth: int, allowed: np.ndarray | None = None
+    ) -> tuple[tuple[int, float], ...]: ...
+
+    def weight(self, term: str) -> float: ...
+
+    def knows(self, term: str) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,8 @@ class Manifest:
     files: dict[str, dict[str, Any]]
     built: str
     build: str
+    shards: tuple[dict[str, Any], ...] = ()
+    """Of an index of several: name and content hash of each shard, an index folder below `shards`."""
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -50,22 +70,29 @@ class Manifest:
     @property
     def complete(self) -> bool:
         """Whether the build has vectors; one without them can be searched by words alone."""
-        return "vectors.faiss" in self.files
+        return "vectors.faiss" in self.files or bool(self.shards)
 
 
 @dataclass(frozen=True)
 class Index:
-    """An index that is open for reading. It stays usable when a newer build is published beside it."""
+    """An index that is open for reading. It stays usable when a newer build is published beside it.
+
+    Its tables are read row by row as they are asked for (`index.tables`); an index of shards has the same parts, joined
+    (`index.sharded.joined`).
+    """
 
     manifest: Manifest
     folder: Path
-    records: dict[str, Record]
-    passages: tuple[Passage, ...]
-    vectors: faiss.Index
-    question_vectors: faiss.Index
-    lexical: LexicalIndex
-    words: dict[str, int]
+    records: Records
+    passages: Rows[Passage]
+    layout: RowLayout
+    vectors: Vectors
+    question_vectors: Vectors
+    lexical: Lexical
+    read_words: Callable[[], dict[str, int]]
     ranking: Ranking
+    read_background: Callable[[], np.ndarray] | None = None
+    """Reads `background`, where it is kept; None to take it from the vectors."""
 
     @property
     def embedded(self) -> bool:
@@ -83,8 +110,13 @@ class Index:
         return replace(self, vectors=nothing, question_vectors=nothing)
 
     @cached_property
-    def by_id(self) -> dict[str, Passage]:
-        return {passage.id: passage for passage in self.passages}
+    def by_id(self) -> Mapping[str, Passage]:
+        return PassagesById(self.records, self.passages, self.layout)
+
+    @cached_property
+    def words(self) -> dict[str, int]:
+        """The file's words with their counts."""
+        return self.read_words()
 
     @cached_property
     def word_count(self) -> int:
@@ -100,37 +132,57 @@ class Index:
         return groups
 
     @cached_property
-    def questions(self) -> tuple[tuple[Record, str], ...]:
+    def questions(self) -> Rows[tuple[Record, str]]:
         """Every question of the file with the record that answers it: the rows of `question_vectors` and `lexical`."""
-        return question_rows(self.records.values())
+        layout, records = self.layout, self.records.rows
+
+        def question(row: int) -> tuple[Record, str]:
+            at = layout.record_of_question(row)
+            return records[at], records[at].questions[row - int(layout.questions[at])]
+
+        return Rows(int(layout.questions[-1]), question)
 
     @cached_property
-    def topics(self) -> tuple[tuple[str, str], ...]:
+    def topics(self) -> Rows[tuple[str, str]]:
         """Topic and aspect of every question."""
-        return tuple((question_topic(*row), question_aspect(*row)) for row in self.questions)
+        questions = self.questions
+        return Rows(
+            len(questions), lambda row: (question_topic(*questions[row]), question_aspect(*questions[row])), _TOPICS
+        )
 
-    @cached_property
+    @property
     def headed(self) -> np.ndarray:
         """The row of the passage and the row of the question of each row of `vectors`; shape (vectors, 2)."""
-        return headed_rows(self.passages, self.questions)
-
-    @cached_property
-    def first_vector(self) -> np.ndarray:
-        """The first row of `order` for each question; shape (questions + 1,)."""
-        return np.searchsorted(self.headed[self.order, 1], np.arange(len(self.questions) + 1))
-
-    @cached_property
-    def order(self) -> np.ndarray:
-        """The rows of `vectors` sorted by their question; shape (vectors,)."""
-        return np.argsort(self.headed[:, 1], kind="stable")
+        return self.layout.headed
 
     def vectors_of(self, question_row: int) -> np.ndarray:
         """The rows of `vectors` that hold the passages under this question."""
-        return self.order[self.first_vector[question_row] : self.first_vector[question_row + 1]]
+        return self.layout.vectors_of(question_row)
+
+    def nearest_under(self, question_rows: Sequence[int], vector: np.ndarray) -> list[tuple[int, float]]:
+        """Of the passages under each of these questions the nearest one: its vector row and its cosine."""
+        rows = [self.vectors_of(row) for row in question_rows]
+        if not rows:
+            return []
+        cosines = self.vectors.reconstruct_batch(np.concatenate(rows)) @ vector
+        best, begin = [], 0
+        for of_question in rows:
+            values = cosines[begin : begin + len(of_question)]
+            begin += len(of_question)
+            best.append((int(of_question[values.argmax()]), float(values.max())))
+        return best
 
     def all_vectors(self) -> np.ndarray:
         """The headed passages' vectors in their order, shape (vectors, dimension)."""
-        return self.vectors.reconstruct_n(0, self.vectors.ntotal)
+        return self.vectors.reconstruct_batch(np.arange(self.vectors.ntotal))
+
+    @cached_property
+    def background(self) -> np.ndarray:
+        """Vectors of some of the file's questions, spread over all of them; shape (up to 200, dimension)."""
+        if self.read_background is not None:
+            return self.read_background()
+        count = self.question_vectors.ntotal
+        return self.question_vectors.reconstruct_batch(np.linspace(0, count - 1, min(count, SAMPLE), dtype=int))
 
     def search(self, vectors: np.ndarray, k: int) -> list[list[tuple[Passage, float]]]:
         """The k nearest headed passages of each query vector, best first, with their cosine similarity.
@@ -138,19 +190,34 @@ class Index:
         Args:
             vectors: shape (queries, dimension), L2-normalised float32.
         """
-        if not self.embedded:
-            return [[] for _ in vectors]
-        queries = np.ascontiguousarray(vectors, dtype=np.float32)
-        with one_thread():
-            scores, rows = self.vectors.search(queries, min(k, self.vectors.ntotal))
+        found = [self.vectors.nearest(vector, k) if self.embedded else () for vector in vectors]
         return [
-            [
-                (self.passages[self.headed[row, 0]], float(score))
-                for row, score in zip(rows[q], scores[q], strict=True)
-                if row >= 0
-            ]
-            for q in range(len(rows))
+            [(self.passages[int(self.layout.heads(np.array([row]))[0, 0])], score) for row, score in nearest]
+            for nearest in found
         ]
+
+
+class PassagesById(Mapping[str, Passage]):
+    """The passages of an index by their ids, which are the record's id and a number."""
+
+    def __init__(self, records: Records, passages: Rows[Passage], layout: RowLayout) -> None:
+        self._records, self._passages, self._layout = records, passages, layout
+
+    def __len__(self) -> int:
+        return len(self._passages)
+
+    def __iter__(self) -> Iterator[str]:
+        return (passage.id for passage in self._passages)
+
+    def __getitem__(self, key: str) -> Passage:
+        record, _, number = key.rpartition("-")
+        if record not in self._records or not number.isdecimal():
+            raise KeyError(key)
+        at = self._records.row(record)
+        row = int(self._layout.passages[at]) + int(number)
+        if row >= self._layout.passages[at + 1]:
+            raise KeyError(key)
+        return self._passages[row]
 
 
 def question_rows(records: Iterable[Record]) -> tuple[tuple[Record, str], ...]:
@@ -164,10 +231,3 @@ def rows_by_record(questions: Sequence[tuple[Record, str]]) -> dict[str, list[in
     for row, (record, _) in enumerate(questions):
         rows.setdefault(record.id, []).append(row)
     return rows
-
-
-def headed_rows(passages: Sequence[Passage], questions: Sequence[tuple[Record, str]]) -> np.ndarray:
-    """(passage row, question row) of each passage under each question of its record; shape (vectors, 2)."""
-    rows_of = rows_by_record(questions)
-    pairs = [(row, question) for row, passage in enumerate(passages) for question in rows_of[passage.record_id]]
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)

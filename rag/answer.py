@@ -22,13 +22,15 @@ NoteKind = Literal[
     "otherwise",
     "missing",
     "language",
+    "shards",
     "other",
 ]
 """What a note is about: a follow-up was completed; a long message was cut to the sentences that ask; a word was
 corrected; the index has no vectors yet; the answer is quoted because the model's own was none; a limiting sentence was
 added; a sentence that the passages do not clearly support was left out or put in their own words; only a part of the
 question is answered; items of a list are left out; orders to a machine were left out; another passage says otherwise;
-the passages lack a name that was asked about; it is in another language than the file; or, in receipts of an earlier
+the passages lack a name that was asked about; it is in another language than the file; a
+shard of the index did not answer; or, in receipts of an earlier
 version, something else."""
 Outcome = Literal["", "answered", "quoted", "not-in-file", "declined", "no-room", "broke-off", "reply"]
 """How an answer ended: the model wrote it; it is quoted; the search found none; the model declined, or nothing that it

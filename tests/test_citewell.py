@@ -50,7 +50,7 @@ def test_the_two_words_of_a_verb_may_be_asked_for_one_by_one(capsys: pytest.Capt
     [
         (["biuld"], "error: unknown verb 'biuld' (did you mean 'build'?); verbs: build, ask, serve, ", 25),
         (["zzz"], "error: unknown verb 'zzz'; verbs: build, ask, ", 25),
-        (["evaluate", "serch"], "error: unknown verb 'evaluate serch' (did you mean 'evaluate search'?); verbs: ", 6),
+        (["evaluate", "serch"], "error: unknown verb 'evaluate serch' (did you mean 'evaluate search'?); verbs: ", 7),
         (["--quiet"], "error: unknown verb '--quiet'; verbs: ", 25),
     ],
 )

@@ -17,6 +17,7 @@ ALLOWED = {
     "dataset": ("core", "index", "generator", "rag"),
     "evaluation": ("core", "index", "generator", "rag", "dataset"),
     "ui": ("core", "index", "generator", "rag"),
+    "cluster": ("core", "index", "generator", "rag"),
     "bench": ("core", "index", "generator", "rag", "dataset", "evaluation"),
 }
 """Package -> the packages from which it may import."""

@@ -27,7 +27,7 @@ def open_backend(model: Model) -> Backend:
     return backends.OpenVino(model) if model.identity["engine"] == "openvino" else backends.Transformers(model)
 
 
-class KeptAnswers(LM):
+class KeptAnswers(LM):  # type: ignore[misc]  # the harness has no types
     """A model of lm-evaluation-harness that keeps what it computed, request by request: an interrupted run continues.
 
     Args:

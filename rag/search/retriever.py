@@ -25,7 +25,7 @@ from rag.search.answerable import NEAR_ALL, UNCERTAIN, background, probability, 
 from rag.search.names import another_of_its_kind, missing_names
 from rag.search.query import Query, understand
 from rag.search.results import ReadThrough, Retrieval, SearchResult
-from rag.search.stages import Candidate, allowed_questions, duplicate_of, fuse, run_stages, shingles
+from rag.search.stages import Candidate, Stages, allowed_questions, duplicate_of, fuse, run_stages, shingles
 
 CLOSEST = 3
 """Questions and passages of the file that are offered where it holds no answer."""
@@ -66,7 +66,6 @@ class IndexRetriever(BaseRetriever):
                 f"{folder} was built for the adapter {made_with.adapter or 'none'}, the settings name "
                 f"{self.adapter or 'none'}; build it again: citewell build --index {folder}"
             )
-        _ = self.index.topics  # read now, nearly a second over 16 k questions, and not while the first one waits
 
     @property
     def of_passages(self) -> Embedder:
@@ -172,16 +171,22 @@ class IndexRetriever(BaseRetriever):
 
     def find(self, query: Query, filters: Mapping[str, str] | None = None) -> SearchResult:
         """All stages and their fusion; nothing is dropped yet."""
-        allowed = allowed_questions(self.index, filters or {})
-        if allowed is not None and not len(allowed):
-            wanted = ", ".join(f"{name} = {value}" for name, value in (filters or {}).items())
-            raise QuestionError(f"no record of {self.index.manifest.csv} has {wanted}; leave the filter out")
         by_words = not self.index.embedded
         vector = np.zeros(self.embedder.dimension) if by_words else self.embedder.embed([query.searched])[0]
-        stages = run_stages(self.index, query, vector, allowed)
+        stages = self._run_stages(query, vector, filters or {})
         candidates = fuse(self.index, stages, vector, self.index.ranking, query)
         at_large = 0.0 if by_words else background(self.index, vector)
         return SearchResult(query, stages, tuple(candidates), signals(self.index, query, stages, candidates), at_large)
+
+    def _run_stages(self, query: Query, vector: np.ndarray, filters: Mapping[str, str]) -> Stages:
+        allowed = allowed_questions(self.index, filters)
+        if allowed is not None and not len(allowed):
+            raise self._nothing_allowed(filters)
+        return run_stages(self.index, query, vector, allowed)
+
+    def _nothing_allowed(self, filters: Mapping[str, str]) -> QuestionError:
+        wanted = ", ".join(f"{name} = {value}" for name, value in filters.items())
+        return QuestionError(f"no record of {self.index.manifest.csv} has {wanted}; leave the filter out")
 
     def relevance(self, question: str, texts: list[str]) -> list[float]:
         """Cosine similarity of each text to the question."""

@@ -4,14 +4,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import faiss
 import numpy as np
 
 from index import lexical
 from index.corpus import AND
 from index.ranking import STAGES, Ranking
 from index.reader import Index
-from index.vectors import one_thread
 from rag.search.query import Query
 
 DEPTH = 100
@@ -74,33 +72,15 @@ def run_stages(
         vector: the question's, shape (dimension,).
         allowed: question rows to search among; all if None.
     """
-    vector_rows = None if allowed is None else np.flatnonzero(np.isin(index.headed[:, 1], allowed))
-    by_words = index.lexical.scores(query.terms)
-    if allowed is not None:
-        by_words[np.setdiff1d(np.arange(len(by_words)), allowed)] = 0
+    by_words = index.lexical.best(query.terms, depth, allowed)
     if not index.embedded:
-        return Stages((), (), _top(by_words, depth))
+        return Stages((), (), by_words)
+    vector_rows = None if allowed is None else np.flatnonzero(np.isin(index.headed[:, 1], allowed))
     return Stages(
-        _nearest(index.vectors, vector, depth, vector_rows),
-        _nearest(index.question_vectors, vector, depth, allowed),
-        _top(by_words, depth),
+        index.vectors.nearest(vector, depth, vector_rows),
+        index.question_vectors.nearest(vector, depth, allowed),
+        by_words,
     )
-
-
-def _nearest(
-    vectors: faiss.Index, vector: np.ndarray, depth: int, rows: np.ndarray | None
-) -> tuple[tuple[int, float], ...]:
-    parameters = None if rows is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(rows))  # type: ignore[call-arg]
-    with one_thread():
-        asked = vector[None, :].astype(np.float32)
-        scores, found = vectors.search(asked, min(depth, vectors.ntotal), params=parameters)
-    return tuple((int(row), float(score)) for row, score in zip(found[0], scores[0], strict=True) if row >= 0)
-
-
-def _top(scores: np.ndarray, depth: int) -> tuple[tuple[int, float], ...]:
-    rows = np.argpartition(-scores, min(depth, len(scores) - 1))[:depth]
-    ordered = sorted(rows, key=lambda row: (-scores[row], row))
-    return tuple((int(row), float(scores[row])) for row in ordered if scores[row] > 0)
 
 
 def fuse(index: Index, stages: Stages, vector: np.ndarray, ranking: Ranking, query: Query) -> list[Candidate]:
@@ -118,9 +98,10 @@ def fuse(index: Index, stages: Stages, vector: np.ndarray, ranking: Ranking, que
     else:
         cosines, rows = {}, [_best_by_words(index, row, query.terms) for row in ranks["lexical"]]
     most = sum(ranking.weights[stage] / (ranking.rrf_k + 1) for stage in (STAGES if index.embedded else ("lexical",)))
+    heads = dict(zip(rows, index.layout.heads(np.array(rows, dtype=np.int64)).tolist(), strict=True))
     candidates = []
     for row in rows:
-        passage_row, question_row = (int(value) for value in index.headed[row])
+        passage_row, question_row = heads[row]
         places = {"headed": row, "question": question_row, "lexical": question_row}
         found = {stage: ranks[stage][place] for stage, place in places.items() if place in ranks[stage]}
         fused = sum(ranking.weights[stage] / (ranking.rrf_k + rank) for stage, rank in found.items()) / most
@@ -138,24 +119,17 @@ def _best_passages(
     index: Index, ranks: Mapping[str, Mapping[int, int]], headed: Mapping[int, float], vector: np.ndarray
 ) -> dict[int, float]:
     """The vector row nearest to the query, with its cosine, of every question that the headed stage did not find."""
-    seen = {int(index.headed[row, 1]) for row in headed}
-    rows = [index.vectors_of(row) for row in {**ranks["question"], **ranks["lexical"]} if row not in seen]
-    if not rows:
-        return {}
-    cosines = index.vectors.reconstruct_batch(np.concatenate(rows)) @ vector
-    best = {}
-    begin = 0
-    for of_question in rows:
-        values = cosines[begin : begin + len(of_question)]
-        begin += len(of_question)
-        best[int(of_question[values.argmax()])] = float(values.max())
-    return best
+    seen = set(index.layout.heads(np.array(list(headed), dtype=np.int64))[:, 1].tolist())
+    return dict(
+        index.nearest_under([row for row in {**ranks["question"], **ranks["lexical"]} if row not in seen], vector)
+    )
 
 
 def _best_by_words(index: Index, question_row: int, terms: Sequence[str]) -> int:
     """The vector row of a question whose passage holds the most telling of the query's terms; the first of equals."""
     rows = index.vectors_of(question_row)
-    held = [set(lexical.terms(index.passages[index.headed[row, 0]].text)) for row in rows]
+    passages = index.layout.heads(rows)[:, 0].tolist()
+    held = [set(lexical.terms(index.passages[row].text)) for row in passages]
     worth = [sum(index.lexical.weight(term) for term in set(terms) & each) for each in held]
     return int(rows[int(np.argmax(worth))])
 

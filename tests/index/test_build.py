@@ -116,7 +116,7 @@ def test_a_full_disk_leaves_the_old_index_serving(small_index: IndexSettings, mo
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("index.store.pq.write_table", full)
+    monkeypatch.setattr("index.tables.pq.write_table", full)
     with pytest.raises(OSError, match="No space left"):
         build(small_index, force=True)
     assert sorted(os.listdir(folder / "builds")) == before

@@ -79,6 +79,6 @@ def test_an_index_of_before_is_refused_with_the_command_that_rebuilds_it(small_i
     file = published_build(Path(small_index.dir)) / "manifest.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "schema": 1}))
     with pytest.raises(
-        IndexFolderError, match=r"schema version 1, this CiteWell reads 2 and 3; build it: citewell build"
+        IndexFolderError, match=r"schema version 1, this CiteWell reads 2, 3 and 4; build it: citewell build"
     ):
         open_index(Path(small_index.dir))

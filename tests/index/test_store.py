@@ -53,7 +53,7 @@ def test_a_truncated_or_missing_file_is_named(small_index: IndexSettings, name: 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 1}, "has schema version 1, this CiteWell reads 2 and 3; build it: citewell build --index"),
+        ({"schema": 1}, "has schema version 1, this CiteWell reads 2, 3 and 4; build it: citewell build --index"),
         ({"files": {}}, "is damaged .its list of files is not complete"),
         ({"surprise": 1}, "is damaged"),
         ({"built": "yesterday"}, "is damaged"),

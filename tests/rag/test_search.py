@@ -87,7 +87,7 @@ def test_what_only_one_stage_finds_is_a_candidate_with_its_best_passage(retrieve
     assert {tuple(candidate.ranks) for candidate in candidates} == {("question",)}
     for candidate in candidates:
         assert candidate.scores["headed"] == pytest.approx(
-            float(index.vectors.reconstruct(candidate.vector_row) @ vector), abs=1e-3
+            float(index.vectors.reconstruct_batch(np.array([candidate.vector_row]))[0] @ vector), abs=1e-3
         )
 
 

@@ -1,0 +1,232 @@
+"""CiteWell as an application of Ray Serve: Shard, Search and Answer deployments, each with its own replicas.
+
+citewell serve --ray auto --index DIR                  # an index of citewell build --shards N
+citewell serve --ray auto --replicas-shard 2 --replicas-answer 4 --port 8600
+
+Answer writes; it asks Search, which asks every Shard and joins what they found. A shard that fails or is late is left
+out, and the answer's notes name it.
+"""
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cluster.connect import connected, require_ray
+from cluster.search import LATE_S, ShardedRetriever
+from core.command import command_parser
+from core.errors import IndexFolderError, QuestionError, run_command
+from core.progress import log
+from core.settings import Settings, load
+from generator.llm import QwenChat
+from index.builds import read_manifest, verify
+from index.embedders import adapter_identity
+from index.published import published_build
+from index.sharded.joined import open_shard
+from rag.answer import Answer
+from rag.answerer import Answerer, Checks, Request, Search
+from rag.opening import Embedders, open_checks, open_embedders, open_llm
+from rag.reader.opening import open_reader
+from rag.search.parts import Part, open_whole, search_part
+from rag.search.query import Query
+from rag.search.results import Retrieval
+
+NAME = "citewell"
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """How many copies of each deployment run."""
+
+    shard: int = 1
+    search: int = 1
+    answer: int = 1
+
+
+@dataclass(frozen=True)
+class Models:
+    """How a replica opens its models; tests give small ones."""
+
+    embedders: Callable[[Settings], Embedders] = open_embedders
+    llm: Callable[[Settings], QwenChat] = open_llm
+    checks: Callable[[Settings, Any], Checks] = open_checks
+    reader: Callable[[Settings], Any] = open_reader
+
+
+class Shard:
+    """One shard of an index, open for searching."""
+
+    def __init__(self, build: str, number: int) -> None:
+        path = Path(build)
+        manifest = read_manifest(path)
+        self._index = open_shard(path, manifest, number)
+        first = sum(shard["records"] for shard in manifest.shards[:number])
+        self._places = np.load(path / "places.npy", mmap_mode="r")[first : first + manifest.shards[number]["records"]]
+
+    async def search(self, query: Query, vector: np.ndarray, filters: Mapping[str, str]) -> Part | None:
+        return await asyncio.to_thread(search_part, self._index, self._places, query, vector, filters)
+
+
+class SearchShards:
+    """Understands questions, asks every shard, and joins what they found."""
+
+    def __init__(self, settings: Settings, build: str, shards: Sequence[Any], late_s: float, models: Models) -> None:
+        asks = [shard.search.remote for shard in shards]
+        self._retriever = open_retriever(settings, Path(build), asks, late_s, models)
+
+    async def search(self, request: Request, correct: bool) -> Retrieval:
+        asked = self._retriever.for_one_question()
+        return await asyncio.to_thread(
+            asked.search, request.question, request.history, request.filters, correct=correct
+        )
+
+
+class AnswerQuestions:
+    """Writes answers over what Search finds: over HTTP, POST /v1/answers with {"question": …} gives a receipt."""
+
+    def __init__(self, settings: Settings, build: str, search: Any, models: Models) -> None:
+        retriever = open_retriever(settings, Path(build), (), LATE_S, models)
+        checks = models.checks(settings, retriever.of_passages)
+        self._answerer = RemoteAnswerer(
+            retriever, models.llm(settings), checks, settings.generator.context_tokens, search
+        )
+
+    async def answer(self, request: Request) -> Answer:
+        return await asyncio.to_thread(self._answer, request)
+
+    def _answer(self, request: Request) -> Answer:
+        *_, answer = self._answerer.answer(self._answerer.search(request))
+        return answer
+
+    async def __call__(self, request: Any) -> Any:
+        from starlette.responses import JSONResponse, Response
+
+        from rag.receipt import receipt
+
+        if request.method != "POST" or request.url.path.rstrip("/") != "/v1/answers":
+            return JSONResponse({"error": "expected POST /v1/answers"}, 404)
+        try:
+            body = await request.json()
+            answer = await self.answer(Request(str(body["question"])))
+        except QuestionError as error:
+            return JSONResponse({"error": str(error)}, 422)
+        except (ValueError, KeyError, TypeError):
+            return JSONResponse({"error": 'expected JSON of the form {"question": "…"}'}, 422)
+        return Response(receipt(answer).to_json(), media_type="application/json")
+
+
+@dataclass(frozen=True)
+class RemoteAnswerer(Answerer):
+    """An answerer whose search is a deployment's; any application that takes an `Answerer` takes this one."""
+
+    deployment: Any = None
+
+    def search(self, question: str | Request) -> Search:
+        began = time.perf_counter()
+        asked = Request(question) if isinstance(question, str) else question
+        notice = self._notice(asked.question)
+        urgent = notice is not None and notice.kind != "limit"
+        try:
+            found = self.deployment.search.remote(asked, not urgent).result()
+        except Exception as error:
+            cause = getattr(error, "cause", None)
+            raise (cause if isinstance(cause, QuestionError | IndexFolderError) else error) from None
+        if notice is None and found.search_query != asked.question and not found.query.reply:
+            notice = self._notice(found.search_query)
+        return Search(found, began, notice)
+
+
+def open_retriever(
+    settings: Settings, build: Path, shards: Sequence[Any], late_s: float, models: Models
+) -> ShardedRetriever:
+    """A retriever over what a build of shards knows of all of them, and over the shards that are asked."""
+    from index.embedders.weights import dictionary
+
+    manifest = read_manifest(build)
+    verify(build, manifest)
+    embedders = models.embedders(settings)
+    reader, decision = models.reader(settings)
+    return ShardedRetriever(
+        index=open_whole(build, manifest),
+        embedder=embedders.questions,
+        passage_embedder=embedders.passages,
+        adapter=adapter_identity(settings.index),
+        reader=reader,
+        decision=decision,
+        dictionary=dictionary(),
+        settings=settings.rag,
+        shards=shards,
+        late_s=late_s,
+    )
+
+
+def application(
+    settings: Settings, replicas: Replicas = Replicas(), late_s: float = LATE_S, models: Models = Models()
+) -> Any:
+    """The application: Answer over Search over the shards of the published build.
+
+    Raises:
+        IndexFolderError: there is no index, or it is not one of shards.
+    """
+    from ray import serve
+
+    build = published_build(Path(settings.index.dir)).absolute()
+    manifest = read_manifest(build)
+    if not manifest.shards:
+        raise IndexFolderError(
+            f"{settings.index.dir} is not one of shards; build it: citewell build --index {settings.index.dir} "
+            "--shards N"
+        )
+    small = {"num_cpus": 0.1}  # an idle replica takes no processor; what it may use is the node's
+    deployment: Any = serve.deployment  # its types are those of a decorator without arguments
+    shards = [
+        deployment(Shard, name=f"Shard{number:03}", num_replicas=replicas.shard, ray_actor_options=small)
+        .options(max_ongoing_requests=32)
+        .bind(str(build), number)
+        for number in range(len(manifest.shards))
+    ]
+    search = deployment(
+        SearchShards, name="Search", num_replicas=replicas.search, ray_actor_options=small, max_ongoing_requests=32
+    ).bind(settings, str(build), shards, late_s, models)
+    return deployment(
+        AnswerQuestions, name="Answer", num_replicas=replicas.answer, ray_actor_options=small, max_ongoing_requests=16
+    ).bind(settings, str(build), search, models)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = command_parser("cluster.serving", __doc__)
+    parser.add_argument("--ray", metavar="ADDRESS", required=True, help="auto, or the address of the cluster's head")
+    parser.add_argument("--index", metavar="DIR", help="the index folder, on a file system that all nodes share")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    parser.add_argument("--port", type=int, default=8600, metavar="N", help="port to listen at (default: 8600)")
+    for name in ("shard", "search", "answer"):
+        parser.add_argument(f"--replicas-{name}", type=int, default=1, metavar="N", help=f"replicas of each {name}")
+    parser.add_argument("--late", type=float, default=LATE_S, metavar="S", help="seconds that a shard may take")
+    arguments = parser.parse_args(argv)
+    require_ray()
+    settings = load({"index.dir": arguments.index})
+    replicas = Replicas(arguments.replicas_shard, arguments.replicas_search, arguments.replicas_answer)
+    with connected(arguments.ray):
+        from ray import serve
+
+        serve.start(http_options={"host": arguments.host, "port": arguments.port})
+        serve.run(application(settings, replicas, arguments.late), name=NAME, route_prefix="/")
+        log.info(f"answering at http://{arguments.host}:{arguments.port}/v1/answers; Ctrl-C ends it")
+        ended = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: ended.set())
+        try:
+            ended.wait()
+        finally:
+            serve.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,31 @@
+"""Open an index folder, of one build or of several shards."""
+
+from pathlib import Path
+
+from index.builds import read_manifest, verify
+from index.published import published_build
+from index.reader import Index
+from index.sharded.joined import open_shards
+from index.single import open_single
+
+
+def open_index(folder: Path) -> Index:
+    """Open the published build, every file's hash verified before it is parsed.
+
+    Raises:
+        IndexFolderError: no index, another schema version, or a file that is missing or damaged.
+    """
+    return open_build(published_build(folder))
+
+
+def open_build(build: Path) -> Index:
+    """Open one build, published or not; see `open_index`.
+
+    Raises:
+        IndexFolderError: another schema version, or a file that is missing or damaged.
+    """
+    manifest = read_manifest(build)
+    if not manifest.shards:
+        return open_single(build)
+    verify(build, manifest)
+    return open_shards(build, manifest)

@@ -1,0 +1,70 @@
+"""What a build of shards is made from: its files, each with its hash, and everything that decides what comes out."""
+
+import dataclasses
+import glob
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import DataError
+from core.settings import IndexSettings
+from index.store import Recipe
+
+SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".json", ".xlsx")
+"""Files that are taken from a folder."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file to read; its number says where its records stand among those of the others."""
+
+    number: int
+    path: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A build of shards. `work` is where its steps leave what they made; all machines of a cluster must see it."""
+
+    work: Path
+    files: tuple[InputFile, ...]
+    shards: int
+    settings: IndexSettings
+    recipe: Recipe
+
+    @property
+    def key(self) -> str:
+        """SHA-256 over everything that decides what is built: the same input has the same key."""
+        return plan_key(self.files, self.shards, self.recipe)
+
+
+def plan_key(files: Sequence[InputFile], shards: int, recipe: Recipe) -> str:
+    facts = dataclasses.asdict(recipe)
+    facts["ranking"] = hashlib.sha256(recipe.ranking).hexdigest()
+    facts["files"] = [[Path(file.path).name, file.sha256] for file in files]
+    return hashlib.sha256(json.dumps([facts, shards], sort_keys=True).encode()).hexdigest()
+
+
+def find_files(given: Sequence[str]) -> tuple[InputFile, ...]:
+    """The files that paths, folders and patterns such as `data/*.csv` name: in their order, those of one by name.
+
+    Raises:
+        DataError: one of them names no file.
+    """
+    found: dict[str, None] = {}
+    for each in given:
+        path = Path(each)
+        if path.is_dir():
+            paths = sorted(str(file) for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+        else:
+            paths = [each] if path.is_file() else sorted(name for name in glob.glob(each) if Path(name).is_file())  # noqa: PTH207 - a pattern may be absolute
+        if not paths:
+            raise DataError(
+                f"no file at {each}; expected a file, a folder with {', '.join(SUFFIXES)}, or a pattern such as "
+                "'data/*.csv' (--csv FILE)"
+            )
+        found.update(dict.fromkeys(str(Path(name).absolute()) for name in paths))
+    return tuple(InputFile(number, path) for number, path in enumerate(found))
