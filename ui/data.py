@@ -7,8 +7,10 @@ import streamlit as st
 
 from core.errors import CiteWellError
 from core.settings import Settings, load
+from rag import access_log
 from rag.admin import PREVIEWED, UPLOAD_MIB, is_complete, overview, preview, rebuild, refused_rows, roll_back
 from ui import shared
+from ui.visitor import visitor
 
 ENDINGS = ["csv", "tsv", "txt", "json", "jsonl", "xlsx", "parquet"]
 CELL = 160
@@ -35,10 +37,16 @@ def draw() -> None:
     _table(
         f"Rows with an answer that stands elsewhere too ({manifest.merged:,} merged)", "Question", held.shared_answers
     )
-    _uploading()
-    if held.previous and st.button(f"Roll back to build {held.previous}", icon=":material/undo:"):
+    may_edit = visitor().may_edit
+    if may_edit:
+        _uploading()
+    else:
+        st.caption("Editors can index another file here, and roll back.")
+    if may_edit and held.previous and st.button(f"Roll back to build {held.previous}", icon=":material/undo:"):
         try:
-            st.session_state.done = f"Rolled back to build {roll_back(load())}."
+            build = roll_back(load())
+            access_log.note(load(), "rolled back", visitor().owner, build=build)
+            st.session_state.done = f"Rolled back to build {build}."
             st.rerun()
         except CiteWellError as error:
             st.error(shared.sentence(error))
@@ -71,6 +79,7 @@ def _uploading() -> None:
 
     try:
         kept = rebuild(settings, uploaded.name, uploaded.getvalue(), tell)
+        access_log.note(settings, "uploaded", visitor().owner, file=uploaded.name)
     except CiteWellError as error:
         progress.empty()
         st.error(shared.sentence(error))

@@ -12,6 +12,7 @@ from core.settings import load
 from generator.adapters import ADAPTERS
 from rag.feedback import by_day, given, pairs
 from ui import shared
+from ui.visitor import visitor
 
 BENCH = shipped("bench")
 """Only a checkout has this folder."""
@@ -23,7 +24,8 @@ MOST = 300
 def draw() -> None:
     """Draw the page."""
     st.title("Quality")
-    _feedback()
+    if visitor().may_edit:
+        _feedback()
     for folder in sorted(ADAPTERS.iterdir()):
         if (figures := _read(folder / "evaluation.json")) is not None:
             st.subheader(f"Adapter {folder.name}: tuned against base")
