@@ -28,7 +28,7 @@ def without_words() -> None:
 
 def place_of(error: BaseException) -> str:
     """The types of an error and of those that caused it, and the lines of code that they came through."""
-    parts = []
+    parts: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(parts) < 5:
         frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(cause.__traceback__)]

@@ -162,12 +162,12 @@ class History:
         return bool(db.table("conversations").count_where("id = ? and owner = ?", [conversation, self._owner]))
 
 
-def title_of(question: str) -> str:
-    """The title of a conversation that begins with a question: its beginning, cut at the end of a word."""
+def title_of(question: str, most: int = TITLE) -> str:
+    """A question's beginning, cut at the end of a word: the title of the conversation that it begins."""
     line = " ".join(question.split())
-    if len(line) <= TITLE:
+    if len(line) <= most:
         return line
-    cut = line[: TITLE - 1]
+    cut = line[: most - 1]
     return f"{cut.rpartition(' ')[0] or cut} …" if " " in cut else f"{cut}…"
 
 

@@ -93,6 +93,7 @@ def _serve(settings: Settings) -> None:
         "client.showErrorDetails": "none",
         "browser.serverAddress": "localhost",  # else Streamlit asks a server outside for this machine's address
         "logger.hideWelcomeMessage": True,
+        "logger.enableRich": False,  # it prints errors past the log, with their words
     }
     import streamlit as st
 

@@ -17,7 +17,7 @@ from rag import access_log
 from rag.answer import Answer
 from rag.database import EARLIER
 from rag.exports import file_name, to_json, to_markdown
-from rag.history import Conversation, Deleted, History, StoredTurn
+from rag.history import Conversation, Deleted, History, StoredTurn, title_of
 from rag.owners import Owners
 from ui import shared
 from ui.address import is_open
@@ -30,6 +30,8 @@ ID = re.compile(r"[0-9a-f]{32}")
 """The parameter of the address that names a conversation."""
 LISTED = 20
 """Conversations that the side bar lists at first, and how many more each click adds."""
+SHOWN = 26
+"""Most characters of a title in the side bar, so that it stays on one line."""
 UNDO_S = 600
 """Seconds for which a deleted conversation can be put back, from the memory of the visit alone."""
 UNKNOWN = (
@@ -112,9 +114,11 @@ def draw_list(history: History, *, keep: bool) -> None:
         st.session_state.kept = current is not None
         words = st.text_input("Search conversations", placeholder="words of a question or an answer")
         found = history.conversations(words)
-        if current is not None:
-            _manage(current, history, who)
-        _draw_found(found, current)
+        listed = st.session_state.setdefault("listed", LISTED)
+        if current is not None and current not in found[:listed]:
+            st.caption("Open now")
+            _draw_row(current, history, who)
+        _draw_found(found, listed, history, who)
         if words and not found:
             st.caption("Nothing found.")
         draw_links()
@@ -161,25 +165,35 @@ def _draw_undo(history: History) -> None:
     st.button("Undo", key="undo", icon=":material/undo:", on_click=_undo, args=(history,))
 
 
-def _draw_found(found: list[Conversation], current: Conversation | None) -> None:
+def _draw_found(found: list[Conversation], listed: int, history: History, who: Visitor) -> None:
     """The conversations by date, and a button for more of them where there are more."""
-    listed = st.session_state.setdefault("listed", LISTED)
     zone = _zone()
     today = datetime.now(zone).date()
     for group, members in groupby(found[:listed], lambda each: group_of(each.updated, today, zone)):
         st.caption(group)
         for each in members:
-            here = current is not None and each.id == current.id
-            st.button(
-                shared.plain(each.title),
-                key=f"open {each.id}",
-                icon=":material/chat:" if here else ":material/chat_bubble_outline:",
-                type="tertiary",
-                on_click=_begin,
-                args=(each.id,),
-            )
+            _draw_row(each, history, who)
     if (left := len(found) - listed) > 0:
         st.button(f"Show more ({left:,} left)", key="more", icon=":material/expand_more:", on_click=_more)
+
+
+def _draw_row(each: Conversation, history: History, who: Visitor) -> None:
+    """One conversation: its title opens it; the open one can be renamed in its place, taken away and deleted."""
+    here = each.id == st.session_state.conversation
+    if here and st.session_state.get("renaming") == each.id:
+        st.text_input("Title", each.title, key="title", on_change=_rename, args=(history, each.id))
+    else:
+        st.button(
+            shared.plain(title_of(each.title, SHOWN)),
+            key=f"open {each.id}",
+            icon=":material/chat:" if here else ":material/chat_bubble_outline:",
+            type="tertiary",
+            help=shared.plain(each.title) if len(each.title) > SHOWN else None,
+            on_click=_begin,
+            args=(each.id,),
+        )
+    if here:
+        _manage(each, history, who)
 
 
 def group_of(updated: str, today: date, zone: tzinfo) -> str:
@@ -207,33 +221,24 @@ def _zone() -> tzinfo:
 
 
 def _manage(conversation: Conversation, history: History, who: Visitor) -> None:
-    """The open conversation: its title, to be changed in its place, and buttons to take it away or delete it."""
-    settings = load()
+    """Buttons that rename the open conversation, take it away as a file, or delete it."""
+    settings, identifier = load(), conversation.id
     path = Path(settings.history.file)
-    with st.container(border=True):
-        if st.session_state.get("renaming") == conversation.id:
-            st.text_input("Title", conversation.title, key="title", on_change=_rename, args=(history, conversation.id))
-        else:
-            st.text(conversation.title)
 
-        def as_json() -> str:
-            access_log.note(settings, "exported", who.owner)
-            return to_json(path, conversation.id, who.owner)
+    def as_json() -> str:
+        access_log.note(settings, "exported", who.owner)
+        return to_json(path, identifier, who.owner)
 
-        def as_markdown() -> str:
-            access_log.note(settings, "exported", who.owner)
-            return to_markdown(path, conversation.id, who.owner)
+    def as_markdown() -> str:
+        access_log.note(settings, "exported", who.owner)
+        return to_markdown(path, identifier, who.owner)
 
-        with st.container(horizontal=True):
-            st.button(
-                "Rename", icon=":material/edit:", type="tertiary", on_click=_start_renaming, args=(conversation.id,)
-            )
-            for label, content, ending in (("Markdown", as_markdown, "md"), ("JSON", as_json, "json")):
-                name = file_name(conversation, ending)
-                st.download_button(label, content, name, icon=":material/download:", type="tertiary", on_click="ignore")
-            st.button(
-                "Delete", icon=":material/delete:", type="tertiary", on_click=_delete, args=(history, conversation.id)
-            )
+    with st.container(horizontal=True, gap="xsmall"):
+        st.button("Rename", icon=":material/edit:", on_click=_start_renaming, args=(identifier,))
+        st.button("Delete", icon=":material/delete:", on_click=_delete, args=(history, identifier))
+        for label, content, ending in (("Markdown", as_markdown, "md"), ("JSON", as_json, "json")):
+            name = file_name(conversation, ending)
+            st.download_button(label, content, name, icon=":material/download:", on_click="ignore")
 
 
 def _draw_earlier(who: Visitor) -> None:

@@ -39,7 +39,7 @@ def provider() -> Iterator[Provider]:
     made = Provider()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  # the name that the server calls
+        def do_GET(self) -> None:  # the name that the server calls
             path, query = urlsplit(self.path).path, _values(urlsplit(self.path).query)
             if path == "/.well-known/openid-configuration":
                 self._json(_described(made.url))
@@ -55,7 +55,7 @@ def provider() -> Iterator[Provider]:
             else:
                 self.send_error(404)
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             form = _values(self.rfile.read(int(self.headers["Content-Length"])).decode())
             asked = made.codes.pop(form["code"])
             challenge = hashlib.sha256(form["code_verifier"].encode()).digest()
