@@ -34,6 +34,7 @@ VERBS = {
         Verb("serve", "ui.__main__", "open the page in a browser", "cluster.serving"),
         Verb("doctor", "core.doctor", "show what this machine computes with, and what speed to expect"),
         Verb("receipt", "rag.receipt", "verify an answer that was kept, or write it as a page"),
+        Verb("history", "rag.owners", "list, export or erase what is kept about somebody"),
         Verb("feedback", "rag.feedback", "list what people think of answers, or export it to train on"),
     ),
     "data": (

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 
+from core.libraries import report_nothing
 from core.progress import show_lines
 
 
@@ -50,6 +51,7 @@ def run_command(main: Callable[[], int | None]) -> None:
     A `CiteWellError`, and an error of the file system such as a full disk, prints one line and exits 1. Ctrl-C
     exits with 130, as shells expect of SIGINT. What the console's encoding lacks is printed as a question mark.
     """
+    report_nothing()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -30,8 +30,11 @@ def sha256_file(path: Path, progress: Callable[[int], object] | None = None) -> 
     return digest.hexdigest()
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
+def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
     """Replace `path` in one rename, so that a reader sees the old content or the new and never a part.
+
+    Args:
+        mode: who may read it; 0o600, for its user alone, where it holds people's words.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; `path` is then as it was before.
@@ -44,7 +47,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide the file from other users of a shared machine
+        if mode != 0o600:  # mkstemp's own, which would hide the file from other users of a shared machine
+            Path(temporary).chmod(mode)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

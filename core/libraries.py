@@ -7,13 +7,34 @@ import sys
 import warnings
 from functools import cache
 
+SWITCHES = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "LANGCHAIN_TRACING": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "LANGSMITH_TRACING": "false",
+    "LANGSMITH_TRACING_V2": "false",
+    "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+    "WANDB_ERROR_REPORTING": "false",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+"""Variables by which libraries are told to report nothing. They are set whatever they were before: a shell that traces
+another project to LangSmith would send it every question."""
+
+
+def report_nothing() -> None:
+    """Switch off the telemetry of every library; call it before any of them is imported."""
+    os.environ.update(SWITCHES)
+    # OpenVINO has no variable for it, and reports where this package can be imported. None makes the import fail.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
 
 def quieten() -> None:
     """Switch off telemetry, progress bars of internal steps, and notices that a user cannot act on.
 
     Call it before transformers is imported; calling it again does no harm.
     """
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    report_nothing()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # peft and trl know checkpointing of activations by its old name.
     warnings.filterwarnings("ignore", ".*gradient_checkpointing", FutureWarning)

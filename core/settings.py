@@ -16,6 +16,8 @@ from typing import Annotated, Any, TypeVar, get_args
 
 from core.errors import SettingsError
 from core.paths import HOME, artifacts, shipped
+from core.people_settings import AuditSettings, AuthSettings
+from core.setting_rules import OneOf, Range
 
 SETTINGS_FILE = Path("citewell.toml")
 """Looked for in the working directory, to which the paths in it are relative."""
@@ -23,35 +25,6 @@ PREFIX = "CITEWELL_"
 
 Groups = TypeVar("Groups")
 """A frozen dataclass whose fields are frozen dataclasses of settings."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """The numbers that a setting may be."""
-
-    low: float
-    high: float
-    or_zero: bool = False
-    """0 is allowed as well: CiteWell then decides."""
-
-    def holds(self, value: Any) -> bool:
-        return self.low <= value <= self.high or (self.or_zero and value == 0)
-
-    def __str__(self) -> str:
-        return f"{self.low:,} to {self.high:,}" + (", or 0" if self.or_zero else "")
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """The words that a setting may be."""
-
-    words: tuple[str, ...]
-
-    def holds(self, value: Any) -> bool:
-        return value in self.words
-
-    def __str__(self) -> str:
-        return ", ".join(self.words)
 
 
 @dataclass(frozen=True)
@@ -160,11 +133,19 @@ class HistorySettings:
     keep_days: Annotated[int, Range(0, 100_000)] = 0
     """Days after which a conversation that nobody touched is deleted; 0 keeps it."""
 
+    share: bool = True
+    """Whether an answer can be shared by a link that whoever has it can read."""
+
 
 @dataclass(frozen=True)
 class UiSettings:
     host: str = "127.0.0.1"
     port: Annotated[int, Range(1, 65_535)] = 8501
+    names: str = ""
+    """Host names beside this machine's own by which browsers reach the page, such as that of a proxy; commas between
+    them. `*` accepts every name."""
+    log_texts: bool = False
+    """Whether the page's log may hold the words of an error, in which a question can stand."""
     questions_per_minute: Annotated[int, Range(1, 100_000)] = 30
     """Most questions that one visit may ask in a minute."""
     uploads: Annotated[str, OneOf(("everybody", "nobody"))] = "everybody"
@@ -179,6 +160,8 @@ class Settings:
     generator: GeneratorSettings = field(default_factory=GeneratorSettings)
     rag: RagSettings = field(default_factory=RagSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
+    auth: AuthSettings = field(default_factory=AuthSettings)
     ui: UiSettings = field(default_factory=UiSettings)
 
 
@@ -294,5 +277,6 @@ def _convert(key: str, value: Any, expected: type) -> Any:
     if expected is float and type(value) is int:
         return float(value)
     if type(value) is not expected:
+        value = "…" if key.endswith("secret") else value
         raise SettingsError(f"setting {key!r} is {value!r}; expected {expected.__name__}")
     return value

@@ -1,6 +1,10 @@
-"""The one SQLite file of conversations and feedback, opened for each use: two pages or a deleted file do no harm."""
+"""The one SQLite file of conversations and feedback, opened for each use: two pages or a deleted file do no harm.
+
+Only the user who runs CiteWell may read the file (mode 0600), and what is deleted is overwritten with zeros.
+"""
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +13,14 @@ from typing import Literal
 from sqlite_utils import Database, Migrations
 
 from core.errors import DataError, HistoryError
+from core.progress import log
 from rag.receipt import read_receipt, sealed_receipt
 
 WAIT_S = 5.0
 """Seconds that a writer waits for another one."""
+
+EARLIER = "earlier"
+"""The owner of what was kept before conversations had owners, and of what is kept without a page."""
 
 migrations = Migrations("citewell")
 
@@ -47,31 +55,68 @@ def feedback_by_receipt_2(db: Database) -> None:
             db.table("feedback").update(row["seal"], {"seal": sealed_receipt(answer, "").sha256})
 
 
+@migrations()
+def owners(db: Database) -> None:
+    """Each conversation and each judgement belongs to somebody, who may share an answer by a link."""
+    db.execute(f"alter table conversations add column owner text not null default '{EARLIER}'")
+    db.table("conversations").create_index(["owner", "updated"])
+    db.execute("alter table feedback rename to feedback_before")
+    db.table("feedback").create(
+        {"owner": str, "seal": str, "created": str, "good": int, "reason": str, "better": str, "receipt": str},
+        pk=("owner", "seal"),
+    )
+    db.execute(
+        "insert into feedback (owner, seal, created, good, reason, better, receipt) "
+        "select ?, seal, created, good, reason, better, receipt from feedback_before order by rowid",
+        [EARLIER],
+    )
+    db.table("feedback_before").drop()
+    db.table("owners").create({"id": str, "name": str, "keep": int, "seen": str}, pk="id")
+    db.table("shares").create(
+        {"token": str, "owner": str, "conversation": str, "seal": str, "created": str, "receipt": str}, pk="token"
+    )
+
+
 @contextlib.contextmanager
-def database(path: Path, *, writes: bool = True) -> Iterator[Database]:
+def database(path: Path, *, writes: bool = True, erases: bool = False) -> Iterator[Database]:
     """The database, made and migrated where that is due; what the block changes is kept whole or not at all.
 
     Args:
         writes: take the write lock before the block begins. A transaction that reads first and takes the lock when it
             writes is refused without a wait if another process wrote meanwhile (https://sqlite.org/isolation.html).
+        erases: empty the write-ahead log after the block, so that no copy of what it deleted stays there.
 
     Raises:
         HistoryError: it is locked, damaged, no database, from a newer CiteWell, or the disk is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _for_its_user_alone(path)
         connection = sqlite3.connect(path, timeout=WAIT_S)
     except (OSError, sqlite3.Error) as error:
         raise HistoryError(f"cannot open {path} ({error}); name another file: CITEWELL_HISTORY_FILE=…") from error
     with contextlib.closing(connection):
         try:
             db = Database(connection)
+            # Not every SQLite is built so: https://sqlite.org/pragma.html#pragma_secure_delete
+            db.execute("pragma secure_delete = on").fetchone()
             db.enable_wal()
             _migrate(db, path)
             with _transaction(db, "IMMEDIATE" if writes else "DEFERRED"):
                 yield db
+            if erases:
+                db.execute("pragma wal_checkpoint(truncate)").fetchone()
         except sqlite3.Error as error:
             raise HistoryError(_explained(path, error)) from error
+
+
+def _for_its_user_alone(path: Path) -> None:
+    """Make the file with mode 0600 whatever the umask is; SQLite gives its log and index of the log the same mode."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    with contextlib.suppress(OSError):  # of another user's file, whose mode is not ours to change
+        if path.stat().st_mode & 0o077:
+            for each in (path, *path.parent.glob(f"{path.name}-*")):
+                each.chmod(0o600)
 
 
 @contextlib.contextmanager
@@ -93,8 +138,14 @@ def _migrate(db: Database, path: Path) -> None:
             "file: CITEWELL_HISTORY_FILE=…"
         )
     if migrations.pending(db):
+        was_used = bool(migrations.applied(db))
         with _transaction(db, "IMMEDIATE"):  # of two processes, the second one finds nothing left to migrate
             migrations.apply(db)
+        if was_used:  # an earlier version did not overwrite what it deleted
+            try:
+                db.execute("vacuum")
+            except sqlite3.Error as error:
+                log.warning(f"notice: {path} was not compacted ({error}); it may hold words that were deleted")
 
 
 def _explained(path: Path, error: sqlite3.Error) -> str:

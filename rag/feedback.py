@@ -21,7 +21,7 @@ from core.files import write_atomic
 from core.settings import load
 from generator.prompt import messages
 from rag.answer import Answer
-from rag.database import database
+from rag.database import EARLIER, database
 from rag.receipt import Receipt, read_receipt, receipt, sealed_receipt
 
 REASONS = ("wrong", "not supported", "wrong evidence", "incomplete", "unclear")
@@ -42,8 +42,8 @@ class Feedback:
     """Time in UTC, ISO 8601."""
 
 
-def give(path: Path, answer: Answer, good: bool, reason: str = "", better: str = "") -> None:
-    """Store a judgement; a later one of the same answer takes its place.
+def give(path: Path, answer: Answer, good: bool, reason: str = "", better: str = "", owner: str = EARLIER) -> None:
+    """Store a judgement; a later one of the same answer by the same owner takes its place.
 
     Raises:
         DataError: the reason is none of `REASONS`.
@@ -53,6 +53,7 @@ def give(path: Path, answer: Answer, good: bool, reason: str = "", better: str =
         raise DataError(f"unknown reason {reason!r}; expected one of: {', '.join(REASONS)}")
     made = receipt(answer)
     row = {
+        "owner": owner,
         "seal": sealed_receipt(answer, "").sha256,  # of the answer alone: the same one is judged once
         "created": made.created,
         "good": int(good),
@@ -60,7 +61,7 @@ def give(path: Path, answer: Answer, good: bool, reason: str = "", better: str =
         "better": better.strip(),
         "receipt": made.to_json(),
     }
-    with database(path) as db:
+    with database(path, erases=True) as db:
         db.table("feedback").insert(row, replace=True)
 
 

@@ -9,6 +9,8 @@ from core.errors import CiteWellError
 from core.progress import show_lines
 from ui import chat, data, evidence, quality, shared
 from ui.changed import tell_of_another_file
+from ui.sign_in import draw_gate
+from ui.visitor import visitor
 
 
 def main() -> None:
@@ -16,6 +18,9 @@ def main() -> None:
     show_lines(logging.WARNING)
     st.set_page_config(page_title="CiteWell", page_icon=str(Path(__file__).with_name("icon.svg")), layout="centered")
     try:
+        if not (who := visitor()).may_read:
+            draw_gate(who)
+            return
         with st.spinner("Opening the index and loading the model; the first time takes a minute …"):
             shared.answerer()
     except (CiteWellError, OSError) as error:

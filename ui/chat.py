@@ -11,6 +11,7 @@ import streamlit as st
 from core.errors import CiteWellError
 from core.progress import log
 from core.settings import Settings, load
+from rag import access_log
 from rag.answer import Answer
 from rag.answerer import Answerer, Request, answer_chain, made_by
 from rag.feedback import REASONS, give
@@ -19,7 +20,10 @@ from rag.receipt import receipt, to_html
 from rag.search.retriever import IndexRetriever
 from ui import shared
 from ui.answer_view import Place, prepare, show_answer
-from ui.conversations import Turn, draw_list, opened, save, warned
+from ui.conversations import Turn, draw_list, opened, save
+from ui.shared import warned
+from ui.sharing import draw_share
+from ui.visitor import visitor
 
 NOTICE = (
     "CiteWell repeats what its file says. It is information, no medical advice: ask a doctor about your own health."
@@ -34,7 +38,7 @@ def draw() -> None:
     """Draw the page."""
     settings, answerer = load(), shared.answerer()
     retriever = answerer.retriever
-    history = History(Path(settings.history.file))
+    history = History(Path(settings.history.file), visitor().owner)
     turns = opened(history, settings.history.keep_days)
     with st.sidebar:
         draw_list(history, keep=settings.history.keep)
@@ -113,6 +117,7 @@ def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
             st.download_button(
                 "Download as a page", as_page, "answer.html", "text/html", key=f"html {key}", on_click="ignore"
             )
+    draw_share(answer, st.session_state.conversation, key)
     file = Path(settings.history.file)
     if thumb == 1:
         _give(file, answer, key, good=True)
@@ -130,7 +135,8 @@ def _give(file: Path, answer: Answer, key: str, *, good: bool, reason: str = "",
     said = (good, reason, better)
     if st.session_state.get(f"given {key}") != said:
         with warned():
-            give(file, answer, good, reason, better)
+            give(file, answer, good, reason, better, visitor().owner)
+            access_log.note(load(), "judged", visitor().owner, good=int(good))
             st.session_state[f"given {key}"] = said
     if st.session_state.get(f"given {key}") == said:
         st.caption("Thank you. This is kept with the answer's receipt.")
@@ -157,6 +163,7 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
     turns.append(turn)
     # Read before: whoever stops an answer stops every further use of Streamlit, and what was written is to be saved.
     keep = st.session_state.conversation if st.session_state.get("keep") else ""
+    settings, owner = load(), visitor().owner
     with st.chat_message("user", avatar=":material/person:"):
         st.text(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
@@ -167,6 +174,7 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
         if keep:  # before it is answered: a reload in the middle of it finds the conversation again
             save(turn, history, keep)
             st.query_params["c"] = keep
+            st.session_state.kept = True
         try:
             asked = Request(question, tuple(turn.question for turn in turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
@@ -183,6 +191,7 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
         finally:  # whatever was written stays, also when the page is left or the answer stopped
             if keep:
                 save(turn, history, keep)
+            access_log.note(settings, "asked", owner, turn.answer)
     st.rerun()
 
 

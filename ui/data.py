@@ -1,6 +1,7 @@
 """The Data page: what is indexed, how to index other files, and how to go back to an earlier index."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -9,12 +10,14 @@ from core.errors import CiteWellError
 from core.settings import load
 from index.job import CANCELLED, DONE, FAILED, RUNNING, Job
 from index.reader import Index, Manifest
+from rag import access_log
 from rag.admin import SHOWN, Overview, builds, built_at, described, overview, published, refused_rows
 from rag.indexing import cancel, dismiss, last_job, roll_back, start
 from rag.uploads import forget_unused, in_page, uploads_of
 from ui import shared, uploading
 from ui.editing import may_edit
 from ui.uploading import short
+from ui.visitor import visitor
 
 LOOK_S = 1.0
 """Seconds between two looks at the build that runs."""
@@ -107,7 +110,12 @@ def _indexing(job: Job | None) -> None:
         forget_unused(load())
     source = uploading.draw(running=running)
     if source is not None:
-        _tried(lambda: start(load(), source))
+        _tried(lambda: _started(source))
+
+
+def _started(source: Path) -> None:
+    job = start(load(), source)
+    access_log.note(load(), "uploaded", visitor().owner, file=job.title)
 
 
 def _builds(manifest: Manifest, job: Job | None) -> None:
@@ -127,7 +135,8 @@ def _builds(manifest: Manifest, job: Job | None) -> None:
     shared.table(rows)
     others = [each for each in kept if each.build != manifest.build]
     if not may_edit():
-        st.caption("The settings of this server let nobody index files or go back to an earlier index in the page.")
+        who = "let nobody" if load().ui.uploads == "nobody" else "let editors alone"
+        st.caption(f"The settings of this server {who} index files or go back to an earlier index in the page.")
         return
     if not others:
         st.caption("Nothing else is kept yet: you can go back once another file was indexed.")
@@ -141,6 +150,7 @@ def _builds(manifest: Manifest, job: Job | None) -> None:
 def _rolled_back(build: Manifest) -> None:
     def back() -> None:
         roll_back(load(), build.build)
+        access_log.note(load(), "rolled back", visitor().owner, build=build.build)
         st.session_state.done = f"Rolled back to {described(build)}."
 
     _tried(back)

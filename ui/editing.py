@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 import streamlit as st
 
 from core.settings import load
+from ui.visitor import visitor
 
 MINUTE_S = 60.0
 _lock = threading.Lock()
@@ -15,8 +16,10 @@ _uploaded: dict[str, deque[float]] = defaultdict(deque)
 
 
 def may_edit() -> bool:
-    """Whether this visitor may index files, go back to an earlier index, and cancel what others index."""
-    return load().ui.uploads == "everybody"
+    """Whether this visitor may index files, go back to an earlier index, and cancel what others index: an editor,
+    unless the settings let nobody.
+    """
+    return load().ui.uploads == "everybody" and visitor().may_edit
 
 
 def may_upload(address: str, now: float | None = None) -> bool:

@@ -14,6 +14,7 @@ from generator.adapters import ADAPTERS
 from rag.feedback import REASONS, by_day, given, pairs
 from ui import quality_words as words
 from ui import shared
+from ui.visitor import visitor
 
 BENCH = shipped("bench")
 """Only a checkout has this folder."""
@@ -30,7 +31,8 @@ def draw() -> None:
     """Draw the page."""
     st.title("Quality")
     _people(_read(PEOPLE))
-    _feedback()
+    if visitor().may_edit:
+        _feedback()
     st.header("On this server")
     fresh = sorted(FRESH.glob("*.json"))
     if not fresh:

@@ -1,7 +1,8 @@
 """The parts that all pages share: one model and one index for every session, and how an error is shown."""
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import streamlit as st
@@ -82,6 +83,15 @@ def _left(status: EmbeddingStatus) -> str:
     if seconds == float("inf"):
         return "some minutes"
     return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+
+
+@contextlib.contextmanager
+def warned() -> Iterator[None]:
+    """Show an error of the history, and continue: no answer is lost because it cannot be kept."""
+    try:
+        yield
+    except CiteWellError as error:
+        st.warning(sentence(error))
 
 
 def sentence(error: CiteWellError | OSError) -> str:

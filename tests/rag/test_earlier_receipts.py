@@ -13,10 +13,12 @@ import pytest
 
 from core.errors import DataError
 from core.settings import IndexSettings
+from rag import database
 from rag import receipt as module
 from rag.answerer import BY_WORDS
 from rag.checks.caveats import CAVEAT
 from rag.earlier_receipts import from_1
+from rag.exports import to_json
 from rag.feedback import give, given, pairs
 from rag.history import History
 from rag.receipt import SCHEMA, read_receipt, receipt
@@ -122,7 +124,7 @@ def test_conversations_of_the_version_before_open_and_continue(history_file: Pat
     assert third.error == "The engine is away."
     history.finish("one", 1, second)
     assert history.turns("one") == [first, second, third]
-    exported = [turn["receipt"] for turn in json.loads(history.export("one"))["turns"]]
+    exported = [turn["receipt"] for turn in json.loads(to_json(history_file, "one", database.EARLIER))["turns"]]
     assert [kept and kept["schema"] for kept in exported] == ["citewell.receipt/1", SCHEMA, None]
 
 

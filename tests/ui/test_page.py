@@ -25,8 +25,8 @@ ANSWER_MS = 120_000
 
 
 @contextlib.contextmanager
-def page_server(settings: Settings, log: Path) -> Iterator[str]:
-    """`python -m ui` over the settings' index, until the block ends."""
+def page_server(settings: Settings, log: Path, **further: str) -> Iterator[str]:
+    """`python -m ui` over the settings' index, with further variables, until the block ends."""
     port = free_port()
     environment = {
         **os.environ,
@@ -35,6 +35,7 @@ def page_server(settings: Settings, log: Path) -> Iterator[str]:
         "CITEWELL_HISTORY_FILE": str(log.with_suffix(".sqlite")),
         "CITEWELL_GENERATOR_MAX_NEW_TOKENS": "96",
         "CITEWELL_UI_PORT": str(port),
+        **further,
     }
     with log.open("wb") as output:
         server = subprocess.Popen(

@@ -106,8 +106,9 @@ def test_each_conversation_has_thumbs_of_its_own(app: AppTest) -> None:
 def test_an_address_that_names_no_conversation_begins_a_new_one(app: AppTest) -> None:
     app.query_params["c"] = "x" * 5000
     app.run()
+    assert any("no conversation at this address" in info.value for info in app.info)
     app.chat_input[0].set_value(QUESTION).run()
-    (kept,) = History(Path(os.environ["CITEWELL_HISTORY_FILE"])).conversations()
+    (kept,) = History(Path(os.environ["CITEWELL_HISTORY_FILE"]), app.session_state.owner).conversations()
     assert re.fullmatch(r"[0-9a-f]{32}", kept.id)
 
 
@@ -143,6 +144,7 @@ def test_what_was_written_before_the_engine_failed_stays_marked_incomplete(
     conversation = app.session_state.conversation
     again = AppTest.from_file(APP, default_timeout=30)
     again.query_params["c"] = conversation
+    again.session_state.owner = app.session_state.owner
     again.run()
     (kept,) = again.session_state.turns
     assert (kept.answer.text, kept.error) == (turn.answer.text, turn.error)

@@ -52,6 +52,13 @@ def opened(browser: Browser, url: str) -> Page:
     return page
 
 
+def owner_of(page: Page) -> str:
+    """Whose conversations the page shows: the id in the browser's cookie."""
+    (cookie,) = [each for each in page.context.cookies() if each["name"].startswith("citewell_")]
+    assert cookie["httpOnly"]
+    return str(cookie["value"]).partition(".")[0]
+
+
 def _folded(page: Page) -> bool:
     return page.get_by_test_id("stSidebar").get_attribute("data-collapsed") == "true"
 
@@ -217,7 +224,17 @@ def test_with_history_switched_off_nothing_is_stored(browser: Browser, url: str,
     expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
     expect(page.locator(".answer")).to_be_visible(timeout=ANSWER_MS)
     assert "?c=" not in page.url
-    assert History(own[1].with_suffix(".sqlite")).conversations("quokka") == []
+    go(page, "Quality")
+    page.reload()
+    expect(page.get_by_role("heading", name="Quality", exact=True)).to_be_visible(timeout=ANSWER_MS)
+    for _ in range(2):
+        for name in PAGES:
+            go(page, name)
+    expect(page.locator("label", has_text="Keep conversations").locator("input")).not_to_be_checked()
+    ask(page, "what is a quokka doing in my liver")
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+    file = own[1].with_suffix(".sqlite")
+    assert b"quokka" not in b"".join(path.read_bytes() for path in file.parent.glob("log.*"))
     page.close()
 
 
@@ -233,7 +250,7 @@ def test_a_reload_in_mid_answer_finds_the_conversation_and_goes_on(
     expect(asked).to_be_visible(timeout=ANSWER_MS)
     ask(page, QUESTION)
     expect(page.locator(".chip").last).to_be_visible(timeout=ANSWER_MS)
-    kept = _until_answered(History(own[1].with_suffix(".sqlite")), page.url.partition("?c=")[2], 2)
+    kept = _until_answered(History(own[1].with_suffix(".sqlite"), owner_of(page)), page.url.partition("?c=")[2], 2)
     assert [turn.question for turn in kept] == ["how can i lower my blood pressure", QUESTION]
     assert kept[1].answer is not None
     assert kept[1].answer.finished
@@ -287,9 +304,9 @@ def test_an_invented_number_is_not_shown(browser: Browser, url: str, own: tuple[
     answer = answer_chain(Answerer(retriever, invented, checks=Checks(judge=judge))).invoke(QUESTION)
     verdicts = [sentence.verdict for sentence in answer.sentences]
     assert verdicts == ["supported", "supported"]  # the second is the passage's caveat to the first
-    History(log.with_suffix(".sqlite")).add("c" * 32, StoredTurn(QUESTION, answer))
-
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(url)
+    History(log.with_suffix(".sqlite"), owner_of(page)).add("c" * 32, StoredTurn(QUESTION, answer))
     page.goto(f"{url}?c={'c' * 32}")
     expect(page.locator(".answer .note").filter(has_text="do not clearly support")).to_be_visible(timeout=ANSWER_MS)
     expect(page.locator(".answer .text")).not_to_contain_text("9000")
