@@ -46,7 +46,7 @@ def judge(row: Row, written: str, support: SupportJudge | None) -> JudgedAnswer:
         support: decides whether a passage supports a sentence; None counts the words that they share.
     """
     bar = support.supported if support else SUPPORTED
-    verifier = _verifier(row.sources, support)
+    verifier = _verifier(row.sources, support)  # type: ignore[arg-type]  # a protocol does not say that it is hashable
     drafts = read_markers(written)
     refused = not drafts or is_refusal(drafts[0].text)
     said = [draft for draft in drafts if not is_aside(draft.text)]

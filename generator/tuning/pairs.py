@@ -171,6 +171,6 @@ def _as_json(pair: Pair) -> dict[str, Any]:
 
 def _from_json(entry: dict[str, Any]) -> Pair:
     sources = tuple(Source(*each) for each in zip(entry["headings"], entry["texts"], strict=True))
-    sides = {name: str(entry[name][0]["content"]) for name in ("chosen", "rejected")}
+    chosen, rejected = (str(entry[name][0]["content"]) for name in ("chosen", "rejected"))
     about = {name: entry[name] for name in ("question", "kind", "severity", "group", "topic", "made")}
-    return Pair(sources=sources, **sides, **about)
+    return Pair(sources=sources, chosen=chosen, rejected=rejected, **about)
