@@ -41,10 +41,12 @@ VERBS = {
         Verb("fetch", "index.fetch", "download a public collection as a CSV"),
         Verb("prepare", "generator.models", "convert the weights for this machine, ahead of the first question"),
         Verb("rows", "dataset.__main__", "make rows to train and evaluate the generator on"),
+        Verb("preferences", "dataset.preferences", "make pairs of a better and a worse answer to train on"),
         Verb("paraphrase", "dataset.rewrite", "let the generator ask the file's questions in other words"),
     ),
     "fine-tuning": (
         Verb("train", "generator.train", "train an adapter of the generator"),
+        Verb("align", "dataset.align", "train an adapter further on such pairs: DPO, ORPO, PPO or RLOO"),
         Verb("runs", "generator.runs", "compare training runs"),
         Verb("average", "generator.average", "average adapters"),
         Verb("merge", "generator.merge", "merge an adapter into its base"),
@@ -52,6 +54,7 @@ VERBS = {
         Verb("tune", "index.tune", "train an adapter of the question encoder"),
         Verb("tune reader", "dataset.reader.tune", "train the reader, which says whether a passage answers"),
         Verb("tune verifier", "dataset.verifier.tune", "train the verifier, which says whether a passage supports"),
+        Verb("tune reward", "generator.tune_reward", "train a model of rewards on such pairs"),
     ),
     "measuring": (
         Verb("evaluate search", "evaluation.search", "measure the search, and when it should abstain"),
@@ -59,6 +62,7 @@ VERBS = {
         Verb("evaluate people", "evaluation.people", "measure all of it on questions that people really sent"),
         Verb("evaluate pool", "evaluation.pools", "pool passages for such questions, to be read and labelled"),
         Verb("evaluate answers", "evaluation.answers", "measure what models write, side by side"),
+        Verb("evaluate preferences", "evaluation.preferences", "measure what training on pairs changed"),
         Verb("evaluate verdicts", "evaluation.verdicts", "measure the verdicts on true and false sentences"),
         Verb("evaluate audit", "evaluation.audit", "measure all of it, as a user would ask"),
         Verb("benchmark", "evaluation.benchmark", "run public benchmarks and multiple-choice questions of your own"),

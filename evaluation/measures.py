@@ -6,75 +6,14 @@ of the older rule, shared words alone, under names that end in "by_words".
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from core.text.claims import number_differs
-from core.text.sentences import ends_whole
+from dataset.judged import JudgedAnswer, judge
 from evaluation.stats import Figure, Measured, Ratio, figure
 from generator.tuning.perplexity import Likelihood
 from generator.tuning.rows import Row
-from rag.answer import NumberedSource
-from rag.checks.citations import SUPPORTED, SupportJudge, Verifier, is_aside, is_refusal, read_markers
-
-
-@dataclass(frozen=True)
-class JudgedAnswer:
-    """One answer, judged against its evidence."""
-
-    refused: bool
-    whole: bool
-    text: str
-    """The answer's text without its markers."""
-    sentences: int
-    supported: int
-    """The number of sentences that some evidence supports."""
-    cited_rightly: int
-    """The number of sentences that evidence they cite supports."""
-    citations: int
-    right_citations: int
-    invented: bool
-    """Whether it holds a number, a number with its unit or a code that neither evidence nor question hold."""
-
-
-def judge(row: Row, written: str, support: SupportJudge | None) -> JudgedAnswer:
-    """Judge one answer as the model wrote it, before `rag.answerer` corrects anything.
-
-    Citations in the manner of ALCE (Gao et al. 2023, arXiv 2305.14627). Recall is the share of sentences that a passage
-    they cite supports, precision the share of citations whose passage supports their sentence. A missing marker, and
-    one that points outside the evidence, count 0.
-
-    Args:
-        support: decides whether a passage supports a sentence; None counts the words that they share.
-    """
-    bar = support.supported if support else SUPPORTED
-    numbered = [NumberedSource(number, source.heading, source.text) for number, source in enumerate(row.sources, 1)]
-    verifier = Verifier(numbered, support)
-    drafts = read_markers(written)
-    refused = not drafts or is_refusal(drafts[0].text)
-    said = [draft for draft in drafts if not is_aside(draft.text)]
-    supported = rightly = citations = right = 0
-    for draft in said:
-        found = {match.citation.n: match.support for match in verifier.best(draft.text)}
-        good = [number for number in draft.marked if found.get(number, 0.0) >= bar]
-        supported += max(found.values(), default=0.0) >= bar
-        rightly += bool(good)
-        citations += len(draft.marked)
-        right += len(good)
-    text = " ".join(draft.text for draft in said)
-    held = " ".join([row.question, *(f"{source.heading} {source.text}" for source in row.sources)])
-    return JudgedAnswer(
-        refused,
-        ends_whole(written.strip()),
-        text,
-        len(said),
-        supported,
-        rightly,
-        citations,
-        right,
-        number_differs(text, held),
-    )
+from rag.checks.citations import SupportJudge
 
 
 def measure(rows: Sequence[Row], written: Sequence[str], support: SupportJudge) -> Measured:

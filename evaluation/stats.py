@@ -4,6 +4,7 @@ Every measure is a ratio of sums over questions (a mean over those that it appli
 them all, paired differences included.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,10 +40,32 @@ class Ratio:
         return np.exp(value) if self.exponential else value
 
 
-Measured = dict[str, Ratio]
+@dataclass(frozen=True)
+class Combined:
+    """A measure that is computed from several ratios over the same questions, as F1 is."""
+
+    parts: tuple[Ratio, ...]
+    combine: Callable[[list[np.ndarray]], np.ndarray]
+
+    @property
+    def top(self) -> np.ndarray:
+        return self.parts[0].top
+
+    @property
+    def bottom(self) -> np.ndarray:
+        """Above zero for each question that any part is over."""
+        return np.sum([part.bottom for part in self.parts], axis=0)
+
+    def over(self, drawn: np.ndarray) -> np.ndarray:
+        """Its value over each row of drawn questions, shape (draws, questions)."""
+        return self.combine([part.over(drawn) for part in self.parts])
 
 
-def figure(measure: Ratio, other: Ratio | None = None, seed: int = 0) -> Figure:
+Measure = Ratio | Combined
+Measured = dict[str, Measure]
+
+
+def figure(measure: Measure, other: Measure | None = None, seed: int = 0) -> Figure:
     """Value with its 95 % bootstrap interval; of a pair, the difference over the same questions."""
     count = len(measure.top)
     if not count:

@@ -14,7 +14,7 @@ import numpy as np
 
 from core.errors import DataError
 from core.files import read_jsonl
-from evaluation.measures import judge
+from dataset.judged import judge
 from evaluation.stats import Measured, Ratio
 from generator.prompt import Source
 from generator.tuning.rows import Row
@@ -65,7 +65,7 @@ def read_cases(file: Path) -> list[Case]:
 
 
 def outcome(case: Case, written: str, support: SupportJudge) -> Outcome:
-    """Judge one answer: patterns, and every sentence and number against the passages (`evaluation.measures.judge`)."""
+    """Judge one answer: patterns, and every sentence and number against the passages (`dataset.judged.judge`)."""
     judged = judge(case.row, written, support)
     if judged.refused:
         return Outcome("", True, False)

@@ -10,7 +10,7 @@ from core.errors import WeightsError
 from core.files import sha256_file
 from core.progress import log
 from core.settings import GeneratorSettings
-from generator.tuning.recipe import RUN
+from generator.tuning.recipe import RUN, resumed_by
 from generator.weights import Weights, prepare_weights
 
 ADAPTERS = Path(__file__).with_name("adapters")
@@ -83,10 +83,11 @@ def read_adapter(folder: Path) -> Adapter:
     if not (folder / CONFIG).is_file() and (folder / RUN).is_file():
         inner = folder / "adapter"
         if not inner.is_dir():
-            status = read_facts(folder / RUN).get("status")
+            run = read_facts(folder / RUN)
+            status, verb = run.get("status"), resumed_by(run.get("recipe", {}))
             raise WeightsError(
                 f"{folder} is a run that is not done ({status}) and has no adapter yet; resume it: "
-                f"citewell train --to {folder} --resume"
+                f"citewell {verb} --to {folder} --resume"
             )
         folder = inner
     missing = [name for name in (CONFIG, TENSORS) if not (folder / name).is_file()]

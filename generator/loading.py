@@ -13,7 +13,12 @@ quieten()
 
 import torch  # noqa: E402
 from safetensors import SafetensorError  # noqa: E402
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+)
 
 
 def load_model(
@@ -23,6 +28,7 @@ def load_model(
     in_4bit: bool = False,
     adapter: Path | None = None,
     as_stored: bool = False,
+    scores: bool = False,
 ) -> Any:
     """A checkpoint in the format that the device multiplies fast (`core.precision`), or in NF4 with double quantisation
     (QLoRA: Dettmers et al. 2023, arXiv 2305.14314), with a LoRA adapter over it where one is named.
@@ -34,6 +40,7 @@ def load_model(
     Args:
         as_stored: keep the 16 bits of the checkpoint, which is to be merged and not multiplied: every machine then
             merges to the same bytes.
+        scores: load it to give one score for a text (a reward model), and not to write.
 
     Raises:
         EngineError: the folder or the adapter does not load.
@@ -48,9 +55,11 @@ def load_model(
     if device == "cpu":
         keep_freed_memory()
         torch.set_num_threads(min(torch.get_num_threads(), processor().cores))  # of a container, its share
+    kind, more = (AutoModelForSequenceClassification, {"num_labels": 1}) if scores else (AutoModelForCausalLM, {})
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        model: Any = kind.from_pretrained(
             folder,
+            **more,
             dtype=dtype,
             quantization_config=quantization if in_4bit else None,
             device_map={"": device},

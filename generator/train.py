@@ -12,6 +12,7 @@ Afterwards: citewell runs (compare runs), citewell merge --adapter RUN/adapter -
 
 import os
 from pathlib import Path
+from typing import Any
 
 from core.command import command_parser
 from core.errors import SettingsError, run_command
@@ -38,8 +39,8 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.resume and arguments.to and not (arguments.config or arguments.set or arguments.smoke):
         given = read_run(arguments.to)["recipe"]
     recipe = read_recipe(arguments.config, arguments.set, given)
-    target = arguments.to or artifacts("runs") / ("smoke" if arguments.smoke else _name(recipe.lora.r))
-    _reporter(arguments.report_to, target)
+    target = arguments.to or artifacts("runs") / ("smoke" if arguments.smoke else f"{run_name()}-r{recipe.lora.r}")
+    set_reporter(arguments.report_to, target)
     if arguments.smoke and not arguments.to and not arguments.resume:  # nothing in it is worth keeping
         with new_folder(target):
             pass
@@ -49,13 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     record = train(recipe, target, resume=arguments.resume, report_to=arguments.report_to)
     if not main_process:
         return 0
-    results = record["results"]
-    print(
-        f"{target}: {record['status']} after {results['steps']} of {results['of_steps']} steps, "
-        f"{results['seconds']:.0f} s, {results['tokens_per_second']:.0f} tokens/s read for "
-        f"{results['row_tokens_per_second']:.0f} of the rows; loss {results['train_loss']:.4f}"
-        + (f", development perplexity {results['development_perplexity']:.3f}" if record["status"] == "done" else "")
-    )
+    print(report_line(target, record))
     if record["status"] == "stopped":
         print(f"resume it: citewell train --to {target} --resume")
         return 130
@@ -63,13 +58,29 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _name(rank: int) -> str:
+def run_name() -> str:
+    """A name for a run: the time at which it begins."""
     from datetime import datetime
 
-    return f"{datetime.now():%Y%m%d-%H%M%S}-r{rank}"
+    return f"{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def _reporter(name: str, target: Path) -> None:
+def report_line(target: Path, record: dict[str, Any]) -> str:
+    """The line that says how a run ended."""
+    results = record["results"]
+    read = f", {rate:.0f} tokens/s read" if (rate := results.get("tokens_per_second")) else ""
+    if rate := results.get("row_tokens_per_second"):
+        read += f" for {rate:.0f} of the rows"
+    last = "".join(f", {name.replace('_', ' ')} {value:.3f}" for name, value in results.get("last", {}).items())
+    perplexity = results.get("development_perplexity")
+    return (
+        f"{target}: {record['status']} after {results['steps']} of {results['of_steps']} steps, "
+        f"{results['seconds']:.0f} s{read}; loss {results['train_loss']:.4f}{last}"
+        + (f", development perplexity {perplexity:.3f}" if perplexity is not None else "")
+    )
+
+
+def set_reporter(name: str, target: Path) -> None:
     """Set up the reporter: its package is there, its files go to the run folder, and it never asks for a key."""
     import importlib.util
 

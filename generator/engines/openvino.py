@@ -57,7 +57,7 @@ class OpenVinoEngine:
                 "CPU",
                 prompt_lookup=settings.lookup_tokens > 0,
                 scheduler_config=_scheduler(settings),
-                **_options(settings),
+                **options(settings),
             )
         except RuntimeError as error:
             raise _refused(weights, error) from error
@@ -201,14 +201,16 @@ def _scheduler(settings: GeneratorSettings) -> openvino_genai.SchedulerConfig:
     return scheduler
 
 
-def _options(settings: GeneratorSettings) -> dict[str, str | int | bool]:
-    """OpenVINO itself takes one thread for each core that the process may use; the setting overrides that."""
-    options: dict[str, str | int | bool] = {
+def options(settings: GeneratorSettings) -> dict[str, str | int | bool]:
+    """OpenVINO's options for this processor and these settings.
+
+    OpenVINO itself takes one thread for each core that the process may use; the setting overrides that."""
+    chosen: dict[str, str | int | bool] = {
         "INFERENCE_PRECISION_HINT": openvino_precision(),
         # A thread that is tied to a core waits for whoever else keeps it busy, and all others wait for the thread.
         "ENABLE_CPU_PINNING": False,
     }
-    return options | ({"INFERENCE_NUM_THREADS": settings.threads} if settings.threads else openvino_threads())
+    return chosen | ({"INFERENCE_NUM_THREADS": settings.threads} if settings.threads else openvino_threads())
 
 
 def stop_tokens(folder: Path) -> set[int]:

@@ -4,12 +4,11 @@ import contextlib
 import csv
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from trl import SFTTrainer
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from core.charts import chart
 from core.progress import log
@@ -19,21 +18,27 @@ CURVE = "loss.png"
 
 
 class TrainingMonitor(TrainerCallback):
-    """Writes metrics.csv and a line for the user at each logged step, counts tokens, and stops cleanly at Ctrl-C."""
+    """Writes metrics.csv and a line for the user at each logged step, counts tokens, and stops cleanly at Ctrl-C.
 
-    def __init__(self, folder: Path, trainer: SFTTrainer) -> None:
+    Args:
+        more: what the trainer logs beside the loss, each a column of metrics.csv.
+    """
+
+    def __init__(self, folder: Path, trainer: Trainer, more: Sequence[str] = ()) -> None:
         self._metrics = folder / METRICS
+        self._more = tuple(more)
         self._begun = time.perf_counter()
         self.stopped = False
         self.read = 0
         self.seconds = 0.0
         self._count_tokens(trainer)
 
-    def _count_tokens(self, trainer: SFTTrainer) -> None:
+    def _count_tokens(self, trainer: Trainer) -> None:
         step = trainer.training_step
 
         def counted(model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
-            self.read += inputs["input_ids"].numel()
+            if "input_ids" in inputs:  # trainers that sample are handed prompts
+                self.read += inputs["input_ids"].numel()
             return step(model, inputs, *rest, **named)
 
         trainer.training_step = counted  # type: ignore[method-assign]
@@ -44,7 +49,8 @@ class TrainingMonitor(TrainerCallback):
         self._begun = time.perf_counter()
         self._first = state.global_step
         if state.is_world_process_zero and (state.global_step == 0 or not self._metrics.is_file()):
-            self._metrics.write_text("step,epoch,loss,learning_rate,grad_norm,tokens,seconds\n", encoding="utf-8")
+            columns = ("step", "epoch", "loss", "learning_rate", "grad_norm", "tokens", "seconds", *self._more)
+            self._metrics.write_text(",".join(columns) + "\n", encoding="utf-8")
 
     def on_log(
         self,
@@ -54,6 +60,8 @@ class TrainingMonitor(TrainerCallback):
         logs: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
+        if logs and "lr" in logs:
+            logs = {"loss": logs["loss/policy_avg"], "learning_rate": logs["lr"], **logs}
         if not logs or "loss" not in logs or not state.is_world_process_zero:
             return
         seconds = time.perf_counter() - self._begun
@@ -64,15 +72,18 @@ class TrainingMonitor(TrainerCallback):
                     f"{state.epoch:.4f}",
                     logs["loss"],
                     logs["learning_rate"],
-                    logs["grad_norm"],
+                    logs.get("grad_norm", ""),
                     self.read,
                     round(seconds, 1),
+                    *(round(logs[name], 5) if name in logs else "" for name in self._more),
                 ]
             )
         left = seconds / max(state.global_step - self._first, 1) * (state.max_steps - state.global_step)
+        shown = "".join(f", {name.replace('_', ' ')} {logs[name]:.3f}" for name in self._more if name in logs)
         log.info(
-            f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}, "
-            f"{self.read / seconds:.0f} tokens/s, {left / 60:.0f} min left"
+            f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}{shown}, "
+            + (f"{self.read / seconds:.0f} tokens/s, " if self.read else "")
+            + f"{left / 60:.0f} min left"
         )
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -98,13 +109,13 @@ class TrainingMonitor(TrainerCallback):
             signal.signal(signal.SIGINT, before)
 
 
-def draw_curve(folder: Path) -> None:
+def draw_curve(folder: Path, what: str = "loss on completions (nats per token)") -> None:
     """The loss curve of metrics.csv."""
     with (folder / METRICS).open(encoding="utf-8", newline="") as file:
         logged = list(csv.DictReader(file))
     with chart(folder / CURVE, 1, (6.0, 3.6)) as (_, (axis,)):
         axis.plot([int(row["step"]) for row in logged], [float(row["loss"]) for row in logged], marker="o", ms=3)
         axis.set_xlabel("optimizer step")
-        axis.set_ylabel("loss on completions (nats per token)")
+        axis.set_ylabel(what)
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)

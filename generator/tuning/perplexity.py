@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from core.progress import bar
+from generator.tuning.log_probs import answer_log_probs, read_once
 from generator.tuning.rows import Row, Tokens, tokenise
-from generator.tuning.shared_prefix import IGNORED, join, plan_packs
+from generator.tuning.shared_prefix import plan_packs
 
 PACK_TOKENS = 1000
 
@@ -52,14 +53,5 @@ def likelihood(model: Any, tokenizer: Any, rows: Sequence[Row]) -> Likelihood:
 
 @torch.no_grad()
 def _pack_nats(model: Any, pack: Sequence[Tokens]) -> list[float]:
-    joined = {name: value.to(model.device) for name, value in join(pack).items()}
-    labels = joined.pop("shift_labels")[0]
-    del joined["labels"]
-    places = torch.nonzero(labels != IGNORED).flatten()
-    logits = model(**joined, logits_to_keep=places, use_cache=False).logits[0].float()
-    each = torch.nn.functional.cross_entropy(logits, labels[places], reduction="none")
-    # Trained positions stand one row after the other, in the order in which rows are joined.
-    ordered = sorted(pack, key=lambda row: row.ids)
-    parts = each.split([len(row.ids) - row.prompt for row in ordered])
-    total = {row: float(part.sum()) for row, part in zip(ordered, parts, strict=True)}
-    return [total[row] for row in pack]
+    batch = {name: value.to(model.device) for name, value in read_once(pack).items()}
+    return [-value for value in answer_log_probs(model, batch).tolist()]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from core.errors import DataError, SettingsError
 from core.paths import artifacts
@@ -92,6 +92,8 @@ class Recipe:
         return self.lora.modules if self.lora.modules == "all-linear" else names
 
 
+Kind = TypeVar("Kind", bound=Recipe)
+
 RECIPES = Path(__file__).with_name("recipes")
 SMOKE_ROWS = Path(__file__).with_name("smoke")
 """Rows over the example CSV: citewell rows --records 12 --to generator/tuning/smoke"""
@@ -107,10 +109,20 @@ SMOKE = {
 """A run that shows in a minute that everything works, and tunes nothing worth having."""
 
 
-def read_recipe(config: Path | None, changes: Sequence[str], given: dict[str, Any]) -> Recipe:
+@overload
+def read_recipe(config: Path | None, changes: Sequence[str], given: dict[str, Any]) -> Recipe: ...
+
+
+@overload
+def read_recipe(config: Path | None, changes: Sequence[str], given: dict[str, Any], kind: type[Kind]) -> Kind: ...
+
+
+def read_recipe(
+    config: Path | None, changes: Sequence[str], given: dict[str, Any], kind: type[Recipe] = Recipe
+) -> Recipe:
     """Resolve a recipe: its defaults, then the file, then `given`, then each `group.key=value` of `changes`.
 
-    `config` is a file, or the name of a shipped recipe.
+    `config` is a file, or the name of a shipped recipe. `kind` is a recipe with more groups, or other defaults.
 
     Raises:
         SettingsError: no such file, an unknown key, or a value of the wrong type or out of range.
@@ -127,7 +139,7 @@ def read_recipe(config: Path | None, changes: Sequence[str], given: dict[str, An
         if not equals:
             raise SettingsError(f"--set {change!r} has no value; expected group.key=value, such as lora.r=16")
         values[key.strip()] = value.strip()
-    recipe = resolve(Recipe, values)
+    recipe = resolve(kind, values)
     _check(recipe)
     return recipe
 
@@ -167,12 +179,17 @@ def read_run(folder: Path) -> dict[str, Any]:
         run = dict(json.loads((folder / RUN).read_text(encoding="utf-8")))
         _ = run["recipe"], run["base"]["sha256"], run["status"]
     except FileNotFoundError:
-        raise DataError(f"no {RUN} in {folder}; expected the folder of a run of citewell train") from None
+        raise DataError(f"no {RUN} in {folder}; expected the folder of a run") from None
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{folder / RUN} cannot be read ({error}); start the run again: citewell train --to {folder}"
         ) from error
     return run
+
+
+def resumed_by(recipe: dict[str, Any]) -> str:
+    """The verb that resumes a run of this recipe."""
+    return {"": "train", "reward": "tune reward"}.get(str(recipe.get("align.method", "")), "align")
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from core.errors import DataError, WeightsError
 from core.files import new_folder, sha256_file
@@ -43,12 +43,28 @@ class Row:
 
     def chat(self) -> list[dict[str, str]]:
         """The prompt as messages, exactly as it is built when answering."""
-        from langchain_core.messages import convert_to_openai_messages
+        return chat(self.question, self.sources)
 
-        return [
-            {"role": str(message["role"]), "content": str(message["content"])}
-            for message in convert_to_openai_messages(messages(self.question, self.sources), text_format="string")
-        ]
+
+def chat(question: str, sources: Sequence[Source]) -> list[dict[str, str]]:
+    """The prompt for a question over sources, as messages of role and content."""
+    from langchain_core.messages import convert_to_openai_messages
+
+    return [
+        {"role": str(message["role"]), "content": str(message["content"])}
+        for message in convert_to_openai_messages(messages(question, sources), text_format="string")
+    ]
+
+
+class Conversation(Protocol):
+    """A prompt with the answer to it."""
+
+    @property
+    def completion(self) -> str:
+        """The answer."""
+
+    def chat(self) -> list[dict[str, str]]:
+        """The prompt as messages."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +165,7 @@ def read_rows(folder: Path, split: Split) -> list[Row]:
     ]
 
 
-def tokenise(rows: Sequence[Row], tokenizer: Any) -> list[Tokens]:
+def tokenise(rows: Sequence[Conversation], tokenizer: Any) -> list[Tokens]:
     """Token ids of each row under the tokenizer's own chat template, the stop token trained with the completion.
 
     Raises:

@@ -33,22 +33,32 @@ def plan_packs(rows: Sequence[Tokens], groups: Sequence[str], max_tokens: int, s
     Args:
         groups: the name of each row's group.
     """
-    by_group: dict[str, list[Tokens]] = {}
-    for row, group in zip(rows, groups, strict=True):
-        by_group.setdefault(group, []).append(row)
+    packs = plan_units([(row,) for row in rows], groups, max_tokens, seed)
+    return [tuple(row for unit in pack for row in unit) for pack in packs]
+
+
+def plan_units(units: Sequence[Pack], groups: Sequence[str], max_tokens: int, seed: int) -> list[list[Pack]]:
+    """Put units, rows that must not be separated, into packs as `plan_packs` does."""
+    by_group: dict[str, list[Pack]] = {}
+    for unit, group in zip(units, groups, strict=True):
+        by_group.setdefault(group, []).append(unit)
     order = list(by_group.values())
     random.Random(seed).shuffle(order)  # noqa: S311 - not for secrets
-    packs: list[list[Tokens]] = []
+    packs: list[list[Pack]] = []
     for members in order:
-        if packs and joined_length([*packs[-1], *members]) <= max_tokens:
+        if packs and _length_of([*packs[-1], *members]) <= max_tokens:
             packs[-1] += members
             continue
         packs.append([])
-        for row in members:
-            if packs[-1] and joined_length([*packs[-1], row]) > max_tokens:
+        for unit in members:
+            if packs[-1] and _length_of([*packs[-1], unit]) > max_tokens:
                 packs.append([])
-            packs[-1].append(row)
-    return [tuple(pack) for pack in packs]
+            packs[-1].append(unit)
+    return packs
+
+
+def _length_of(units: Sequence[Pack]) -> int:
+    return joined_length([row for unit in units for row in unit])
 
 
 def joined_length(rows: Sequence[Tokens]) -> int:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from dataset.judged import judge
 from evaluation import answer_report as evaluation
 from evaluation import answers as evaluate
 from evaluation.answer_report import lay_rows
-from evaluation.measures import judge, measure, measure_against_references, table
+from evaluation.measures import measure, measure_against_references, table
 from evaluation.stats import Ratio, figure
 from generator.prompt import REFUSAL, Source
 from generator.tuning.rows import Row, read_rows

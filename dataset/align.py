@@ -1,0 +1,81 @@
+"""Train the generator further on preference pairs of `citewell preferences`.
+
+citewell align --method dpo --smoke                                     # minutes: does it all work here?
+citewell align --method dpo --to artifacts/runs/dpo                     # from the shipped adapter, with a term of SFT
+citewell align --method orpo --set base.adapter= --to artifacts/runs/orpo            # in one step from the base
+citewell align --method ppo --reward artifacts/runs/reward --to artifacts/runs/ppo   # with a model of rewards
+citewell align --method rloo --to artifacts/runs/rloo                   # the verifier itself is the reward
+citewell align --to artifacts/runs/dpo --resume                         # after Ctrl-C
+
+DPO and ORPO read a prompt once for all its answers. PPO and RLOO sample answers while they train, which takes an
+accelerator for more than a trial. Whether it helped: citewell evaluate preferences.
+"""
+
+import argparse
+from pathlib import Path
+
+from core.command import command_parser
+from core.errors import run_command
+from core.files import new_folder
+from core.paths import artifacts
+from generator.train import REPORTERS, report_line, run_name, set_reporter
+from generator.tuning.preference_recipe import METHODS, SMOKE, PreferenceRecipe, read_preference_recipe
+from generator.tuning.recipe import read_run
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = command_parser("dataset.align", __doc__)
+    parser.add_argument("--method", choices=METHODS, help="how to learn from pairs (default: dpo)")
+    parser.add_argument("--reward", metavar="DIR", help="the reward model that ppo asks (citewell tune reward)")
+    parser.add_argument("--config", metavar="F", type=Path, help="a recipe in TOML (default: the defaults)")
+    parser.add_argument("--set", metavar="K=V", action="append", default=[], help="change one entry of the recipe")
+    parser.add_argument("--to", metavar="DIR", type=Path, help="the run folder (default: artifacts/runs/NAME)")
+    parser.add_argument("--resume", action="store_true", help="resume the run in --to from its last checkpoint")
+    parser.add_argument("--smoke", action="store_true", help="two steps on a few pairs of the example CSV")
+    parser.add_argument("--report-to", choices=REPORTERS, default="none", help="where metrics go beside metrics.csv")
+    arguments = parser.parse_args(argv)
+    recipe = _recipe(arguments)
+    method = recipe.align.method
+    target = arguments.to or artifacts("runs") / (f"smoke-{method}" if arguments.smoke else f"{method}-{run_name()}")
+    set_reporter(arguments.report_to, target)
+    if arguments.smoke and not arguments.to and not arguments.resume:  # nothing in it is worth keeping
+        with new_folder(target):
+            pass
+    record = _run(recipe, target, resume=arguments.resume, report_to=arguments.report_to)
+    print(report_line(target, record))
+    if record["status"] == "stopped":
+        print(f"resume it: citewell align --to {target} --resume")
+        return 130
+    print(f"next: citewell evaluate preferences --models sft,{method}={target}")
+    return 0
+
+
+def _recipe(arguments: argparse.Namespace) -> PreferenceRecipe:
+    given = dict(SMOKE) if arguments.smoke else {}
+    if arguments.resume and arguments.to and not (arguments.config or arguments.set or arguments.smoke):
+        given = read_run(arguments.to)["recipe"]
+    if arguments.method:
+        given["align.method"] = arguments.method
+    if arguments.reward:
+        given["align.reward"] = arguments.reward
+    return read_preference_recipe(arguments.config, arguments.set, given)
+
+
+def _run(recipe: PreferenceRecipe, target: Path, *, resume: bool, report_to: str) -> dict[str, object]:
+    if recipe.align.method == "ppo":
+        from generator.tuning.rollouts import ppo
+
+        return ppo(recipe, target, resume=resume, report_to=report_to)
+    if recipe.align.method == "rloo":
+        from dataset.verifier_reward import verifier_reward
+        from generator.tuning.rollouts import rloo
+
+        return rloo(recipe, target, verifier_reward, resume=resume, report_to=report_to)
+    from generator.tuning.align import align
+
+    return align(recipe, target, resume=resume, report_to=report_to)
+
+
+if __name__ == "__main__":
+    run_command(main)
