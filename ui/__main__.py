@@ -5,6 +5,7 @@ citewell serve --port 8600
 """
 
 import socket
+import threading
 from pathlib import Path
 
 from core.command import command_parser
@@ -55,10 +56,18 @@ def main(argv: list[str] | None = None) -> int:
     }
     from streamlit.web.cli import main as streamlit
 
+    threading.Thread(target=_prepare, name="prepare", daemon=True).start()
     # In this process, so that the page finds the packages where this module was found.
     app = str(Path(__file__).with_name("app.py"))
     streamlit(["run", app, *(f"--{name}={value}" for name, value in flags.items())], prog_name="streamlit")
     return 0
+
+
+def _prepare() -> None:
+    """Load index and model while the browser is still being opened."""
+    from ui import shared
+
+    shared.prepare()
 
 
 if __name__ == "__main__":

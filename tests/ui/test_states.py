@@ -73,13 +73,15 @@ def test_with_no_index_the_page_says_how_to_build_one(tmp_path: Path, monkeypatc
     assert not app.chat_input
 
 
-def test_the_empty_page_offers_questions_of_the_file_and_answers_the_one_clicked(app: AppTest) -> None:
+def test_the_empty_page_offers_questions_of_the_file(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered: list[str] = []
+    monkeypatch.setattr("ui.chat.show_questions", lambda questions, key: offered.extend(questions))
     app.run()
     assert not app.exception
     assert app.title[0].value == "Ask, and see the evidence"
-    labels = [button.label for button in app.button]
-    assert "What is measles?" in [label.replace("\\", "") for label in labels]
-    next(button for button in app.button if "measles" in button.label).click().run()
+    assert any("4 answers on 4 topics" in unescaped(each.value) for each in app.markdown)
+    assert "What is measles?" in offered
+    app.chat_input[0].set_value("What is measles?").run()
     assert not app.title
     assert [turn.answer.text for turn in app.session_state.turns] == [
         "Measles is a very contagious disease. [1] A vaccine prevents it in 97 percent of people. [1]"
@@ -153,7 +155,7 @@ def test_whoever_waits_reads_the_evidence_and_sees_the_place_in_the_queue(
 ) -> None:
     seen: list[tuple[str, int]] = []
 
-    def shown(self: Place, answer: Answer, *, growing: bool = False) -> None:
+    def shown(self: Place, answer: Answer, *, growing: bool = False, **_: bool) -> None:
         drawn = view(answer, {}, growing=growing)
         seen.append((drawn["status"], len([each for each in drawn["sources"] if each["lead"]])))
 
@@ -218,7 +220,7 @@ def finished(retriever: IndexRetriever, reply: str) -> Answer:
 
 def test_the_view_puts_chips_where_the_markers_stand(retriever: IndexRetriever) -> None:
     seen = view(finished(retriever, f"{GOOD}\nMeasles comes from cold feet."), retriever.index.records)
-    assert [note["kind"] for note in seen["notes"]] == ["restated"]  # nothing supports the last sentence
+    assert [note["kind"] for note in seen["remarks"]] == ["restated"]  # nothing supports the last sentence
     assert [piece["text"] for piece in seen["pieces"]] == [
         "Measles is a very contagious disease.",
         " ",
@@ -259,7 +261,7 @@ def test_a_lead_that_was_trimmed_off_has_no_place_in_what_the_model_is_shown(ret
 
 def test_notes_go_to_the_page_with_their_kind(retriever: IndexRetriever) -> None:
     seen = view(finished(retriever, f"{GOOD} {REST} how long it lasts."), retriever.index.records)
-    assert seen["notes"] == [{"kind": "partly", "text": "the passages do not say how long it lasts"}]
+    assert seen["lacks"] == [{"kind": "partly", "text": "the passages do not say how long it lasts"}]
 
 
 def test_the_funnel_shows_what_became_of_each_hit(retriever: IndexRetriever) -> None:
