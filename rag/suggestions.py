@@ -49,7 +49,7 @@ def contents_of(index: Index) -> Contents:
     """What the file of an index is about."""
     sources = Counter(source for record in index.records.values() if (source := record.metadata.get("source")))
     topics = {topic for topic, _ in index.topics}
-    return Contents(len(topics), tuple(name for name, _ in sources.most_common()), examples(index))
+    return Contents(len(topics), tuple(name[:LONGEST] for name, _ in sources.most_common()), examples(index))
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:

@@ -41,7 +41,8 @@ def view(
         "notes": [vars(note) for note in answer.notes if note.kind in BEFORE],
         "lacks": [vars(note) for note in answer.notes if note.kind in LACKING],
         "remarks": [vars(note) for note in answer.notes if note.kind not in (*BEFORE, *LACKING)],
-        "closest": [in_plain_words(question) for question in answer.closest],
+        # Where no passage is near enough to be shown, no question is near enough to be offered.
+        "closest": [in_plain_words(question) for question in answer.closest] if answer.evidence else [],
         "further": list(further),
         "status": _status(answer, loading=loading) if growing else "",
         "stopped": not answer.finished and not growing,

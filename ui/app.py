@@ -41,8 +41,7 @@ def main() -> None:
 def _chat() -> None:
     place = st.empty()
     if "turns" not in st.session_state:
-        with place.container():
-            welcome.begin()
+        welcome.begin(place)
     from ui import chat, shared
 
     try:

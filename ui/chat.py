@@ -47,8 +47,7 @@ def draw(place: DeltaGenerator) -> None:
         draw_list(history, keep=settings.history.keep)
     question = _box(settings)
     if turns or question:
-        with place.container():
-            welcome.name()
+        welcome.name(place)
     with st.spinner("Opening the file …"):
         retriever = shared.retriever()
     with st.sidebar:
@@ -59,16 +58,14 @@ def draw(place: DeltaGenerator) -> None:
             _about_file(retriever)
     for number, turn in enumerate(turns):
         _show(turn, number, retriever, settings, newest=number == len(turns) - 1 and not question)
-    if question:
-        _ask(question, history)
-    st.caption(NOTICE)
-    if turns:
-        st.html('<div class="room"></div>')
-    with contextlib.suppress(CiteWellError):  # whoever asks will be told
+    with contextlib.suppress(CiteWellError, OSError):  # whoever asks will be told
         shared.checks()
     with st.sidebar:
         st.subheader("The model")
         _model() if shared.llm().done() else _model_when_loaded()
+    if question:
+        _ask(question, history)
+    st.caption(NOTICE)
 
 
 def _box(settings: Settings) -> str | None:
@@ -131,7 +128,6 @@ def _model() -> None:
 
 def _about_file(retriever: IndexRetriever) -> None:
     """Which file answers and who wrote it, and some of its questions to begin with."""
-    prepare()
     manifest, held = retriever.index.manifest, shared.contents(retriever)
     written = f" Its answers are from {listed(held.sources)}." if held.sources else ""
     st.write(
@@ -139,6 +135,7 @@ def _about_file(retriever: IndexRetriever) -> None:
     )
     st.html('<h2 class="asked">Questions to begin with</h2>')
     show_questions(held.examples, key="examples")
+    prepare()
 
 
 def _show(turn: Turn, number: int, retriever: IndexRetriever, settings: Settings, *, newest: bool) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 _STYLE = Path(__file__).with_name("page.css")
 WHAT_IT_IS = (
@@ -23,14 +24,15 @@ def greet() -> None:
     st.write(WHAT_IT_IS)
 
 
-def name() -> None:
-    """The name above a conversation."""
-    st.html('<h1 class="name">CiteWell</h1>')
+def name(place: DeltaGenerator) -> None:
+    """The name above a conversation, in the place of whatever stood there."""
+    place.html('<h1 class="name">CiteWell</h1>')
 
 
-def begin() -> None:
+def begin(place: DeltaGenerator) -> None:
     """The first thing that a visit shows, before it is known what else there is."""
     if "c" in st.query_params:
-        name()
+        name(place)
     else:
-        greet()
+        with place.container():
+            greet()

@@ -113,12 +113,42 @@ def test_an_address_that_names_no_conversation_begins_a_new_one(app: AppTest) ->
     assert re.fullmatch(r"[0-9a-f]{32}", kept.id)
 
 
+def test_who_asks_too_often_finds_the_question_in_the_box_again(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITEWELL_UI_QUESTIONS_PER_MINUTE", "1")
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    app.chat_input[0].set_value("what causes acne").run()
+    assert "More than 1 questions in a minute" in app.warning[0].value
+    assert app.chat_input[0].proto.value == "what causes acne"
+    assert [turn.question for turn in app.session_state.turns] == [QUESTION]
+
+
 def test_what_could_not_be_kept_says_so_beside_the_answer(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     app.run()
     monkeypatch.setattr(History, "finish", _broken)
     app.chat_input[0].set_value(QUESTION).run()
     assert "The engine is away; start it." in [unescaped(warning.value) for warning in app.warning]
     assert app.session_state.turns[0].answer.finished
+
+
+def test_without_the_model_the_evidence_is_kept_and_the_next_question_tries_to_load_it_again(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(settings: object) -> QwenChat:
+        raise EngineError("the weights are damaged; prepare them again")
+
+    working = opening.open_llm
+    monkeypatch.setattr(opening, "open_llm", broken)
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    (turn,) = app.session_state.turns
+    assert turn.answer.evidence
+    assert not turn.answer.finished
+    assert unescaped(app.error[0].value) == "The weights are damaged; prepare them again."
+    assert any("could not be loaded" in each.value for each in app.caption)
+    monkeypatch.setattr(opening, "open_llm", working)
+    app.chat_input[0].set_value(QUESTION).run()
+    assert app.session_state.turns[1].answer.finished
 
 
 def test_an_error_is_told_and_the_conversation_goes_on(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,6 +192,7 @@ def test_whoever_waits_reads_the_evidence_and_sees_the_place_in_the_queue(
     llm = QwenChat(engine=QueueEngine(GOOD, ahead=(2, 1)))
     monkeypatch.setattr(opening, "open_llm", lambda settings: llm)
     monkeypatch.setattr(Place, "show", shown)
+    monkeypatch.setattr("ui.chat.REDRAWN_S", 0.0)
     app.run()
     app.chat_input[0].set_value(QUESTION).run()
     assert list(dict.fromkeys(seen)) == [
@@ -169,6 +200,7 @@ def test_whoever_waits_reads_the_evidence_and_sees_the_place_in_the_queue(
         ("2 passages found; the model is reading them …", 2),
         ("2 passages found; 2 questions are being answered before yours …", 2),
         ("2 passages found; one question is being answered before yours …", 2),
+        ("2 passages found; writing …", 2),
         ("", 2),
     ]
     assert app.session_state.turns[0].answer.finished
