@@ -108,7 +108,7 @@ STATES: dict[str, Callable[[Page], None]] = {
     "waiting": _waiting,
     "stopped": _stopped,
     "answer": _asked(QUESTION),
-    "partial": _asked("does Zyrtec help against hay fever"),
+    "partial": _asked("what are the symptoms of flu and what is Tamiflu"),
     "none": _asked("which car insurance is the cheapest"),
     "emergency": _asked("my lips swell and i cannot breathe after a bee sting"),
 }

@@ -97,10 +97,10 @@ def follow_ups(answer: Answer, index: Index, most: int = FOLLOW_UPS) -> tuple[st
     row = next(row for row, (record, _) in enumerate(index.questions) if record is records[0])
     topic, _ = index.topics[row]
     asked = {key(answer.question), key(answer.search_query), key(in_plain_words(cited[0].question))}
-    known = {aspect for aspect in ASPECTS if asks_about(aspect, answer.search_query)} or {INFORMATION}
-    rows = [row for row, (named, _) in enumerate(index.topics) if named == topic]
-    others = (text for aspect, text in _offered(index, rows) if aspect not in known and key(text) not in asked)
-    return tuple(others)[:most]
+    known = {aspect for aspect in ASPECTS if asks_about(aspect, answer.search_query)}
+    of_topic = [row for row, (named, _) in enumerate(index.topics) if named == topic]
+    rows = [row for row in of_topic if key(in_plain_words(index.questions[row][1])) not in asked]
+    return tuple(text for aspect, text in _offered(index, rows) if aspect not in known)[:most]
 
 
 def _offered(index: Index, rows: list[int]) -> Iterator[tuple[str, str]]:

@@ -58,8 +58,9 @@ def draw(place: DeltaGenerator) -> None:
             _about_file(retriever)
     for number, turn in enumerate(turns):
         _show(turn, number, retriever, settings, newest=number == len(turns) - 1 and not question)
-    with contextlib.suppress(CiteWellError, OSError):  # whoever asks will be told
-        shared.checks()
+    if not question:
+        with contextlib.suppress(CiteWellError, OSError):  # whoever asks will be told
+            shared.checks()
     with st.sidebar:
         st.subheader("The model")
         _model() if shared.llm().done() else _model_when_loaded()
@@ -225,6 +226,7 @@ def _compare(turn: Turn, answer: Answer) -> None:
 
 
 def _ask(question: str, history: History) -> None:
+    """Answer a question below it, and draw the page again with the answer as one of its turns."""
     turn = Turn(question)
     turns: list[Turn] = st.session_state.turns
     number = len(turns)

@@ -9,16 +9,24 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from bench.page import WATCH
 from core.settings import Settings
 from rag.answer import Answer, Note, Notice
 from rag.answerer import Answerer, answer_chain
 from rag.history import History, StoredTurn
 from rag.opening import open_retriever
 from tests.conftest import queue_llm
-from tests.ui.test_page import ANSWER_MS, ask, page_server
+from tests.ui.test_page import ask, page_server
 
 pytestmark = [pytest.mark.weights, pytest.mark.browser]
+expect.set_options(timeout=40_000)  # a busy machine is slow, and no reason to fail
 QUESTION = "can you catch shingles from your mom"
+STOP_AT_ONCE = """() => {
+  window.stopAt = (state) => {
+    window.wasDisabled = document.querySelector("[data-testid=stChatInputTextArea]").disabled;
+    return !!state.status;
+  };
+}"""
 LISTED = "A list.\n- The first thing.\n- The second thing.\n"
 
 
@@ -41,7 +49,7 @@ def _states(settings: Settings) -> dict[str, Answer]:
     retriever = open_retriever(settings)
     text = retriever.search(QUESTION).hits[0].text.split(". ")[0] + "."
     whole = answer_chain(Answerer(retriever, queue_llm(f"{text} [1]"))).invoke(QUESTION)
-    none = answer_chain(Answerer(retriever, queue_llm())).invoke("how many moons does Jupiter have")
+    none = answer_chain(Answerer(retriever, queue_llm())).invoke("is Tamiflu good for the flu")
     lacks = Note("partly", "the passages do not say how long it lasts")
     assert whole.outcome == "answered"
     assert none.outcome == "not-in-file"
@@ -77,7 +85,7 @@ def visit(context: BrowserContext, served: tuple[str, dict[str, str]]) -> Iterat
     def open_page(state: str = "") -> Page:
         page.goto(kept[state] if state else url)
         drawn = page.locator(".answer .text" if state else ".questions .ask").first
-        expect(drawn).to_be_visible(timeout=ANSWER_MS)
+        expect(drawn).to_be_visible()
         return page
 
     yield open_page
@@ -89,7 +97,7 @@ def box(page: Page) -> Locator:
 
 
 def answered(page: Page) -> None:
-    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0)
 
 
 def test_the_first_page_says_what_it_is_and_an_example_is_asked_as_if_it_were_typed(
@@ -102,18 +110,17 @@ def test_the_first_page_says_what_it_is_and_an_example_is_asked_as_if_it_were_ty
     expect(examples).to_have_count(4)
     question = examples.first.inner_text()
     assert re.fullmatch(r"[A-Z][^()]+[^ ]\?", question)
+    page.evaluate(WATCH)
+    page.evaluate(STOP_AT_ONCE)
     examples.first.click()
-    expect(page.get_by_test_id("stChatInputStopButton")).to_be_visible(timeout=ANSWER_MS)
-    expect(box(page)).to_be_disabled()  # a second question cannot end the first one unseen
+    expect(page.get_by_text("it was stopped before its end")).to_be_visible()
+    assert page.evaluate("window.wasDisabled")  # a second question cannot end the first one unseen
     expect(page.get_by_role("heading", level=2, name=question)).to_be_visible()
-    page.get_by_test_id("stChatInputStopButton").click()
-    expect(page.get_by_text("it was stopped before its end")).to_be_visible(timeout=ANSWER_MS)
     expect(page.get_by_role("button", name="Ask again")).to_be_visible()
-    expect(page.get_by_test_id("stFeedback")).to_be_visible(timeout=ANSWER_MS)
     page.reload()
-    expect(page.get_by_text("it was stopped before its end")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text("it was stopped before its end")).to_be_visible()
     page.get_by_role("button", name="Ask again").click()
-    expect(page.get_by_role("heading", level=2, name=question)).to_have_count(2, timeout=ANSWER_MS)
+    expect(page.get_by_role("heading", level=2, name=question)).to_have_count(2)
     answered(page)
     expect(page.get_by_text("it was stopped before its end")).to_have_count(1)
     expect(page.locator(".further .ask, .part .questions .ask").first).to_be_visible()
@@ -124,7 +131,7 @@ def test_a_question_that_is_too_long_says_so_and_stays_in_the_box(visit: Callabl
     pasted = "my knee hurts when I walk " * 400
     box(page).fill(pasted)
     box(page).press("Enter")
-    expect(page.get_by_text("has 10,400 characters, and at most 2,000 are read")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text("has 10,400 characters, and at most 2,000 are read")).to_be_visible()
     expect(box(page)).to_have_value(pasted)
     expect(page.get_by_test_id("stChatMessage")).to_have_count(0)
 
@@ -160,7 +167,8 @@ def test_an_answer_shows_its_source_previews_its_citations_and_can_be_copied(vis
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith(f"{shown} [1]\n\n[1] {'<i>' * 9}, <b>NIH</b>, https://www.example.org/a/")
+    assert copied.startswith(f"{shown} [1] ")
+    assert f"\n\n[1] {'<i>' * 9}, <b>NIH</b>, https://www.example.org/a/" in copied
 
 
 @pytest.mark.parametrize(
@@ -231,7 +239,7 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, served: tuple[str, dic
     page = context.new_page()
     for state, address in {"first": url, **kept}.items():
         page.goto(address)
-        expect(page.locator(".ask" if state == "first" else ".answer .text").first).to_be_visible(timeout=ANSWER_MS)
+        expect(page.locator(".ask" if state == "first" else ".answer .text").first).to_be_visible()
         expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
         if state == "whole":
             page.locator(".chip").first.click()
@@ -250,10 +258,10 @@ def test_the_evidence_comes_where_the_model_cannot_be_loaded(
     with page_server(broken, tmp_path / "log") as url:
         page = browser.new_page()
         page.goto(url)
-        expect(page.locator(".ask").first).to_be_visible(timeout=ANSWER_MS)
+        expect(page.locator(".ask").first).to_be_visible()
         ask(page, QUESTION)
-        expect(page.locator(".source mark").first).to_be_visible(timeout=ANSWER_MS)
-        expect(page.get_by_test_id("stAlert")).to_be_visible(timeout=ANSWER_MS)
         expect(page.locator(".source mark").first).to_be_visible()
-        expect(page.get_by_test_id("stSidebar").get_by_text("could not be loaded")).to_be_visible(timeout=ANSWER_MS)
+        expect(page.get_by_test_id("stAlert")).to_be_visible()
+        expect(page.locator(".source mark").first).to_be_visible()
+        expect(page.get_by_test_id("stSidebar").get_by_text("could not be loaded")).to_be_visible()
         page.close()
