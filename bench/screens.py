@@ -2,10 +2,12 @@
 
 python -m bench.screens              # to docs/: chat at two widths and in two schemes, and every other page
 python -m bench.screens --to DIR
+python -m bench.screens --states --to DIR      # every state of the chat, at three widths and in both schemes
 """
 
 import tempfile
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 from playwright.sync_api import Browser, Error, Page, expect
@@ -76,6 +78,61 @@ SCREENS: dict[str, tuple[tuple[int, int], str, Callable[[Page], None]]] = {
 """File name -> width and height in pixels, colour scheme, and how the page comes to look like that."""
 
 
+def _asked(question: str) -> Callable[[Page], None]:
+    return lambda page: ask(page, question)
+
+
+def _first(page: Page) -> None:
+    expect(page.locator(".ask").first).to_be_visible(timeout=ANSWER_MS)
+
+
+def _send(page: Page, question: str) -> None:
+    page.get_by_placeholder("Ask a health question").fill(question)
+    page.get_by_placeholder("Ask a health question").press("Enter")
+    expect(page.locator(".source").first).to_be_visible(timeout=ANSWER_MS)
+
+
+def _waiting(page: Page) -> None:
+    """The evidence, while the model reads it."""
+    _send(page, QUESTION)
+
+
+def _stopped(page: Page) -> None:
+    _send(page, QUESTION)
+    page.get_by_test_id("stChatInputStopButton").click()
+    expect(page.get_by_text("it was stopped before its end")).to_be_visible(timeout=ANSWER_MS)
+
+
+STATES: dict[str, Callable[[Page], None]] = {
+    "first": _first,
+    "waiting": _waiting,
+    "stopped": _stopped,
+    "answer": _asked(QUESTION),
+    "partial": _asked("what are the symptoms of flu and what is Tamiflu"),
+    "none": _asked("which car insurance is the cheapest"),
+    "emergency": _asked("my lips swell and i cannot breathe after a bee sting"),
+}
+"""Name of a state of the chat -> how the page comes to be in it."""
+WIDTHS = {"1280": (DESKTOP, 1), "390": (PHONE, 1), "zoom": ((640, 450), 2)}
+"""Name -> width and height in pixels of CSS, and device pixels for each: a window of 1280 at 200 % shows 640."""
+
+
+def _take_states(browser: Browser, url: str, target: Path) -> None:
+    for (state, prepare), (width, (size, scale)), scheme in product(STATES.items(), WIDTHS.items(), ("light", "dark")):
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            device_scale_factor=scale,
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        page = context.new_page()
+        page.goto(url)
+        prepare(page)
+        page.wait_for_timeout(SETTLED_MS)
+        page.screenshot(path=target / f"{state}-{width}-{scheme}.png")
+        context.close()
+        print(target / f"{state}-{width}-{scheme}.png", flush=True)
+
+
 def _take(browser: Browser, url: str, target: Path) -> None:
     for name, ((width, height), scheme, prepare) in SCREENS.items():
         context = browser.new_context(
@@ -96,6 +153,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = command_parser("bench.screens", __doc__)
     parser.add_argument("--to", metavar="DIR", type=Path, default=Path("docs"), help="where to write (default: docs)")
     parser.add_argument("--port", type=int, default=8598, help="the port that the page listens on (default: 8598)")
+    parser.add_argument("--states", action="store_true", help="every state of the chat, for people to look at")
     arguments = parser.parse_args(argv)
     arguments.to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -106,7 +164,8 @@ def main(argv: list[str] | None = None) -> int:
                 served(index.dir, arguments.port, CITEWELL_HISTORY_FILE=f"{scratch}/history.sqlite"),
                 chromium() as browser,
             ):
-                _take(browser, f"http://127.0.0.1:{arguments.port}/", arguments.to)
+                take = _take_states if arguments.states else _take
+                take(browser, f"http://127.0.0.1:{arguments.port}/", arguments.to)
         except (Error, AssertionError) as error:
             raise CiteWellError(f"the page did not look as expected in the browser: {error}") from error
     return 0

@@ -46,7 +46,7 @@ def open_with(settings: Settings, written: dict[str, str]) -> Answerer:
     answerer = open_answerer(settings)
     return Answerer(
         answerer.retriever,
-        QwenChat(engine=Prompts(answerer.llm.engine, written), max_tokens=answerer.llm.max_tokens),
+        QwenChat(engine=Prompts(answerer.model.engine, written), max_tokens=answerer.model.max_tokens),
         answerer.checks,
         answerer.context_tokens,
     )
@@ -64,7 +64,7 @@ def answer_with_vllm(settings: Settings, questions: list[str], merged: Path, wor
     from ray.data.llm import build_processor, vLLMEngineProcessorConfig
 
     answerer = open_with(settings, {})
-    engine = answerer.llm.engine
+    engine = answerer.model.engine
     assert isinstance(engine, Prompts)
     for question in questions:
         for _ in answerer.answer(answerer.search(question)):

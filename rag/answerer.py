@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -28,6 +29,9 @@ from rag.writing import Written, write
 
 BY_WORDS = Note("by-words", "the vectors of this file are still being made; it was searched by words alone")
 """The note of an answer over an index that is not complete yet."""
+
+LOOK_S = 0.2
+"""Seconds between two looks at whether a model is loaded: so soon can an answer be stopped that waits for it."""
 
 LEFT_OUT = "no room in the context"
 """Why a hit is dropped that does not fit beside the others."""
@@ -72,10 +76,16 @@ class Answerer:
     """Answers questions from an index with a model; every step yields the same `Answer`, grown."""
 
     retriever: IndexRetriever
-    llm: QwenChat
+    llm: QwenChat | Future[QwenChat]
+    """The model, or the future of one that is still being loaded: a search does not wait for it."""
     checks: Checks = UNCHECKED
     context_tokens: int = 2048
     """Most tokens of prompt and answer together."""
+
+    @property
+    def model(self) -> QwenChat:
+        """The model; waits for one that is being loaded, and raises what its loading raised."""
+        return self.llm.result() if isinstance(self.llm, Future) else self.llm
 
     def search(self, question: str | Request) -> Search:
         """Find passages for a question; raises QuestionError as `IndexRetriever.search` does."""
@@ -92,10 +102,12 @@ class Answerer:
         return self.checks.detector.notice(plain(question)) if self.checks.detector else None
 
     def answer(self, search: Search) -> Iterator[Answer]:
-        """Snapshots of the answer to what was searched, the last one finished.
+        """Snapshots of the answer to what was searched, the last one finished; the first comes again and again until
+        the model is loaded.
 
         Raises:
             EngineError: the model broke off.
+            CiteWellError: it cannot be loaded.
         """
         found = search.found
         answer = self._begun(search)
@@ -107,8 +119,9 @@ class Answerer:
             return
         if found.hits:
             yield answer  # trimming compares every sentence with the question: people read before it has begun
+            yield from self._until_loaded(answer)
             evidence, dropped = self.evidence(found)
-            answer = dataclasses.replace(answer, evidence=evidence, dropped=dropped)
+            answer = dataclasses.replace(answer, evidence=evidence, dropped=dropped, model=made_by(self.model))
         if not answer.evidence:
             no_room = any(each.reason == LEFT_OUT for each in answer.dropped)
             yield without_answer(answer, *((NO_ROOM, "no-room") if no_room else (NOT_FOUND, "not-in-file")))
@@ -136,16 +149,16 @@ class Answerer:
             notes=tuple(note for note in answer.notes if note.kind in BEFORE),
             closest=(),
             finished=False,
-            model=made_by(self.llm),
+            model=made_by(self.model),
             timings=Timings(),
         )
         yield from self._written(blank, began)
 
     def evidence(self, found: Retrieval) -> tuple[tuple[Evidence, ...], tuple[Dropped, ...]]:
         """Number the hits, trimmed to the tokens that evidence may have, prompt and answer together to the context."""
-        question, count_tokens = found.search_query, self.llm.get_num_tokens_from_messages
-        most = evidence_tokens(self.retriever.settings.evidence_tokens, self.llm.engine.identity)
-        budget = min(self.context_tokens - self.llm.max_tokens, count_tokens(messages(question, ())) + most)
+        question, count_tokens = found.search_query, self.model.get_num_tokens_from_messages
+        most = evidence_tokens(self.retriever.settings.evidence_tokens, self.model.engine.identity)
+        budget = min(self.context_tokens - self.model.max_tokens, count_tokens(messages(question, ())) + most)
         sources = [Source(hit.question, hit.text) for hit in found.hits]
         fitted = fit(question, sources, count_tokens, budget, partial(self.retriever.relevance, question))
         evidence: list[Evidence] = []
@@ -174,10 +187,19 @@ class Answerer:
             evidence=tuple(Evidence(hit, n, hit.text, hit.start) for n, hit in enumerate(shown, start=1)),
             leads=leads(shown, found.query.terms, index.lexical.weight),
             dropped=found.dropped,
-            model=made_by(self.llm),
+            model={} if self._is_loading else made_by(self.model),
             index={**{name: getattr(index.manifest, name) for name in INDEX_FACTS}, "reader": self._reader},
             timings=Timings(search_s=search_s, total_s=search_s),
         )
+
+    @property
+    def _is_loading(self) -> bool:
+        return isinstance(self.llm, Future) and not (self.llm.done() and not self.llm.exception())
+
+    def _until_loaded(self, answer: Answer) -> Iterator[Answer]:
+        """The same snapshot every `LOOK_S` seconds, so that whoever shows it can stop, until the model is loaded."""
+        while isinstance(self.llm, Future) and wait([self.llm], LOOK_S).not_done:
+            yield answer
 
     @property
     def _reader(self) -> str:
@@ -190,12 +212,12 @@ class Answerer:
     def _written(self, answer: Answer, began: float) -> Iterator[Answer]:
         """Snapshots of the answer that the model writes from the evidence which `answer` holds."""
         sources = [item.as_source() for item in answer.evidence]
-        answer = dataclasses.replace(answer, prompt=self.llm.render(messages(answer.search_query, sources)))
+        answer = dataclasses.replace(answer, prompt=self.model.render(messages(answer.search_query, sources)))
         yield answer
 
         search_s, first_token_s = answer.timings.search_s, 0.0
         verifier, scope = verifier_of(answer, self.checks.judge), self._scope(answer)
-        for written in write(self.llm, answer.search_query, sources):
+        for written in write(self.model, answer.search_query, sources):
             if written.done:
                 total_s = time.perf_counter() - began
                 timings = Timings(

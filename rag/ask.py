@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     from rag.opening import open_answerer, open_untuned_llm
 
     answerer = open_answerer(settings)
-    if arguments.compare and not answerer.llm.engine.identity.get("adapter"):
+    if arguments.compare and not answerer.model.engine.identity.get("adapter"):
         raise SettingsError(
             "no adapter is in use, so there is nothing to compare; name one: CITEWELL_GENERATOR_ADAPTER=NAME"
         )

@@ -1,6 +1,8 @@
 """Open what answering needs, as the settings name it: index, search, checks and model."""
 
 import dataclasses
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -110,6 +112,20 @@ def open_judge(settings: Settings, embedder: Embedder | None = None) -> SupportJ
 def open_llm(settings: Settings) -> QwenChat:
     """Load the generator; raises as `open_answerer` does."""
     return QwenChat.from_settings(settings.generator)
+
+
+def open_llm_behind(settings: Settings) -> "Future[QwenChat]":
+    """Begin to load the generator on another thread; the result raises as `open_answerer` does."""
+    loading: Future[QwenChat] = Future()
+
+    def load() -> None:
+        try:
+            loading.set_result(open_llm(settings))
+        except BaseException as error:  # whoever waits for the model is to know that it will never come
+            loading.set_exception(error)
+
+    threading.Thread(target=load, name="load the model", daemon=True).start()
+    return loading
 
 
 def open_untuned_llm(settings: Settings) -> QwenChat:

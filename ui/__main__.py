@@ -6,6 +6,7 @@ citewell serve --host 0.0.0.0        # for a network: read docs/deployment.md be
 """
 
 import socket
+import threading
 from pathlib import Path
 
 from core.command import command_parser
@@ -107,7 +108,15 @@ def _serve(settings: Settings) -> None:
         middleware=middleware(settings),
         routes=routes(settings),
     )
+    threading.Thread(target=_prepare, name="prepare", daemon=True).start()
     app.run(config=flags)
+
+
+def _prepare() -> None:
+    """Load index and model while the browser is still being opened."""
+    from ui import shared
+
+    shared.prepare()
 
 
 if __name__ == "__main__":

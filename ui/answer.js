@@ -43,14 +43,21 @@ function fill(node, shown, children) {
   node.replaceChildren(...children());
 }
 
-// A passage as it was found: its question and the sentence to read first; opened, its words in their place.
-function sourceCard() {
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+function bringIntoSight(node, block) {
+  node?.scrollIntoView({ block, behavior: still.matches ? "auto" : "smooth" });
+}
+
+// A passage as it was found: its question, who wrote it, and the sentence to read first; opened, its words in place.
+function sourceCard(n) {
   const summary = element("summary");
   const words = element("span", { className: "words" });
   const passage = element("p", { className: "passage" });
+  const back = element("button", { className: "small back", type: "button", text: "Back to the answer", hidden: true });
   const body = element("div", { className: "body" });
-  const details = element("details", { className: "source", children: [summary, body] });
-  let source, chosen, whole = false;
+  const details = element("details", { className: "source", id: `passage-${n}`, children: [summary, body] });
+  let source, chosen, cameFrom, whole = false;
 
   const draw = () => {
     const rest = (text) => (text ? [element("span", { className: "rest", text })] : []);
@@ -58,7 +65,7 @@ function sourceCard() {
     passage.replaceChildren(...(whole ? [...rest(source.before), words, ...rest(source.after)] : [words]));
   };
   const wholeButton = () => {
-    const button = element("button", { className: "whole", type: "button" });
+    const button = element("button", { className: "small", type: "button" });
     const label = () => {
       button.setAttribute("aria-expanded", String(whole));
       button.textContent = whole ? "Show the passage alone" : "Show it in the whole answer";
@@ -71,24 +78,34 @@ function sourceCard() {
     label();
     return button;
   };
-  const origin = () => {
-    const line = element("p", { className: "origin" });
-    if (source.source) line.append(source.source);
-    if (source.url) {
-      if (source.source) line.append(" · ");
-      line.append(element("a", { text: source.url, href: source.url, target: "_blank", rel: "noopener noreferrer" }));
-    }
-    return line;
+  const link = () => element("a", {
+    text: source.link, href: source.url, target: "_blank", rel: "noopener noreferrer", title: `${source.url}, as the file has it`,
+  });
+  const goBack = () => {
+    details.open = false;
+    cameFrom?.focus();
+    bringIntoSight(cameFrom, "nearest");
+  };
+  back.onclick = goBack;
+  details.onkeydown = (event) => {
+    if (event.key === "Escape" && cameFrom) goBack();
+  };
+  details.ontoggle = () => {
+    if (details.open) return;
+    cameFrom?.setAttribute("aria-expanded", "false");
+    [cameFrom, chosen, back.hidden] = [undefined, undefined, true];
+    draw();
   };
 
   details.show = (shown) => {
     source = shown;
     details.dataset.n = source.n;
-    fill(summary, [source.question, source.score, source.tag, source.lead], () => [
+    const origin = [source.source, source.host].filter(Boolean).join(" · ");
+    fill(summary, [source.question, origin, source.tag, source.lead], () => [
       element("span", { className: "n", text: `[${source.n}]` }),
       element("span", { className: "title", text: source.question }),
       ...(source.tag ? [element("span", { className: "tag", text: source.tag })] : []),
-      element("span", { className: "score", text: source.score, title: "1 is first in every stage of the search" }),
+      ...(origin ? [element("span", { className: "from", text: origin })] : []),
       ...(source.lead ? [element("span", {
         className: source.lead.span ? "lead within" : "lead",
         children: [element("mark", { text: source.lead.text })],
@@ -96,47 +113,116 @@ function sourceCard() {
     ]);
     fill(body, source, () => {
       draw();
+      const line = (children) => element("p", { className: "origin", children });
       const place = source.gone ? `${source.place} of an earlier index` : source.place;
-      const button = source.before || source.after ? [wholeButton()] : [];
-      const columns = source.columns.map(([name, value]) => element("p", { className: "origin", text: `${name}: ${value}` }));
-      return [passage, ...button, element("p", { className: "origin", text: place }), origin(), ...columns];
+      const score = element("span", { className: "score", text: source.score });
+      return [
+        passage, back, ...(source.before || source.after ? [wholeButton()] : []),
+        ...(source.url ? [line([...(source.source ? [`${source.source}: `] : []), link()])] : source.source ? [line([source.source])] : []),
+        ...source.columns.map(([name, value]) => line([`${name}: ${value}`])),
+        line([place, "; score ", score, " (1 is first in every stage of the search)"]),
+      ];
     });
   };
-  details.choose = (span) => {
-    chosen = span;
+  details.choose = (span, from) => {
+    if (cameFrom !== from) cameFrom?.setAttribute("aria-expanded", "false");
+    [chosen, cameFrom, back.hidden] = [span, from, false];
+    from.setAttribute("aria-expanded", "true");
+    details.open = true;
     draw();
+    const mark = details.querySelector("mark.chosen");
+    if (!mark) return;
+    mark.tabIndex = -1;
+    mark.focus({ preventScroll: true });
+    bringIntoSight(mark, "center");
   };
   return details;
 }
 
-function chip(citation, cards) {
+// The words that a citation rests on, beside the pointer or the focus.
+function preview(root) {
+  if (root.preview) return root.preview;
+  const box = root.appendChild(element("div", { className: "preview", id: "preview", hidden: true }));
+  box.setAttribute("role", "tooltip");
+  let leaving;
+  const hide = () => { box.hidden = true; };
+  const stay = () => clearTimeout(leaving);
+  box.onmouseenter = stay;
+  box.onmouseleave = hide;
+  root.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+  root.preview = {
+    hide,
+    leave: () => { leaving = setTimeout(hide, 200); },
+    show: (button, title, quote) => {
+      stay();
+      box.replaceChildren(element("strong", { text: title }), element("span", { text: quote }));
+      box.hidden = false;
+      const [around, at] = [root.getBoundingClientRect(), button.getBoundingClientRect()];
+      box.style.left = `${Math.max(0, Math.min(at.left - around.left, around.width - box.offsetWidth))}px`;
+      box.style.top = `${at.top - around.top - box.offsetHeight - 6}px`;
+    },
+  };
+  return root.preview;
+}
+
+function chip(citation, cards, root) {
   const button = element("button", { className: "chip", type: "button", text: String(citation.n) });
   button.setAttribute("aria-label", `show the words of passage ${citation.n}`);
   button.setAttribute("aria-expanded", "false");
+  button.setAttribute("aria-controls", `passage-${citation.n}`);
   button.onclick = () => {
-    for (const other of button.getRootNode().querySelectorAll(".chip")) other.setAttribute("aria-expanded", "false");
-    button.setAttribute("aria-expanded", "true");
+    preview(root).hide();
     const card = cards.get(citation.n);
-    card.open = true;
-    card.choose([citation.start, citation.end]);
-    card.querySelector("mark.chosen")?.scrollIntoView({ block: "center", behavior: "smooth" });
+    if (card.open && button.getAttribute("aria-expanded") === "true") card.open = false;
+    else card.choose([citation.start, citation.end], button);
   };
+  const show = () => preview(root).show(button, cards.get(citation.n).querySelector(".title").textContent, citation.quote);
+  button.onmouseenter = show;
+  button.onmouseleave = () => preview(root).leave();
+  button.onfocus = () => { if (button.matches(":focus-visible")) show(); };
+  button.onblur = () => preview(root).hide();
   return button;
 }
 
+// The lines of a text between sentences: where a paragraph or an item of a list begins, and what it says.
+const BREAK = /(\n\s*(?:(?:[-•*–]|\d{1,2}[.)])[ \t]+)?)/;
+
+function lines(text) {
+  return text.split(BREAK).map((part, place) => {
+    if (place % 2 === 0) return { text: part };
+    const marker = part.trim();
+    return marker ? { item: Number.parseInt(marker, 10) || 0 } : { paragraph: true };
+  }).filter((line) => line.text !== "");
+}
+
+// Where the next words go: into the item or the paragraph that stands last, or into a new one.
+function opened(text, line, last) {
+  const place = (tag, within, rest = {}) => within.appendChild(element(tag, rest));
+  if (line.item === undefined) return line.paragraph || !last ? place("p", text) : last;
+  const kind = line.item ? "OL" : "UL";
+  const list = last?.parentNode?.tagName === kind ? last.parentNode : place(kind, text);
+  return place("li", list, line.item ? { value: line.item } : {});
+}
+
 // Adds what is new to the text and leaves what stands: a chip that was pressed stays pressed while the answer grows.
-function grow(paragraph, pieces, cards) {
-  const drawn = (paragraph.drawn ??= []);
+function grow(text, pieces, cards, root) {
+  const drawn = (text.drawn ??= []);
   const states = pieces.map((piece) => JSON.stringify(piece));
   let same = 0;
   while (same < drawn.length && drawn[same].state === states[same]) same += 1;
   for (const gone of drawn.splice(same)) gone.nodes.forEach((node) => node.remove());
+  for (const empty of [...text.querySelectorAll("p, li, ul, ol")].reverse()) if (!empty.hasChildNodes()) empty.remove();
   for (const [place, piece] of [...pieces.entries()].slice(same)) {
     const known = piece.verdict && piece.verdict !== "supported" ? piece.verdict : "";
-    const said = element("span", { text: piece.text, className: known, title: MEANING[known] ?? "" });
-    const nodes = [said, ...(piece.citations ?? []).map((citation) => chip(citation, cards))];
-    paragraph.append(...nodes);
-    drawn.push({ state: states[place], nodes });
+    let last = drawn.at(-1)?.last;
+    const nodes = [];
+    for (const line of piece.verdict ? [{ text: piece.text }] : lines(piece.text)) {
+      if (line.text === undefined || !last?.isConnected) last = opened(text, line, last?.isConnected ? last : undefined);
+      if (line.text === undefined) continue;
+      nodes.push(last.appendChild(element("span", { text: line.text, className: known, title: MEANING[known] ?? "" })));
+    }
+    for (const citation of piece.citations ?? []) nodes.push(last.appendChild(chip(citation, cards, root)));
+    drawn.push({ state: states[place], nodes, last });
   }
 }
 
@@ -193,12 +279,12 @@ function factsTable(data) {
   const children = [element("table", { children: data.facts.map(row) })];
   if (data.funnel.rows.length) {
     const steps = data.funnel.counts.map(([name, count]) => element("li", { text: `${count} ${name}` }));
-    children.push(element("div", { className: "group", text: "From the search to the answer" }));
+    children.push(element("h4", { className: "group", text: "From the search to the answer" }));
     children.push(element("ol", { className: "funnel", children: steps }));
     children.push(rankChart(data.funnel), retrieved(data.funnel));
   }
   if (data.prompt) {
-    children.push(element("div", { className: "group", text: "What the model was shown" }));
+    children.push(element("h4", { className: "group", text: "What the model was shown" }));
     const prompt = element("pre", { text: data.prompt, tabIndex: 0 });
     prompt.setAttribute("role", "region");
     prompt.setAttribute("aria-label", "The prompt, word for word");
@@ -212,9 +298,10 @@ const STOPPED = "This answer is incomplete: it was stopped before its end.";
 // After the stop button Streamlit sends nothing more. That nothing more will come is seen from the page alone.
 function whenStopped(root, then) {
   const app = document.querySelector("[data-testid=stApp]");
+  root.whenStopped = then;
   if (!app || root.watched) return;
   root.watched = new MutationObserver(() => {
-    if (app.getAttribute("data-test-script-state") === "notRunning") then();
+    if (app.getAttribute("data-test-script-state") === "notRunning") root.whenStopped();
   });
   root.watched.observe(app, { attributes: true, attributeFilter: ["data-test-script-state"] });
 }
@@ -224,18 +311,30 @@ function notWatched(root) {
   root.watched = undefined;
 }
 
+// The beginning of the newest answer comes into sight once, and then the page is the reader's.
+function bringQuestionIntoSight(root) {
+  if (root.seen) return;
+  root.seen = true;
+  const messages = [...document.querySelectorAll("[data-testid=stChatMessage]")];
+  const mine = messages.findIndex((message) => message.contains(root.getRootNode().host ?? root));
+  requestAnimationFrame(() => bringIntoSight(messages[mine - 1], "start"));
+}
+
 // The parts in the order in which they stand. The evidence comes before the text: it is there first, and stays where it
-// is while the text grows below it.
+// is while the text grows below it. What is known only at the end stands below the text, so that nothing moves.
 function parts(root) {
   if (root.parts) return root.parts;
   const part = (tag, className) => root.appendChild(element(tag, { className }));
   root.cards = new Map();
   root.parts = {
     notice: part("div", "part"), notes: part("div", "part"), title: part("div", "part"), sources: part("div", "sources"),
-    status: part("p", "status"), text: part("p", "text"), legend: part("div", "part"), closest: part("div", "part"),
-    end: part("div", "part"), made: part("div", "part"),
+    label: part("div", "part"), text: part("div", "text"), status: part("p", "status"), lacks: part("div", "part"),
+    remarks: part("div", "part"), legend: part("div", "part"), end: part("div", "part"), closest: part("div", "part"),
+    actions: part("div", "actions"), further: part("div", "part"), made: part("div", "part"),
   };
+  root.parts.sources.id = "passages";
   root.parts.status.setAttribute("role", "status");
+  root.parts.text.setAttribute("aria-live", "polite");
   return root.parts;
 }
 
@@ -246,46 +345,115 @@ function showSources(node, sources, cards) {
     cards.delete(n);
   }
   for (const source of sources) {
-    if (!cards.has(source.n)) cards.set(source.n, node.appendChild(sourceCard()));
+    if (!cards.has(source.n)) cards.set(source.n, node.appendChild(sourceCard(source.n)));
     cards.get(source.n).show(source);
   }
 }
 
+const heading = (text) => element("h3", { className: "group", text });
+
+// Passages that hold no answer stand behind their heading, below the words that say so.
+function showTitle(root, at, { kind, title }) {
+  const apart = kind === "none";
+  at.sources.hidden = apart && !root.shown;
+  fill(at.title, [kind, title], () => {
+    if (!title || !apart) return title ? [heading(title)] : [];
+    root.insertBefore(at.label, at.title);
+    root.insertBefore(at.text, at.title);
+    const button = element("button", { className: "disclosure", type: "button", text: title });
+    button.setAttribute("aria-controls", "passages");
+    button.setAttribute("aria-expanded", String(!at.sources.hidden));
+    button.onclick = () => {
+      root.shown = at.sources.hidden;
+      at.sources.hidden = !at.sources.hidden;
+      button.setAttribute("aria-expanded", String(!at.sources.hidden));
+    };
+    return [element("h3", { className: "group", children: [button] })];
+  });
+}
+
+const LABELS = { none: "No answer", quoted: "In the words of the file" };
+const LACKS = "Not in the file: ";
+
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // over plain http, from another machine, there is no clipboard
+    const area = document.body.appendChild(element("textarea", { value: text }));
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
+function actionButtons(root) {
+  const copy = element("button", { className: "small", type: "button", text: "Copy" });
+  copy.onclick = async () => {
+    await copyText(root.copied);
+    copy.textContent = "Copied";
+    setTimeout(() => { copy.textContent = "Copy"; }, 2000);
+  };
+  copy.setAttribute("aria-live", "polite");
+  const again = askButton(root.asked, "Ask again");
+  again.className = "small";
+  return [copy, again];
+}
+
+function questionList(title, questions) {
+  const items = questions.map((question) => element("li", { children: [askButton(question)] }));
+  return [heading(title), element("ul", { className: "questions", children: items })];
+}
+
 export default function (component) {
-  const { parentElement, data } = component;
+  const { parentElement, data, setTriggerValue } = component;
   if (!data?.pieces) return;
   const root = parentElement.querySelector(".answer");
   const at = parts(root);
   const note = (text, kind = "") => element("p", { className: `note ${kind}`.trim(), text });
+  const notes = (node, each, before = "") => fill(node, each, () => each.map(({ kind, text }) => note(before + text, kind)));
+  const actions = (shown) => fill(at.actions, [shown, data.asked], () => (shown && data.asked ? actionButtons(root) : []));
+  [root.copied, root.asked] = [data.copy, data.asked];
+  root.className = `answer ${data.kind}`;
+  root.classList.toggle("growing", data.growing);
 
-  fill(at.notice, data.notice, () => {
+  fill(at.notice, [data.notice, data.newest], () => {
     if (!data.notice) return [];
-    const notice = element("p", { className: `notice ${data.notice.kind}`, text: data.notice.text });
-    notice.setAttribute("role", "alert");
+    const notice = element("p", { className: `notice ${data.notice.kind}${data.newest ? "" : " past"}`, text: data.notice.text });
+    if (data.newest) notice.setAttribute("role", "alert");
     return [notice];
   });
-  fill(at.notes, data.notes, () => data.notes.map(({ kind, text }) => note(`(${text})`, kind)));
-  fill(at.title, data.title, () => (data.title ? [element("div", { className: "group", text: data.title })] : []));
+  notes(at.notes, data.notes);
+  showTitle(root, at, data);
   showSources(at.sources, data.sources, root.cards);
+  fill(at.label, data.kind, () => (LABELS[data.kind] ? [heading(LABELS[data.kind])] : []));
   at.status.textContent = data.status;
-  grow(at.text, data.pieces, root.cards);
+  at.text.setAttribute("aria-busy", String(data.growing));
+  grow(at.text, data.pieces, root.cards, root);
+  notes(at.lacks, data.lacks, LACKS);
+  notes(at.remarks, data.remarks);
 
   const verdicts = ["weak", "unsupported"].filter((verdict) => data.pieces.some((piece) => piece.verdict === verdict));
   fill(at.legend, verdicts, () => verdicts.map((verdict) => {
     const sample = element("span", { text: "Underlined like this", className: verdict });
     return element("p", { className: "note", children: [sample, `: ${MEANING[verdict]}`] });
   }));
-  fill(at.closest, data.closest, () => (data.closest.length ? [
-    element("div", { className: "group", text: "Questions that the file does answer" }),
-    element("ul", { className: "closest", children: data.closest.map((text) => element("li", { text })) }),
-  ] : []));
-  fill(at.end, data.stopped, () => (data.stopped ? [note(STOPPED)] : []));
+  fill(at.closest, data.closest, () => (data.closest.length ? questionList("Questions that the file does answer", data.closest) : []));
+  fill(at.end, data.stopped, () => (data.stopped ? [note(STOPPED, "stopped")] : []));
+  actions(!data.growing);
+  fill(at.further, [data.further, data.newest], () => (
+    data.newest && data.further.length ? questionList("Ask further", data.further) : []
+  ));
   fill(at.made, data.made, () => (data.made ? [drawer("How this answer was made", factsTable(data.made))] : []));
 
+  if (data.newest) bringQuestionIntoSight(root);
   if (!data.growing) return notWatched(root);
   whenStopped(root, () => {
     notWatched(root);
     at.status.textContent = "";
-    fill(at.end, true, () => [note(STOPPED)]);
+    root.classList.remove("growing");
+    at.text.setAttribute("aria-busy", "false");
+    fill(at.end, true, () => [note(STOPPED, "stopped")]);
+    actions(true);
+    setTriggerValue("stopped", true); // the page is drawn again, with what it offers below an answer
   });
 }

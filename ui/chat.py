@@ -1,25 +1,28 @@
 """The chat page: questions, answers with their evidence, and feedback on them."""
 
 import contextlib
+import html
 import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import CiteWellError
 from core.progress import log
 from core.settings import Settings, load
 from rag import access_log
 from rag.answer import Answer
-from rag.answerer import Answerer, Request, answer_chain, made_by
+from rag.answerer import Request, answer_chain, made_by
 from rag.feedback import REASONS, give
 from rag.history import History
 from rag.receipt import receipt, to_html
 from rag.search.retriever import IndexRetriever
-from ui import shared
-from ui.answer_view import Place, prepare, show_answer
+from rag.suggestions import listed
+from ui import shared, welcome
+from ui.answer_view import Place, prepare, show_answer, show_questions
 from ui.conversations import Turn, draw_list, opened, save
 from ui.shared import warned
 from ui.sharing import draw_share
@@ -28,57 +31,122 @@ from ui.visitor import visitor
 NOTICE = (
     "CiteWell repeats what its file says. It is information, no medical advice: ask a doctor about your own health."
 )
-UNFINISHED = "This answer is incomplete: it was not written to its end. Ask again."
-EXAMPLES = 4
+PLACEHOLDER = "Ask a health question"
 REDRAWN_S = 0.05
 """Seconds between two drawings of a growing text: it grows by up to a hundred pieces a second."""
+LONG_QUESTION = 200
+"""Characters from which a question is set as text and not as a heading."""
 
 
-def draw() -> None:
-    """Draw the page."""
-    settings, answerer = load(), shared.answerer()
-    retriever = answerer.retriever
+def draw(place: DeltaGenerator) -> None:
+    """Draw the page.
+
+    Args:
+        place: where it says what it is, and may say so already.
+    """
+    settings = load()
     history = History(Path(settings.history.file), visitor().owner)
     turns = opened(history, settings.history.keep_days)
     with st.sidebar:
         draw_list(history, keep=settings.history.keep)
-        _about(answerer)
-    limit = settings.rag.max_question_chars
-    question = st.chat_input("Ask a health question", submit_mode="stop", max_chars=limit)
-    welcome = st.empty()
+    question = _box(settings)
+    if turns or question:
+        welcome.name(place)
+    with st.spinner("Opening the file …"):
+        retriever = shared.retriever()
+    with st.sidebar:
+        _about(retriever)
     if not turns and not question:
-        with welcome.container():
-            question = _welcome(retriever)
+        with place.container():
+            welcome.greet()
+            _about_file(retriever)
     for number, turn in enumerate(turns):
-        _show(turn, _key(number), retriever, settings)
-    if question and _too_many(settings.ui.questions_per_minute):
-        st.error(f"More than {settings.ui.questions_per_minute} questions in a minute; wait a little, then ask again.")
-    elif question:
-        welcome.empty()
-        _ask(question, answerer, history)
+        _show(turn, number, retriever, settings, newest=number == len(turns) - 1 and not question)
+    if not question:
+        with contextlib.suppress(CiteWellError, OSError):  # whoever asks will be told
+            shared.checks()
+    with st.sidebar:
+        st.subheader("The model")
+        _model() if shared.llm().done() else _model_when_loaded()
+    if question:
+        _ask(question, history)
     st.caption(NOTICE)
 
 
-def _about(answerer: Answerer) -> None:
+def _box(settings: Settings) -> str | None:
+    """The box for a question; what is asked, if it can be."""
+    with st.bottom:
+        if refused := st.session_state.pop("refused", ""):
+            st.warning(refused)
+        return st.chat_input(
+            PLACEHOLDER, key="question", submit_mode="stop", on_submit=_put_back_if_refused, args=(settings,)
+        )
+
+
+def _put_back_if_refused(settings: Settings) -> None:
+    """Put a question that cannot be asked back into the box, and say why: nobody has to type it again."""
+    state, longest, limit = st.session_state, settings.rag.max_question_chars, settings.ui.questions_per_minute
+    if len(state.question) > longest:
+        state.refused = (
+            f"Your question has {len(state.question):,} characters, and at most {longest:,} are read. It stands in the "
+            "box again: shorten it to what you want to know."
+        )
+    elif _too_many(limit):
+        state.refused = (
+            f"More than {limit} questions in a minute. Yours stands in the box: wait a little, then send it."
+        )
+    else:
+        return
+    state.question = state.question
+
+
+def _about(retriever: IndexRetriever) -> None:
     """The file that is asked, and the model that answers."""
-    manifest, identity = answerer.retriever.index.manifest, made_by(answerer.llm)
+    manifest = retriever.index.manifest
     built = datetime.fromisoformat(manifest.built).astimezone().strftime("%d %b %Y, %H:%M")
     st.subheader("The file")
     st.text(manifest.csv)
     st.caption(f"{manifest.rows:,} rows, {manifest.kept:,} answers, {manifest.passages:,} passages  \nindexed {built}")
-    st.subheader("The model")
-    st.text(identity["model"])
-    details = [identity["engine"], identity.get("quant", ""), identity.get("device", ""), identity["processor"]]
-    if identity.get("adapter"):
-        details.append(f"adapter {identity['adapter']}")
-    st.caption(", ".join(detail for detail in details if detail))
 
 
-def _show(turn: Turn, key: str, retriever: IndexRetriever, settings: Settings) -> None:
-    with st.chat_message("user", avatar=":material/person:"):
-        st.text(turn.question)
+@st.fragment(run_every=2)
+def _model_when_loaded() -> None:
+    _model()
+
+
+def _model() -> None:
+    loading = shared.llm()
+    if not loading.done():
+        st.caption("is being loaded; until then the page shows evidence without an answer")
+    elif error := loading.exception():
+        st.caption("could not be loaded; the page shows evidence without an answer")
+        if isinstance(error, CiteWellError | OSError):
+            st.caption(shared.sentence(error))
+    else:
+        identity = made_by(loading.result())
+        st.text(identity["model"])
+        details = [identity["engine"], identity.get("quant", ""), identity.get("device", ""), identity["processor"]]
+        if identity.get("adapter"):
+            details.append(f"adapter {identity['adapter']}")
+        st.caption(", ".join(detail for detail in details if detail))
+
+
+def _about_file(retriever: IndexRetriever) -> None:
+    """Which file answers and who wrote it, and some of its questions to begin with."""
+    manifest, held = retriever.index.manifest, shared.contents(retriever)
+    written = f" Its answers are from {listed(held.sources)}." if held.sources else ""
+    st.write(
+        shared.plain(f"The file is {manifest.csv}: {manifest.kept:,} answers on {held.topics:,} topics.{written}"),
+    )
+    st.html('<h2 class="asked">Questions to begin with</h2>')
+    show_questions(held.examples, key="examples")
+    prepare()
+
+
+def _show(turn: Turn, number: int, retriever: IndexRetriever, settings: Settings, *, newest: bool) -> None:
+    key, index = _key(number), retriever.index
+    _show_question(turn.question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
-        records = retriever.index.records
         if turn.answer is not None and turn.untuned is not None:
             for column, title, answer, name in zip(
                 st.columns(2),
@@ -89,24 +157,30 @@ def _show(turn: Turn, key: str, retriever: IndexRetriever, settings: Settings) -
             ):
                 with column:
                     st.caption(title)
-                    show_answer(answer, f"{key} {name}", records)
-        elif turn.answer is not None and (turn.answer.evidence or turn.answer.text or not turn.error):
-            show_answer(turn.answer, key, records)
+                    show_answer(answer, f"{key} {name}", index, newest=newest)
+        elif turn.answer is not None or not turn.error:
+            show_answer(turn.answer or Answer(turn.question, turn.question), key, index, newest=newest)
         if turn.unkept:
             st.warning(turn.unkept)
         if turn.error:
             st.error(turn.error)
-        elif turn.answer is None:
-            st.caption(UNFINISHED)
-        elif turn.answer.finished and turn.answer.evidence:
+        if turn.answer is not None and turn.answer.index and turn.answer.outcome != "reply":
             _below(turn, turn.answer, key, settings)
+
+
+def _show_question(question: str) -> None:
+    """A question as a heading, from which those who cannot see the page jump to the next one."""
+    with st.chat_message("user", avatar=":material/person:"):
+        kind = "asked long" if len(question) > LONG_QUESTION else "asked"
+        st.html(f'<h2 class="{kind}">{html.escape(question)}</h2>')
 
 
 def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
     """Thumbs, the receipt, and the comparison."""
+    compare = False
     with st.container(horizontal=True, vertical_alignment="center"):
         thumb = st.feedback("thumbs", key=f"thumbs {key}")
-        with st.popover("Receipt", icon=":material/receipt_long:"):
+        with st.popover("Receipt and more", icon=":material/receipt_long:"):
             st.caption("The answer with all that it rests on. Check it: citewell receipt verify FILE")
             # Made when they are asked for: a conversation of fifty answers is drawn again with each question.
             as_json, as_page = (lambda: receipt(answer).to_json()), (lambda: to_html(receipt(answer)))
@@ -117,6 +191,8 @@ def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
             st.download_button(
                 "Download as a page", as_page, "answer.html", "text/html", key=f"html {key}", on_click="ignore"
             )
+            if answer.finished and answer.model.get("adapter") and answer.prompt and turn.untuned is None:
+                compare = st.button("Compare with the untuned model", key=f"compare {key}", icon=":material/compare:")
     draw_share(answer, st.session_state.conversation, key)
     file = Path(settings.history.file)
     if thumb == 1:
@@ -127,8 +203,8 @@ def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
             better = st.text_area("What should it have said? (optional)", key=f"better {key}", max_chars=4000)
             if st.form_submit_button("Send"):
                 _give(file, answer, key, good=False, reason=reason or REASONS[0], better=better)
-    if answer.model.get("adapter") and answer.prompt and turn.untuned is None:
-        _offer_comparison(turn, answer, key)
+    if compare:
+        _compare(turn, answer)
 
 
 def _give(file: Path, answer: Answer, key: str, *, good: bool, reason: str = "", better: str = "") -> None:
@@ -142,21 +218,21 @@ def _give(file: Path, answer: Answer, key: str, *, good: bool, reason: str = "",
         st.caption("Thank you. This is kept with the answer's receipt.")
 
 
-def _offer_comparison(turn: Turn, answer: Answer, key: str) -> None:
-    """A button that lets the model without its adapter answer from the same evidence."""
-    if st.button("Compare with the untuned model", key=f"compare {key}", icon=":material/compare:", type="tertiary"):
-        area = st.empty()
-        try:
-            for untuned in replace(shared.answerer(), llm=shared.untuned_llm()).answer_again(answer):
-                area.text(untuned.text or "Reading the same passages …")
-                turn.untuned = untuned if untuned.finished else None
-        except CiteWellError as error:
-            area.error(shared.sentence(error))
-            return
-        st.rerun()
+def _compare(turn: Turn, answer: Answer) -> None:
+    """Let the model without its adapter answer from the same evidence."""
+    area = st.empty()
+    try:
+        for untuned in replace(shared.answerer(), llm=shared.untuned_llm()).answer_again(answer):
+            area.text(untuned.text or "Reading the same passages …")
+            turn.untuned = untuned if untuned.finished else None
+    except CiteWellError as error:
+        area.error(shared.sentence(error))
+        return
+    st.rerun()
 
 
-def _ask(question: str, answerer: Answerer, history: History) -> None:
+def _ask(question: str, history: History) -> None:
+    """Answer a question below it, and draw the page again with the answer as one of its turns."""
     turn = Turn(question)
     turns: list[Turn] = st.session_state.turns
     number = len(turns)
@@ -164,26 +240,25 @@ def _ask(question: str, answerer: Answerer, history: History) -> None:
     # Read before: whoever stops an answer stops every further use of Streamlit, and what was written is to be saved.
     keep = st.session_state.conversation if st.session_state.get("keep") else ""
     settings, owner = load(), visitor().owner
-    with st.chat_message("user", avatar=":material/person:"):
-        st.text(question)
+    _show_question(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
-        place = Place(_key(number), answerer.retriever.index.records)
+        place = Place(_key(number), shared.retriever().index)
         place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
-        chain = answer_chain(answerer)
         drawn = 0.0
         if keep:  # before it is answered: a reload in the middle of it finds the conversation again
             save(turn, history, keep)
             st.query_params["c"] = keep
             st.session_state.kept = True
         try:
+            chain = answer_chain(shared.answerer())
             asked = Request(question, tuple(turn.question for turn in turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
                 for turn.answer in snapshots:
                     now = time.monotonic()
                     if not turn.answer.text or turn.answer.finished or now - drawn >= REDRAWN_S:
-                        place.show(turn.answer, growing=True)
+                        place.show(turn.answer, growing=True, loading=not shared.llm().done())
                         drawn = now
-        except CiteWellError as error:
+        except (CiteWellError, OSError) as error:
             turn.error = shared.sentence(error)
         except Exception:
             log.exception("answering failed")
@@ -206,17 +281,3 @@ def _too_many(limit: int) -> bool:
     asked = [when for when in st.session_state.get("asked", []) if now - when < 60]
     st.session_state.asked = asked if len(asked) >= limit else [*asked, now]
     return len(asked) >= limit
-
-
-def _welcome(retriever: IndexRetriever) -> str | None:
-    """The empty state: what this is, and some questions of the file to begin with; returns the one clicked."""
-    prepare()
-    st.title("Ask, and see the evidence")
-    st.write("Every answer is written from passages of one file, and every sentence shows the words that it rests on.")
-    records = list(retriever.index.records.values())
-    short = [record.question for record in records if len(record.question) <= 60] or [records[0].question]
-    chosen = short[:: max(1, len(short) // EXAMPLES)][:EXAMPLES]
-    for column, question in zip(st.columns(2) * (EXAMPLES // 2), chosen, strict=False):
-        if column.button(shared.plain(question), key=f"example {question}", width="stretch"):
-            return question
-    return None

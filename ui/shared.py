@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import streamlit as st
@@ -15,15 +16,16 @@ from rag import opening
 from rag.admin import EmbeddingStatus, embedding, is_complete
 from rag.answerer import Answerer, Checks
 from rag.search.retriever import IndexRetriever
+from rag.suggestions import Contents, contents_of
 
 log = logging.getLogger("citewell.ui")
 
 
 # The index is keyed by its build, so that a rebuild is taken up by the next question while the model stays loaded.
 @st.cache_resource(show_spinner=False)
-def llm() -> QwenChat:
-    """The model that writes."""
-    return opening.open_llm(load())
+def llm() -> "Future[QwenChat]":
+    """The model that writes, or will once it is loaded: nobody waits for it but who needs its words."""
+    return opening.open_llm_behind(load())
 
 
 @st.cache_resource(show_spinner="Loading the model without its adapter; the first time takes some seconds …")
@@ -52,16 +54,45 @@ def _checks(identity: str, _embedder: Embedder) -> Checks:
     return opening.open_checks(load(), _embedder)
 
 
-def answerer() -> Answerer:
-    """The answerer: search, model and checks, each of them loaded once."""
+def checks() -> Checks:
+    """The checks of questions and answers."""
     over = retriever()
-    checks = _checks(over.of_passages.identity, over.of_passages)
-    return Answerer(over, llm(), checks, load().generator.context_tokens)
+    return _checks(over.of_passages.identity, over.of_passages)
+
+
+def answerer() -> Answerer:
+    """The answerer: search, model and checks, each of them loaded once; a model that could not be loaded, again."""
+    checked = checks()  # before the model begins to load: a search waits for these, and not for that
+    if llm().done() and llm().exception():
+        llm.clear()
+    return Answerer(retriever(), llm(), checked, load().generator.context_tokens)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _contents(build: str, _over: IndexRetriever) -> Contents:
+    return contents_of(_over.index)
+
+
+def contents(over: IndexRetriever) -> Contents:
+    """What the file of a search is about."""
+    return _contents(over.index.manifest.build, over)
+
+
+def prepare() -> None:
+    """Load everything, so that the first visit does not wait for it; whatever fails, the visit will see."""
+    with contextlib.suppress(CiteWellError, OSError):
+        checks()
+        llm()
+
+
+def embedding_status() -> None:
+    """Show how far the vectors of the published index are, for as long as they are being made."""
+    if not is_complete(load()):
+        _embedding_status()
 
 
 @st.fragment(run_every=3)
-def embedding_status() -> None:
-    """Show how far the vectors of the published index are, for as long as they are being made."""
+def _embedding_status() -> None:
     if is_complete(load()):
         retriever()  # opened now, and not while the next question waits
         return

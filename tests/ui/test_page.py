@@ -102,7 +102,7 @@ def test_ask_stream_click_a_citation_and_see_the_highlighted_words(page: Page) -
     expect(chosen).to_be_visible()
     card = page.locator("details.source[open]")
     expect(card.locator(".title")).to_contain_text("shingles")
-    expect(card.locator(".score")).to_have_text(re.compile(r"0\.\d\d"))
+    expect(card.locator(".score")).to_have_text(re.compile(r"[01]\.\d\d"))
     assert chosen.inner_text() in card.locator(".passage").inner_text()
     page.get_by_text("How this answer was made").click()
     expect(page.get_by_text("it answers less well than the first").first).to_be_visible()
@@ -133,7 +133,9 @@ def test_evidence_stands_before_the_first_word_and_stays(page: Page) -> None:
     assert {(state["cards"], state["marked"], state["top"], state["leads"]) for state in growing} == {
         (found, found, growing[0]["top"], growing[0]["leads"])
     }
-    assert not any(state["status"] for state in states if state["text"])
+    writing = {state["status"] for state in growing if state["text"]}
+    assert writing - {""} == {f"{passages} found; writing …"}
+    assert states[-1]["status"] == ""
     assert states[-1]["leads"] == growing[0]["leads"]
     words = [state["text"] for state in growing if state["text"]]
     letters = [re.sub(r"[^a-z]", "", text.casefold()) for text in words]  # a marker becomes a number as it is written

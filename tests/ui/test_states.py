@@ -73,13 +73,15 @@ def test_with_no_index_the_page_says_how_to_build_one(tmp_path: Path, monkeypatc
     assert not app.chat_input
 
 
-def test_the_empty_page_offers_questions_of_the_file_and_answers_the_one_clicked(app: AppTest) -> None:
+def test_the_empty_page_offers_questions_of_the_file(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered: list[str] = []
+    monkeypatch.setattr("ui.chat.show_questions", lambda questions, key: offered.extend(questions))
     app.run()
     assert not app.exception
     assert app.title[0].value == "Ask, and see the evidence"
-    labels = [button.label for button in app.button]
-    assert "What is measles?" in [label.replace("\\", "") for label in labels]
-    next(button for button in app.button if "measles" in button.label).click().run()
+    assert any("4 answers on 4 topics" in unescaped(each.value) for each in app.markdown)
+    assert "What is measles?" in offered
+    app.chat_input[0].set_value("What is measles?").run()
     assert not app.title
     assert [turn.answer.text for turn in app.session_state.turns] == [
         "Measles is a very contagious disease. [1] A vaccine prevents it in 97 percent of people. [1]"
@@ -112,12 +114,42 @@ def test_an_address_that_names_no_conversation_begins_a_new_one(app: AppTest) ->
     assert re.fullmatch(r"[0-9a-f]{32}", kept.id)
 
 
+def test_who_asks_too_often_finds_the_question_in_the_box_again(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITEWELL_UI_QUESTIONS_PER_MINUTE", "1")
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    app.chat_input[0].set_value("what causes acne").run()
+    assert "More than 1 questions in a minute" in app.warning[0].value
+    assert app.chat_input[0].proto.value == "what causes acne"
+    assert [turn.question for turn in app.session_state.turns] == [QUESTION]
+
+
 def test_what_could_not_be_kept_says_so_beside_the_answer(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     app.run()
     monkeypatch.setattr(History, "finish", _broken)
     app.chat_input[0].set_value(QUESTION).run()
     assert "The engine is away; start it." in [unescaped(warning.value) for warning in app.warning]
     assert app.session_state.turns[0].answer.finished
+
+
+def test_without_the_model_the_evidence_is_kept_and_the_next_question_tries_to_load_it_again(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(settings: object) -> QwenChat:
+        raise EngineError("the weights are damaged; prepare them again")
+
+    working = opening.open_llm
+    monkeypatch.setattr(opening, "open_llm", broken)
+    app.run()
+    app.chat_input[0].set_value(QUESTION).run()
+    (turn,) = app.session_state.turns
+    assert turn.answer.evidence
+    assert not turn.answer.finished
+    assert unescaped(app.error[0].value) == "The weights are damaged; prepare them again."
+    assert any("could not be loaded" in each.value for each in app.caption)
+    monkeypatch.setattr(opening, "open_llm", working)
+    app.chat_input[0].set_value(QUESTION).run()
+    assert app.session_state.turns[1].answer.finished
 
 
 def test_an_error_is_told_and_the_conversation_goes_on(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,13 +187,14 @@ def test_whoever_waits_reads_the_evidence_and_sees_the_place_in_the_queue(
 ) -> None:
     seen: list[tuple[str, int]] = []
 
-    def shown(self: Place, answer: Answer, *, growing: bool = False) -> None:
+    def shown(self: Place, answer: Answer, *, growing: bool = False, **_: bool) -> None:
         drawn = view(answer, {}, growing=growing)
         seen.append((drawn["status"], len([each for each in drawn["sources"] if each["lead"]])))
 
     llm = QwenChat(engine=QueueEngine(GOOD, ahead=(2, 1)))
     monkeypatch.setattr(opening, "open_llm", lambda settings: llm)
     monkeypatch.setattr(Place, "show", shown)
+    monkeypatch.setattr("ui.chat.REDRAWN_S", 0.0)
     app.run()
     app.chat_input[0].set_value(QUESTION).run()
     assert list(dict.fromkeys(seen)) == [
@@ -169,6 +202,7 @@ def test_whoever_waits_reads_the_evidence_and_sees_the_place_in_the_queue(
         ("2 passages found; the model is reading them …", 2),
         ("2 passages found; 2 questions are being answered before yours …", 2),
         ("2 passages found; one question is being answered before yours …", 2),
+        ("2 passages found; writing …", 2),
         ("", 2),
     ]
     assert app.session_state.turns[0].answer.finished
@@ -220,7 +254,7 @@ def finished(retriever: IndexRetriever, reply: str) -> Answer:
 
 def test_the_view_puts_chips_where_the_markers_stand(retriever: IndexRetriever) -> None:
     seen = view(finished(retriever, f"{GOOD}\nMeasles comes from cold feet."), retriever.index.records)
-    assert [note["kind"] for note in seen["notes"]] == ["restated"]  # nothing supports the last sentence
+    assert [note["kind"] for note in seen["remarks"]] == ["restated"]  # nothing supports the last sentence
     assert [piece["text"] for piece in seen["pieces"]] == [
         "Measles is a very contagious disease.",
         " ",
@@ -261,7 +295,7 @@ def test_a_lead_that_was_trimmed_off_has_no_place_in_what_the_model_is_shown(ret
 
 def test_notes_go_to_the_page_with_their_kind(retriever: IndexRetriever) -> None:
     seen = view(finished(retriever, f"{GOOD} {REST} how long it lasts."), retriever.index.records)
-    assert seen["notes"] == [{"kind": "partly", "text": "the passages do not say how long it lasts"}]
+    assert seen["lacks"] == [{"kind": "partly", "text": "the passages do not say how long it lasts"}]
 
 
 def test_the_funnel_shows_what_became_of_each_hit(retriever: IndexRetriever) -> None:
