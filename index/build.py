@@ -25,6 +25,7 @@ from core.errors import CiteWellError, IndexFolderError, run_command
 from core.files import sha256_file
 from core.progress import log
 from core.settings import IndexSettings, load
+from core.text.language import ENGLISH, languages
 from index.again import again_settings
 from index.checkpoint import Checkpoint
 from index.embedded import BuildVectors, EmbeddingPlan, Superseded, embed, wanted
@@ -41,6 +42,11 @@ INPUTS = (*READING, "passage_tokens")
 """The settings that, with the CSV, the embedder, its adapter and the ranking, decide what a build holds."""
 FEW = 300
 """Texts that are embedded before anything is published: some seconds on any processor."""
+IN_ANOTHER_LANGUAGE = (
+    "{csv} is in another language than English ({name}): the packaged embedder, the prompt and the checks are for "
+    "English and work less well on it; index.embedder and generator.model name models that know the language"
+)
+"""The note of a build whose answers are not in English."""
 LITTLE = 0.1
 """Share of new texts up to which an index that serves already is not replaced by one of words alone."""
 
@@ -160,6 +166,8 @@ def _complete(
     for line in _table(index, made, time.perf_counter() - started):
         log.info(line)
     log.info(f"published {folder}")
+    if index.language != ENGLISH:
+        log.info(IN_ANOTHER_LANGUAGE.format(csv=index.manifest.csv, name=languages()[index.language].name))
     return True
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
 
+from core.text.language import ENGLISH, language
 from index.corpus import Record
 from index.lexical import LexicalIndex
 from index.passages import Passage
@@ -16,6 +18,8 @@ from index.ranking import Answerability, Ranking
 from index.topics import question_aspect, question_topic
 from index.vectors import no_vectors, one_thread
 
+_READ_FOR_LANGUAGE = 20
+"""Passages by which the language of a file is told."""
 READING = ("question_column", "answer_column", "encoding")
 """Settings of how a file is read."""
 
@@ -98,6 +102,12 @@ class Index:
         for word in self.words:
             groups.setdefault(word[0], []).append(word)
         return groups
+
+    @cached_property
+    def language(self) -> str:
+        """The ISO 639-1 code of the language of the first answers; English where it cannot be told."""
+        first = islice(self.passages, _READ_FOR_LANGUAGE)
+        return language(" ".join(passage.text for passage in first)) or ENGLISH
 
     @cached_property
     def questions(self) -> tuple[tuple[Record, str], ...]:

@@ -66,7 +66,8 @@ class IndexRetriever(BaseRetriever):
                 f"{folder} was built for the adapter {made_with.adapter or 'none'}, the settings name "
                 f"{self.adapter or 'none'}; build it again: citewell build --index {folder}"
             )
-        _ = self.index.topics  # read now, nearly a second over 16 k questions, and not while the first one waits
+        # Read now, nearly a second over 16 k questions, and not while the first one waits.
+        _ = self.index.topics, self.index.language
 
     @property
     def of_passages(self) -> Embedder:
