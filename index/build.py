@@ -27,7 +27,7 @@ from core.progress import log
 from core.settings import IndexSettings, load
 from index.again import again_settings
 from index.checkpoint import Checkpoint
-from index.embedded import BuildVectors, EmbeddingPlan, Superseded, embed, wanted
+from index.embedded import EmbeddingPlan, Superseded, embed, wanted
 from index.embedders import load_embedder
 from index.embedders.base import Embedder
 from index.files.folder import content_sha256
@@ -39,6 +39,7 @@ from index.recipe import recipe_of
 from index.refused import carry_refused
 from index.status import clear_status
 from index.store import Recipe, add_vectors, check_build, open_build, read_manifest
+from index.summary import summary
 from index.words import build_words
 
 FEW = 300
@@ -163,7 +164,7 @@ def _complete(
         publish(folder, new, keeping)
         Checkpoint.remove(folder)
         clear_status(folder)
-    for line in _table(index, made, time.perf_counter() - started):
+    for line in summary(index, made, time.perf_counter() - started):
         log.info(line)
     log.info(f"published {folder}")
     return True
@@ -195,26 +196,6 @@ def _self_query(index: Index, vectors: np.ndarray, samples: int = 100) -> None:
                 f"the new build does not find its own passage {passage.id}; nothing was published; "
                 f"try again: citewell build --index {index.folder} --force"
             )
-
-
-def _table(index: Index, made: BuildVectors, seconds: float) -> list[str]:
-    manifest = index.manifest
-    size = sum(entry["bytes"] for entry in manifest.files.values())
-    rows = [
-        ("rows read", f"{manifest.rows:,}"),
-        ("records kept", f"{manifest.kept:,}"),
-        ("rows merged into them", f"{manifest.merged:,}"),
-        *((f"refused, {reason}", f"{count:,}") for reason, count in manifest.refused.items()),
-        ("passages", f"{len(index.passages):,}"),
-        ("vectors of them", f"{len(index.headed):,}"),
-        ("of these unchanged", f"{made.unchanged:,}"),
-        ("texts embedded", f"{made.embedded:,}"),
-        ("texts kept from before", f"{made.kept:,}"),
-        ("embedded per second", f"{made.per_second:.1f}"),
-        ("seconds", f"{seconds:.1f}"),
-        ("bytes", f"{size:,}"),
-    ]
-    return [f"  {name:<24} {value}" for name, value in rows]
 
 
 def main(argv: list[str] | None = None) -> int:

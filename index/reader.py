@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from core.text.language import ENGLISH, language
 from index.corpus import Record
 from index.passages import Passage
 from index.ranking import Answerability, Ranking
@@ -16,6 +18,8 @@ from index.tables import Records
 from index.topics import question_aspect, question_topic
 from index.vectors import Vectors, no_vectors
 
+_READ_FOR_LANGUAGE = 20
+"""Passages by which the language of a file is told."""
 READING = ("question_column", "answer_column", "encoding")
 """Settings of how a file is read."""
 SAMPLE = 200
@@ -130,6 +134,12 @@ class Index:
         for word in self.words:
             groups.setdefault(word[0], []).append(word)
         return groups
+
+    @cached_property
+    def language(self) -> str:
+        """The ISO 639-1 code of the language of the first answers; English where it cannot be told."""
+        first = islice(self.passages, _READ_FOR_LANGUAGE)
+        return language(" ".join(passage.text for passage in first)) or ENGLISH
 
     @cached_property
     def questions(self) -> Rows[tuple[Record, str]]:

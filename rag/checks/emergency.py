@@ -20,6 +20,7 @@ import numpy as np
 
 from core.cached_folder import Facts, made_once
 from core.files import read_jsonl, sha256_file
+from core.text.language import ENGLISH, language, languages
 from core.text.personal import asks_for_advice
 from core.text.rules import read_toml
 from core.text.sentences import clauses, sentence_spans
@@ -95,7 +96,11 @@ class EmergencyDetector:
         kind = self.emergency(question)
         if not kind and asks_for_advice(question):
             kind = "limit"
-        return Notice(kind, TEXTS[kind]) if kind else None
+        if not kind:
+            return None
+        spoken = language(question) if kind in URGENT else ENGLISH
+        line = "" if spoken in ("", ENGLISH) else f"{languages()[spoken].emergency} "
+        return Notice(kind, f"{line}{TEXTS[kind]}")
 
     def emergency(self, question: str) -> Urgency | None:
         """The kind of emergency that a question reads like, as a whole or in one of its parts; None for none."""

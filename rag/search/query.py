@@ -14,6 +14,7 @@ from core.text.aspects import aspect
 from core.text.condense import condensed
 from core.text.everyday import medical_words
 from core.text.follow_ups import names_nothing, stand_alone
+from core.text.language import of_another_language
 from core.text.personal import asks_for_amount
 from core.text.spelling import american
 from core.text.words import stop_words, terms, words
@@ -69,8 +70,8 @@ class Query:
     notes: tuple[Note, ...] = ()
     """Notes for the user: every change to the question, and why."""
     reply: str = ""
-    """The reply that is given at once, without a search, where the message is no question (a greeting, thanks) or names
-    nothing to search for."""
+    """The reply that is given at once, without a search, where the message is no question (a greeting, thanks), is in
+    another language than the file, or names nothing to search for."""
     aspect: str = "information"
     """The aspect that is asked about, in the words of `core.text.aspects.aspect`."""
     asks_dose: bool = False
@@ -95,6 +96,9 @@ def understand(
     asked = " ".join(question.split())
     if reply := _chat(asked):
         return Query(asked, asked, (), reply=reply)
+    line = of_another_language(asked, index.language)
+    if line and not all(_is_known(word, index) for word in words(asked)):  # "café au lait spots" stand in English files
+        return Query(asked, asked, (), reply=line)
     notes: list[Note] = []
     searched = asked
     before = [each for each in (" ".join(each.split()) for each in history) if not _chat(each)]

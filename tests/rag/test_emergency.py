@@ -179,6 +179,28 @@ def test_emergencies_of_five_languages_are_seen_and_their_questions_are_not(spli
     assert [row["question"] for kind, row in zip(found, rows, strict=True) if kind and not row["kind"]] == []
 
 
+NINE = ROOT / "tests/data/emergencies_nine.tsv"
+"""Language, kind, and a message written after the patterns of that language; "-" for a harmless one."""
+
+
+def test_emergencies_of_nine_more_languages_are_seen_and_their_questions_are_not() -> None:
+    rows = [line.split("\t") for line in NINE.read_text(encoding="utf-8").splitlines()]
+    found = [(code, kind, emergency_abroad(text) or "-", text) for code, kind, text in rows]
+    right = [kind == seen for _, kind, seen, _ in found if kind != "-"]
+    print(f"emergencies of nine languages: {sum(right)} of {len(right)} with the right kind")
+    assert [text for _, kind, seen, text in found if kind == "-" and seen != "-"] == []
+    assert sum(right) >= 0.7 * len(right)
+
+
+def test_the_notice_is_in_the_language_of_the_message() -> None:
+    embedder = WordEmbedder()
+    wary = EmergencyDetector(["emergency", ""], embedder.embed(["my chest hurts", "what is gout"]), embedder.embed)
+    notice = wary.notice("mi padre no puede respirar y le duele el pecho")
+    assert notice is not None
+    assert notice.text.startswith("Esto puede ser una emergencia. Llame ahora al 112")
+    assert notice.text.endswith(TEXTS["emergency"])
+
+
 def test_no_pattern_of_another_language_is_found_in_english() -> None:
     """Convulsions were taken for French."""
     english = [row["question"] for file in (PHRASINGS, HARMLESS, FRESH) for row in read_jsonl(file, "question")]

@@ -4,6 +4,7 @@ import pytest
 
 from core.files import read_jsonl
 from core.settings import Settings
+from core.text.language import of_another_language
 from core.text.spelling import american
 from index.reader import Index
 from rag.answer import Note
@@ -154,11 +155,22 @@ def test_questions_for_a_dose_are_seen(index: Index, question: str, asks: bool) 
     assert understand(question, index).asks_dose is asks
 
 
+def test_a_name_from_another_language_that_the_file_holds_is_no_question_in_it(
+    tmp_path: Path, word_embedder: WordEmbedder
+) -> None:
+    spots = "Café au lait spots are flat brown marks on the skin of children."
+    index = index_rows(tmp_path, [("What are café au lait spots?", spots)])
+    assert of_another_language("café au lait spots", "en")
+    assert understand("café au lait spots", index).reply == ""
+    assert understand("café au lait pour les enfants", index).reply.startswith("Ce fichier")
+
+
 def test_a_question_in_another_language_is_told_what_the_file_is_in(retriever: IndexRetriever) -> None:
     plain = frozenset({"what", "causes", "the", "measles", "vaccine", "is", "a"})
 
     def told(question: str) -> bool:
-        return FOREIGN in understand(question, retriever.index, dictionary=plain).notes
+        query = understand(question, retriever.index, dictionary=plain)
+        return FOREIGN in query.notes or "(English)" in query.reply
 
     assert told("quels sont les signes de la rougeole")
     assert told("Wie wird Gicht eigentlich behandelt")

@@ -11,6 +11,7 @@ from core.text.answer_cues import PARTICULARS, particulars, read_particulars
 from core.text.aspects import ASPECTS, INFORMATION, aspects, read_aspects
 from core.text.everyday import EVERYDAY, LAY, everyday_terms, lay_words, medical_words, read_everyday, read_lay_words
 from core.text.follow_ups import FOLLOW_UPS, read_follow_ups
+from core.text.language import LANGUAGES, read_languages
 from core.text.names import generic
 from core.text.people import PEOPLE, read_people
 from core.text.personal import PERSONAL, asks_for_advice, asks_for_amount, read_personal
@@ -37,6 +38,7 @@ READERS: dict[Path, Callable[[Path], object]] = {
     CONCERNS: read_concerns,
     AROUND: read_around,
     BRITISH: read_british,
+    LANGUAGES: read_languages,
     FOLLOW_UPS: read_follow_ups,
     ABROAD: read_abroad,
     NAMES: read_names,
