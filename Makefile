@@ -9,7 +9,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 app: .venv/app
 	@$(BIN)/citewell build --again --words
 	@$(BIN)/citewell prepare >/dev/null
-	@$(BIN)/citewell serve
+	@$(BIN)/citewell page
 
 test: .venv/test
 	@.ci/browser

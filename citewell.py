@@ -31,7 +31,9 @@ VERBS = {
     "use": (
         Verb("build", "index.build", "index a CSV of questions and answers", "cluster.build"),
         Verb("ask", "rag.ask", "answer questions on the command line", "cluster.ask"),
-        Verb("serve", "ui.__main__", "open the page in a browser", "cluster.serving"),
+        Verb("page", "ui.__main__", "open the page in a browser"),
+        Verb("serve", "service.__main__", "answer other programs over HTTP", "cluster.serving"),
+        Verb("serve key", "service.keys", "add, list or revoke the keys of callers"),
         Verb("doctor", "core.doctor", "show what this machine computes with, and what speed to expect"),
         Verb("receipt", "rag.receipt", "verify an answer that was kept, or write it as a page"),
         Verb("history", "rag.owners", "list, export or erase what is kept about somebody"),

@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar, get_args
 from core.errors import SettingsError
 from core.paths import HOME, artifacts, shipped
 from core.people_settings import AuditSettings, AuthSettings
+from core.service_settings import ServiceSettings
 from core.setting_rules import OneOf, Range
 
 SETTINGS_FILE = Path("citewell.toml")
@@ -163,6 +164,7 @@ class Settings:
     audit: AuditSettings = field(default_factory=AuditSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
     ui: UiSettings = field(default_factory=UiSettings)
+    service: ServiceSettings = field(default_factory=ServiceSettings)
 
 
 def load(

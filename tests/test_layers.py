@@ -18,6 +18,7 @@ ALLOWED = {
     "evaluation": ("core", "index", "generator", "rag", "dataset"),
     "ui": ("core", "index", "generator", "rag"),
     "cluster": ("core", "index", "generator", "rag"),
+    "service": ("core", "index", "generator", "rag"),
     "bench": ("core", "index", "generator", "rag", "dataset", "evaluation"),
 }
 """Package -> the packages from which it may import."""

@@ -1,8 +1,8 @@
 """Start the page.
 
-citewell serve
-citewell serve --port 8600
-citewell serve --host 0.0.0.0        # for a network: read docs/deployment.md before
+citewell page
+citewell page --port 8600
+citewell page --host 0.0.0.0        # for a network: read docs/deployment.md before
 """
 
 import socket

@@ -1,4 +1,4 @@
-"""The pages. Start them with `make app` or `citewell serve`."""
+"""The pages. Start them with `make app` or `citewell page`."""
 
 import importlib
 import logging

@@ -23,10 +23,10 @@ def main():
     import huggingface_hub, langsmith, openvino, openvino_genai, streamlit, transformers
     from langchain_core.runnables import RunnableLambda
     from langchain_core.tracers.langchain import wait_for_all_tracers
-    from openvino.tools.ovc.telemetry_utils import init_mo_telemetry
+    from openvino.tools.ovc.telemetry_utils import init_ovc_telemetry
     assert RunnableLambda(lambda question: question).invoke("do I have quokkapox?")
     wait_for_all_tracers()
-    tracker = init_mo_telemetry()
+    tracker = init_ovc_telemetry()
     tracker.start_session("mo"), tracker.send_event("mo", "version", "1"), tracker.end_session("mo")
     print("asked", asked)
 run_command(main)

@@ -104,7 +104,7 @@ def test_closing_the_stream_stops_the_engine(retriever: IndexRetriever) -> None:
 
 def test_without_evidence_the_model_is_not_asked(retriever: IndexRetriever) -> None:
     llm = queue_llm()
-    answer = answer_chain(Answerer(retriever, llm)).invoke("Zug nach Basel")
+    answer = answer_chain(Answerer(retriever, llm)).invoke("train timetable Basel")
     assert answer.abstained
     assert answer.text == NOT_FOUND
     assert answer.dropped
@@ -233,7 +233,7 @@ def test_no_room_a_model_that_broke_off_and_a_refusal_are_told_apart(retriever: 
     refused = ask(retriever, REFUSAL)
     assert (refused.text, refused.outcome) == (NOT_FOUND, "declined")
     assert dataclasses.asdict(refused)["outcome"] == "declined"
-    assert answer_chain(Answerer(retriever, queue_llm())).invoke("Zug nach Basel").outcome == "not-in-file"
+    assert answer_chain(Answerer(retriever, queue_llm())).invoke("train timetable Basel").outcome == "not-in-file"
     assert ask(retriever, GOOD).outcome == "answered"
     assert ask(retriever, question="thanks").outcome == "reply"
 

@@ -34,7 +34,7 @@ def test_the_same_text_counts_once(tmp_path: Path, word_embedder: WordEmbedder) 
 
 
 def test_nothing_near_is_no_evidence(retriever: IndexRetriever) -> None:
-    found = retriever.search("Zug nach Basel")
+    found = retriever.search("train timetable Basel")
     assert found.hits == ()
     assert all("is below" in drop.reason for drop in found.dropped)
 

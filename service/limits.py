@@ -1,0 +1,97 @@
+"""What one caller, and all of them together, may ask of the service."""
+
+import asyncio
+import contextlib
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MINUTE_S = 60.0
+
+
+class TooManyError(Exception):
+    """More than is allowed; `retry_s` seconds from now it may be asked again."""
+
+    def __init__(self, message: str, retry_s: float) -> None:
+        super().__init__(message)
+        self.retry_s = math.ceil(retry_s)
+
+
+class Rate:
+    """Most requests of each caller within a minute."""
+
+    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit, self._clock = limit, clock
+        self._asked: dict[str, deque[float]] = {}
+
+    def count(self, caller: str) -> None:
+        """Count a request; raises TooManyError beyond the limit."""
+        now = self._clock()
+        for name in [name for name, times in self._asked.items() if now - times[-1] > MINUTE_S]:
+            del self._asked[name]  # callers who come once would fill the memory
+        times = self._asked.setdefault(caller, deque())
+        while times and now - times[0] > MINUTE_S:
+            times.popleft()
+        if len(times) >= self._limit:
+            raise TooManyError(f"more than {self._limit} requests in a minute", MINUTE_S - (now - times[0]))
+        times.append(now)
+
+
+class Gate:
+    """Lets some requests through at once, and some more wait for a place."""
+
+    def __init__(self, at_once: int, queue: int) -> None:
+        self._places = asyncio.Semaphore(at_once)
+        self._most = at_once + queue
+        self.inside = 0
+        """Requests that are answered or wait."""
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold a place while the block runs; raises TooManyError where too many wait already."""
+        if self.inside >= self._most:
+            raise TooManyError(f"{self.inside} requests are answered or wait already", self.inside)
+        self.inside += 1
+        try:
+            async with self._places:
+                yield
+        finally:
+            self.inside -= 1
+
+
+class BodyLimit:
+    """Refuses a request whose body is larger than `most` bytes, before it is read whole."""
+
+    def __init__(self, app: ASGIApp, most: int, refused: ASGIApp) -> None:
+        self._app, self._most, self._refused = app, most, refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        said = dict(scope["headers"]).get(b"content-length", b"0")
+        if said.isdigit() and int(said) > self._most:
+            await self._refused(scope, receive, send)
+            return
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > self._most:
+                await self._refused(scope, receive, send)
+                return
+            if message["type"] != "http.request" or not message.get("more_body"):
+                break
+        given = False
+
+        async def read() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, read, send)
