@@ -66,7 +66,6 @@ def draw(place: DeltaGenerator) -> None:
         _model() if shared.llm().done() else _model_when_loaded()
     if question:
         _ask(question, history)
-    st.caption(NOTICE)
 
 
 def _box(settings: Settings) -> str | None:
@@ -74,9 +73,11 @@ def _box(settings: Settings) -> str | None:
     with st.bottom:
         if refused := st.session_state.pop("refused", ""):
             st.warning(refused)
-        return st.chat_input(
+        question = st.chat_input(
             PLACEHOLDER, key="question", submit_mode="stop", on_submit=_put_back_if_refused, args=(settings,)
         )
+        st.caption(NOTICE)
+        return question
 
 
 def _put_back_if_refused(settings: Settings) -> None:
@@ -245,11 +246,12 @@ def _ask(question: str, history: History) -> None:
             chain = answer_chain(shared.answerer())
             asked = Request(question, tuple(turn.question for turn in turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
-                for turn.answer in snapshots:
+                for snapshot in snapshots:
                     now = time.monotonic()
-                    if not turn.answer.text or turn.answer.finished or now - drawn >= REDRAWN_S:
-                        place.show(turn.answer, growing=True, loading=not shared.llm().done())
+                    if not snapshot.text or snapshot.finished or now - drawn >= REDRAWN_S:
+                        place.show(snapshot, growing=True, loading=not shared.llm().done())
                         drawn = now
+                    turn.answer = snapshot  # after it is shown: nothing appears that was not there when it was stopped
         except (CiteWellError, OSError) as error:
             turn.error = shared.sentence(error)
         except Exception:
