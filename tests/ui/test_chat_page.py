@@ -174,7 +174,7 @@ def test_an_answer_shows_its_source_previews_its_citations_and_can_be_copied(vis
 @pytest.mark.parametrize(
     ("state", "seen"),
     [
-        ("partial", "Not in the file: the passages do not say how long it lasts"),
+        ("partial", "Not answered: the passages do not say how long it lasts"),
         ("quoted", "In the words of the file"),
         ("none", "No answer"),
         ("stopped", "This answer is incomplete: it was stopped before its end."),
