@@ -48,6 +48,8 @@ def draw(place: DeltaGenerator) -> None:
     question = _box(settings)
     if turns or question:
         welcome.name(place)
+    if turns and turns[-1].number is not None:  # kept: another page may have taken its address away
+        st.query_params["c"] = st.session_state.conversation
     with st.spinner("Opening the file …"):
         retriever = shared.retriever()
     with st.sidebar:
@@ -237,11 +239,11 @@ def _ask(question: str, history: History) -> None:
     _show_question(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
         place = Place(_key(number), shared.retriever().index)
-        place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
         drawn = 0.0
-        if keep:  # before it is answered: a reload in the middle of it finds the conversation again
+        if keep:  # before anything of it is seen: whenever it is stopped, a reload finds the conversation again
             save(turn, history, keep)
             st.query_params["c"] = keep
+        place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
         try:
             chain = answer_chain(shared.answerer())
             asked = Request(question, tuple(turn.question for turn in turns[:-1]))

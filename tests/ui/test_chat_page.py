@@ -16,7 +16,7 @@ from rag.answerer import Answerer, answer_chain
 from rag.history import History, StoredTurn
 from rag.opening import open_retriever
 from tests.conftest import queue_llm
-from tests.ui.test_page import ask, page_server
+from tests.ui.test_page import ANSWER_MS, ask, page_server
 
 pytestmark = [pytest.mark.weights, pytest.mark.browser]
 expect.set_options(timeout=40_000)  # a busy machine is slow, and no reason to fail
@@ -97,7 +97,8 @@ def box(page: Page) -> Locator:
 
 
 def answered(page: Page) -> None:
-    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0)
+    """Wait for the end of an answer; the model may still have to be loaded."""
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
 
 
 def test_the_first_page_says_what_it_is_and_an_example_is_asked_as_if_it_were_typed(
