@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from core.text.language import ENGLISH, language
+from core.text.language import language_of_file
 from index.corpus import Record
 from index.passages import Passage
 from index.ranking import Answerability, Ranking
@@ -139,7 +139,7 @@ class Index:
     def language(self) -> str:
         """The ISO 639-1 code of the language of the first answers; English where it cannot be told."""
         first = islice(self.passages, _READ_FOR_LANGUAGE)
-        return language(" ".join(passage.text for passage in first)) or ENGLISH
+        return language_of_file(" ".join(passage.text for passage in first))
 
     @cached_property
     def questions(self) -> Rows[tuple[Record, str]]:

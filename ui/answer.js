@@ -373,7 +373,7 @@ function showTitle(root, at, { kind, title }) {
 }
 
 const LABELS = { none: "No answer", quoted: "In the words of the file" };
-const LACKS = "Not in the file: ";
+const LACKS = "Not answered: ";
 
 async function copyText(text) {
   try {

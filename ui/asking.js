@@ -5,8 +5,17 @@ function ask(question) {
   if (!box || box.disabled) return false;
   Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, question);
   box.dispatchEvent(new Event("input", { bubbles: true }));
-  requestAnimationFrame(() => document.querySelector("[data-testid=stChatInputSubmitButton]")?.click());
+  send(60);
   return true;
+}
+
+// Sends what stands in the box as soon as its button can be pressed, within so many frames.
+function send(frames) {
+  requestAnimationFrame(() => {
+    const button = document.querySelector("[data-testid=stChatInputSubmitButton]");
+    if (button && !button.disabled) button.click();
+    else if (frames) send(frames - 1);
+  });
 }
 
 function askButton(question, label = question) {

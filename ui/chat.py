@@ -52,6 +52,8 @@ def draw(place: DeltaGenerator) -> None:
     question = _box(settings)
     if turns or question:
         welcome.name(place)
+    if turns and turns[-1].number is not None:  # kept: another page may have taken its address away
+        st.query_params["c"] = st.session_state.conversation
     with st.spinner("Opening the file …"):
         retriever = shared.retriever()
     with st.sidebar:
@@ -70,7 +72,6 @@ def draw(place: DeltaGenerator) -> None:
         _model() if shared.llm().done() else _model_when_loaded()
     if question:
         _ask(question, history)
-    st.caption(NOTICE)
 
 
 def _box(settings: Settings) -> str | None:
@@ -78,9 +79,11 @@ def _box(settings: Settings) -> str | None:
     with st.bottom:
         if refused := st.session_state.pop("refused", ""):
             st.warning(refused)
-        return st.chat_input(
+        question = st.chat_input(
             PLACEHOLDER, key="question", submit_mode="stop", on_submit=_put_back_if_refused, args=(settings,)
         )
+        st.caption(NOTICE)
+        return question
 
 
 def _put_back_if_refused(settings: Settings) -> None:
@@ -243,21 +246,22 @@ def _ask(question: str, history: History) -> None:
     _show_question(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
         place = Place(_key(number), shared.retriever().index)
-        place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
         drawn = 0.0
-        if keep:  # before it is answered: a reload in the middle of it finds the conversation again
+        if keep:  # before anything of it is seen: whenever it is stopped, a reload finds the conversation again
             save(turn, history, keep)
             st.query_params["c"] = keep
             st.session_state.kept = True
+        place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
         try:
             chain = answer_chain(shared.answerer())
             asked = Request(question, tuple(turn.question for turn in turns[:-1]))
             with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
-                for turn.answer in snapshots:
+                for snapshot in snapshots:
                     now = time.monotonic()
-                    if not turn.answer.text or turn.answer.finished or now - drawn >= REDRAWN_S:
-                        place.show(turn.answer, growing=True, loading=not shared.llm().done())
+                    if not snapshot.text or snapshot.finished or now - drawn >= REDRAWN_S:
+                        place.show(snapshot, growing=True, loading=not shared.llm().done())
                         drawn = now
+                    turn.answer = snapshot  # after it is shown: nothing appears that was not there when it was stopped
         except (CiteWellError, OSError) as error:
             turn.error = shared.sentence(error)
         except Exception:

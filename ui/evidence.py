@@ -72,7 +72,8 @@ def in_words(probability: float) -> str:
 def _question() -> str:
     """The question, which stands in the address too: a link, a reload and the way back bring it again."""
     state, given = st.session_state, st.query_params.get("q", "")[:_MOST]
-    if given != state.get("question in address"):
+    # Streamlit forgets what stands in a box once its page is left.
+    if given != state.get("question in address") or "question to search" not in state:
         state["question in address"] = given
         if given:
             state["question to search"] = given

@@ -63,17 +63,23 @@ def _identifier() -> Any:
 
 
 def language(text: str) -> str:
-    """The ISO 639-1 code of the language that a text is in; empty where it cannot be told, as of a single word."""
-    plain = text.casefold()
-    typed = words(plain)
-    latin = all(ord(char) < 0x250 for char in plain)
-    if latin and sum(word in stop_words("search") for word in typed) >= ASKING:
-        return ENGLISH
-    if plain.isascii() and len(typed) < 2:
-        return ""
-    bar = SURE_OF_FEW if plain.isascii() and len(typed) <= FEW else SURE
+    """The ISO 639-1 code of the language of a question; empty where it cannot be told, as of a single word."""
+    plain, bar = text.casefold(), SURE
+    if plain.isascii():
+        typed = words(plain)
+        if len(typed) < 2:
+            return ""
+        if sum(word in stop_words("search") for word in typed) >= ASKING:
+            return ENGLISH
+        bar = SURE if len(typed) > FEW else SURE_OF_FEW
     code, probability = _identifier().classify(plain)
     return str(code) if probability >= bar else ""
+
+
+def language_of_file(text: str) -> str:
+    """The ISO 639-1 code of the language of a file, by some of its text; English where it cannot be told."""
+    code, probability = _identifier().classify(text.casefold())
+    return str(code) if probability >= SURE else ENGLISH
 
 
 def of_another_language(question: str, of_file: str) -> str:

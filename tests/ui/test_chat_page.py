@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from axe_core_python.sync_playwright import Axe
@@ -16,7 +17,8 @@ from rag.answerer import Answerer, answer_chain
 from rag.history import History, StoredTurn
 from rag.opening import open_retriever
 from tests.conftest import queue_llm
-from tests.ui.test_page import ask, page_server
+from tests.ui.test_page import ANSWER_MS, ask, page_server
+from ui.owner_cookie import owner_cookie
 
 pytestmark = [pytest.mark.weights, pytest.mark.browser]
 expect.set_options(timeout=40_000)  # a busy machine is slow, and no reason to fail
@@ -30,18 +32,32 @@ STOP_AT_ONCE = """() => {
 LISTED = "A list.\n- The first thing.\n- The second thing.\n"
 
 
+class Served(NamedTuple):
+    """A page, the addresses of kept conversations by their state, and the cookie of the browser that has them."""
+
+    url: str
+    kept: dict[str, str]
+    cookie: Any
+
+
 @pytest.fixture(scope="module")
-def served(real_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
+def served(real_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The page, and the addresses of kept conversations, one in each state."""
     log = tmp_path_factory.mktemp("chat") / "log"
-    history = History(log.with_suffix(".sqlite"))
+    cookie = owner_cookie(log.with_suffix(".sqlite"))
+    value = cookie.new()
+    history = History(log.with_suffix(".sqlite"), cookie.owner(value))
     kept = {}
     for place, (name, answer) in enumerate(_states(real_settings).items()):
         conversation = f"{place:032x}"
         history.add(conversation, StoredTurn(answer.question, answer))
         kept[name] = conversation
     with page_server(real_settings, log) as url:
-        yield url, {name: f"{url}?c={conversation}" for name, conversation in kept.items()}
+        yield Served(
+            url,
+            {name: f"{url}?c={conversation}" for name, conversation in kept.items()},
+            {"name": cookie.name, "value": value, "url": url},
+        )
 
 
 def _states(settings: Settings) -> dict[str, Answer]:
@@ -77,9 +93,10 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def visit(context: BrowserContext, served: tuple[str, dict[str, str]]) -> Iterator[Callable[..., Page]]:
+def visit(context: BrowserContext, served: Served) -> Iterator[Callable[..., Page]]:
     """Opens the page, or a conversation in one of the states."""
-    url, kept = served
+    url, kept, cookie = served
+    context.add_cookies([cookie])
     page = context.new_page()
 
     def open_page(state: str = "") -> Page:
@@ -97,7 +114,8 @@ def box(page: Page) -> Locator:
 
 
 def answered(page: Page) -> None:
-    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0)
+    """Wait for the end of an answer; the model may still have to be loaded."""
+    expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=ANSWER_MS)
 
 
 def test_the_first_page_says_what_it_is_and_an_example_is_asked_as_if_it_were_typed(
@@ -174,7 +192,7 @@ def test_an_answer_shows_its_source_previews_its_citations_and_can_be_copied(vis
 @pytest.mark.parametrize(
     ("state", "seen"),
     [
-        ("partial", "Not in the file: the passages do not say how long it lasts"),
+        ("partial", "Not answered: the passages do not say how long it lasts"),
         ("quoted", "In the words of the file"),
         ("none", "No answer"),
         ("stopped", "This answer is incomplete: it was stopped before its end."),
@@ -214,9 +232,7 @@ def test_print_shows_the_answer_alone(visit: Callable[..., Page]) -> None:
     page.emulate_media(media="screen")
 
 
-def test_the_beginning_of_an_answer_is_in_sight_on_a_phone(
-    browser: Browser, served: tuple[str, dict[str, str]]
-) -> None:
+def test_the_beginning_of_an_answer_is_in_sight_on_a_phone(browser: Browser, served: Served) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
     page.goto(served[0])
     for question in (QUESTION, "how can i lower my blood pressure"):
@@ -233,9 +249,10 @@ def test_the_beginning_of_an_answer_is_in_sight_on_a_phone(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_any_state(browser: Browser, served: tuple[str, dict[str, str]], scheme: str) -> None:
-    url, kept = served
+def test_axe_finds_nothing_in_any_state(browser: Browser, served: Served, scheme: str) -> None:
+    url, kept, cookie = served
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    context.add_cookies([cookie])
     page = context.new_page()
     for state, address in {"first": url, **kept}.items():
         page.goto(address)

@@ -69,6 +69,8 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     opened.on("request", lambda r: outside.append(r.url) if not r.url.startswith((url, "data:", "blob:")) else None)
     opened.goto(url)
     expect(opened.get_by_placeholder("Ask a health question")).to_be_visible(timeout=ANSWER_MS)
+    model = opened.get_by_test_id("stSidebar").get_by_text(processor().label)
+    expect(model).to_be_attached(timeout=ANSWER_MS)  # it is loaded behind the page
     yield opened
     assert outside == []  # nothing is fetched from, or told to, anyone else
     context.close()

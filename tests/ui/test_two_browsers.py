@@ -133,7 +133,7 @@ def test_people_sign_in_and_do_what_their_role_allows(
         shown(ben, f"{url}?c={'a' * 32}")
         expect(ben.get_by_text("There is no conversation at this address")).to_be_visible()
         go(ben, "Data")
-        expect(ben.get_by_text("Editors can index another file here")).to_be_visible()
+        expect(ben.get_by_text("The settings of this server let editors alone index files")).to_be_visible()
         expect(ben.locator("input[type=file]")).to_have_count(0)
         go(ben, "Quality")
         expect(ben.get_by_text("Feedback over time")).to_have_count(0)
