@@ -4,7 +4,7 @@ import contextlib
 import json
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +25,7 @@ from rag import answerer as asking
 from rag.answer import Answer, Evidence
 from rag.answerer import Answerer
 from rag.receipt import receipt
-from service.forms import MODEL, AnswerBody, ChatBody, SearchBody, chunks, completion, opening_chunk
+from service.forms import MODEL, AnswerBody, ChatBody, SearchBody, chunks, completion, notice_chunk, opening_chunk
 from service.keys import Keys
 from service.limits import BodyLimit, Gate, Rate, TooManyError
 from service.metrics import CountRequests, Metrics
@@ -74,8 +74,9 @@ def create_app(answerer: Callable[[], Answerer], settings: ServiceSettings) -> F
         if keys.wanted:
             name = keys.caller(sent.credentials) if sent else ""
             if not name:
+                rate.count(f"no key {_address(request)}")
                 raise HTTPException(401, "a key is needed: Authorization: Bearer KEY (citewell serve key add NAME)")
-        rate.count(name or (request.client.host if request.client else ""))
+        rate.count(name or _address(request))
         return name
 
     async def whole(request: Request, asked: asking.Request) -> Answer | None:
@@ -159,6 +160,10 @@ def create_app(answerer: Callable[[], Answerer], settings: ServiceSettings) -> F
     return app
 
 
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
 def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(TooManyError)
     async def too_many(_: Request, error: TooManyError) -> Response:
@@ -206,14 +211,14 @@ def _error(status: int, message: str, headers: Mapping[str, str] | None = None) 
     return JSONResponse(body, status, headers=dict(headers or {}))
 
 
-def _snapshots(answerer: Callable[[], Answerer], asked: asking.Request) -> AsyncIterator[Answer]:
+def _snapshots(answerer: Callable[[], Answerer], asked: asking.Request) -> AsyncGenerator[Answer]:
     """Snapshots of an answer, made on other threads; closing it stops the model."""
 
     def written() -> Iterator[Answer]:
         at_hand = answerer()
         yield from at_hand.answer(at_hand.search(asked))
 
-    async def each() -> AsyncIterator[Answer]:
+    async def each() -> AsyncGenerator[Answer]:
         made = written()
         try:
             async for snapshot in iterate_in_threadpool(made):
@@ -249,12 +254,19 @@ async def _named_events(gate: Gate, answerer: Callable[[], Answerer], asked: ask
 
 
 async def _chat_events(gate: Gate, answerer: Callable[[], Answerer], asked: asking.Request) -> AsyncIterator[str]:
-    """The events of a streamed chat completion: what was sent cannot be taken back, so only a checked answer is."""
+    """The events of a streamed chat completion: what was sent cannot be taken back, so only a checked answer is.
+
+    The notice of an emergency comes as soon as the search is done.
+    """
     yield _event(opening_chunk())
+    noticed = False
     try:
         last: Answer | None = None
         async with gate.place(), contextlib.aclosing(_snapshots(answerer, asked)) as snapshots:
-            async for last in snapshots:  # noqa: B007
+            async for last in snapshots:
+                if last.notice and not noticed:
+                    noticed = True
+                    yield _event(notice_chunk(last.notice.text))
                 yield ": still writing\n\n"  # a comment, which keeps proxies from closing the connection
         if last is not None:
             for chunk in chunks(last):

@@ -12,6 +12,7 @@ from rag.answerer import Request
 
 MODEL = "citewell"
 """The name under which OpenAI's clients find CiteWell."""
+_PARAGRAPH = "\n\n"
 MOST_CHARS = 20_000
 """Characters of one text beyond which a request is refused unread; `rag.max_question_chars` is the finer limit."""
 
@@ -98,7 +99,7 @@ def in_words(answer: Answer) -> str:
         parts.append(
             "The closest questions that the file answers:\n" + "\n".join(f"- {each}" for each in answer.closest)
         )
-    return "\n\n".join(part for part in parts if part)
+    return _PARAGRAPH.join(part for part in parts if part)
 
 
 def _source(item: Evidence) -> str:
@@ -133,17 +134,24 @@ def chunks(answer: Answer) -> Sequence[Mapping[str, Any]]:
     """An answer as the chunks of a streamed chat completion: paragraph by paragraph, then its citations."""
     text = in_words(answer)
     about = _about("chat.completion.chunk")
-    pieces = text.split("\n\n")
-    texts = [*(f"{piece}\n\n" for piece in pieces[:-1]), pieces[-1]]
+    pieces = text.split(_PARAGRAPH)
+    texts = [*(f"{piece}{_PARAGRAPH}" for piece in pieces[:-1]), pieces[-1]]
+    if answer.notice:  # it came before (`notice_chunk`)
+        texts = [text.removeprefix(f"{answer.notice.text}{_PARAGRAPH}")]
     deltas: list[dict[str, Any]] = [{"content": piece} for piece in texts]
     deltas.append({"annotations": annotations(answer, text)})
     made = [_chunk(about, delta) for delta in deltas]
     return [*made, {**_chunk(about, {}, "stop"), "usage": _usage(answer)}]
 
 
-def opening_chunk(notice: str = "") -> Mapping[str, Any]:
+def opening_chunk() -> Mapping[str, Any]:
     """The first chunk of a streamed completion: the role."""
-    return _chunk(_about("chat.completion.chunk"), {"role": "assistant", "content": notice})
+    return _chunk(_about("chat.completion.chunk"), {"role": "assistant", "content": ""})
+
+
+def notice_chunk(notice: str) -> Mapping[str, Any]:
+    """The chunk with the notice of an emergency."""
+    return _chunk(_about("chat.completion.chunk"), {"content": f"{notice}{_PARAGRAPH}"})
 
 
 def _chunk(about: Mapping[str, Any], delta: Mapping[str, Any], reason: str | None = None) -> dict[str, Any]:

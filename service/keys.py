@@ -30,11 +30,13 @@ class Keys:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._were_wanted = path.is_file()
 
     @property
     def wanted(self) -> bool:
-        """Whether a caller needs a key."""
-        return self._path.is_file()
+        """Whether a caller needs a key; also once the file is lost, of a service that began with one."""
+        self._were_wanted |= self._path.is_file()
+        return self._were_wanted
 
     def caller(self, key: str) -> str:
         """The name of the caller that has this key; empty if nobody has. Raises DataError where the file is damaged."""

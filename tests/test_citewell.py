@@ -48,10 +48,10 @@ def test_the_two_words_of_a_verb_may_be_asked_for_one_by_one(capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("words", "begin", "listed"),
     [
-        (["biuld"], "error: unknown verb 'biuld' (did you mean 'build'?); verbs: build, ask, serve, ", 31),
-        (["zzz"], "error: unknown verb 'zzz'; verbs: build, ask, ", 31),
+        (["biuld"], "error: unknown verb 'biuld' (did you mean 'build'?); verbs: build, ask, page, serve, ", 33),
+        (["zzz"], "error: unknown verb 'zzz'; verbs: build, ask, ", 33),
         (["evaluate", "serch"], "error: unknown verb 'evaluate serch' (did you mean 'evaluate search'?); verbs: ", 8),
-        (["--quiet"], "error: unknown verb '--quiet'; verbs: ", 31),
+        (["--quiet"], "error: unknown verb '--quiet'; verbs: ", 33),
     ],
 )
 def test_an_unknown_verb_ends_with_one_line(

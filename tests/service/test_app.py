@@ -120,7 +120,7 @@ def test_keys_open_it_and_a_revoked_one_does_not(
     keys = Keys(tmp_path / "keys.json")
     key = keys.add("ward-3")
     client = TestClient(create_app(lambda: answerer, service_settings), base_url="http://citewell.example")
-    asked = {"json": {"question": QUESTION}}
+    asked: Any = {"json": {"question": QUESTION}}
     assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
     assert key not in (tmp_path / "keys.json").read_text()
     wrong = client.post("/v1/answers", **asked, headers={"Authorization": "Bearer cw-wrong"})
@@ -130,6 +130,8 @@ def test_keys_open_it_and_a_revoked_one_does_not(
     keys.revoke("ward-3")
     assert client.post("/v1/answers", **asked, headers={"Authorization": f"Bearer {key}"}).status_code == 401
     assert client.get("/healthz").status_code == 200
+    (tmp_path / "keys.json").unlink()  # a lost file opens nothing
+    assert client.post("/v1/answers", **asked).status_code == 401
 
 
 def test_without_keys_only_this_machine_is_answered(app: FastAPI) -> None:

@@ -2,12 +2,18 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from rag.answerer import Answerer
+from core.service_settings import ServiceSettings
+from rag.answerer import Answerer, Checks
+from rag.checks.emergency import TEXTS, EmergencyDetector
+from rag.search.retriever import IndexRetriever
+from service.app import create_app
+from tests.fakes import WordEmbedder
 from tests.service.test_app import events
 
 TEXT = "Gout is a form of arthritis. [1]\n\nSources:\n[1] What is gout?, joints"
@@ -77,12 +83,25 @@ def test_a_stream_that_fails_ends_with_its_error(client: TestClient, answerer: A
     assert got.text.endswith("data: [DONE]\n\n")
 
 
+def test_a_streamed_answer_begins_with_the_notice_of_an_emergency(
+    retriever: IndexRetriever, answerer: Answerer, service_settings: ServiceSettings
+) -> None:
+    embedder = WordEmbedder()
+    wary = EmergencyDetector(["emergency", ""], embedder.embed(["my chest hurts", "what is gout"]), embedder.embed)
+    warned = replace(answerer, checks=Checks(wary))
+    client = TestClient(create_app(lambda: warned, service_settings), base_url="http://localhost")
+    body = {"stream": True, "messages": [{"role": "user", "content": "my chest hurts, is it gout"}]}
+    sent = [data for _, data in events(client.post("/v1/chat/completions", json=body).text)]
+    texts = [chunk["choices"][0]["delta"].get("content", "") for chunk in sent]
+    assert texts[1].startswith(TEXTS["emergency"])
+    assert "".join(texts).count(TEXTS["emergency"]) == 1
+
+
 def test_a_tester_of_interfaces_finds_no_server_error(served: str) -> None:
     """Requests that follow the description, and some that break it, for each endpoint."""
     tester = Path(sys.executable).with_name("schemathesis")
-    command = [tester, "run", f"{served}/openapi.json", "--checks", "not_a_server_error", "--max-examples", "8"]
+    command = [str(tester), "run", f"{served}/openapi.json", "--checks", "not_a_server_error", "--max-examples", "8"]
     ended = subprocess.run(
         [*command, "--phases", "examples,coverage,fuzzing", "--seed", "1"], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stdout[-3000:]
-    assert "6 tested" in ended.stdout or "Operations:" in ended.stdout, ended.stdout[-3000:]
