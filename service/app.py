@@ -5,6 +5,7 @@ import json
 import time
 import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,6 +101,7 @@ def create_app(answerer: Callable[[], Answerer], settings: ServiceSettings) -> F
         still be revised), `answer` (the receipt), `error`.
         """
         if body.stream:
+            gate.check()  # while the status can still say so
             return StreamingResponse(_named_events(gate, answerer, body.request()), media_type=EVENTS)
         answer = await whole(request, body.request())
         if answer is None:
@@ -127,6 +129,7 @@ def create_app(answerer: Callable[[], Answerer], settings: ServiceSettings) -> F
         if why := body.refusal():
             raise HTTPException(400, why)
         if body.stream:
+            gate.check()
             return StreamingResponse(_chat_events(gate, answerer, body.request()), media_type=EVENTS)
         answer = await whole(request, body.request())
         return JSONResponse(completion(answer)) if answer is not None else Response(status_code=499)
@@ -139,8 +142,9 @@ def create_app(answerer: Callable[[], Answerer], settings: ServiceSettings) -> F
     @app.get("/healthz")
     def healthz() -> dict[str, Any]:
         """Whether questions can be searched, and whether the model is loaded."""
-        manifest = answerer().retriever.index.manifest
-        return {"status": "ok", "csv": manifest.csv, "build": manifest.build}
+        at_hand = answerer()
+        manifest = at_hand.retriever.index.manifest
+        return {"status": "ok", "model": _state(at_hand), "csv": manifest.csv, "build": manifest.build}
 
     @app.get("/metrics", dependencies=[Depends(caller)])
     def measured() -> Response:
@@ -158,6 +162,12 @@ def create_app(answerer: Callable[[], Answerer], settings: ServiceSettings) -> F
     if not keys.wanted and not settings.allow_anonymous:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
     return app
+
+
+def _state(at_hand: Answerer) -> str:
+    if not isinstance(at_hand.llm, Future) or (at_hand.llm.done() and not at_hand.llm.exception()):
+        return "loaded"
+    return "failed" if at_hand.llm.done() else "loading"
 
 
 def _address(request: Request) -> str:

@@ -49,11 +49,15 @@ class Gate:
         self.inside = 0
         """Requests that are answered or wait."""
 
-    @contextlib.asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Hold a place while the block runs; raises TooManyError where too many wait already."""
+    def check(self) -> None:
+        """Raise TooManyError where too many wait already."""
         if self.inside >= self._most:
             raise TooManyError(f"{self.inside} requests are answered or wait already", self.inside)
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold a place while the block runs; raises as `check` does."""
+        self.check()
         self.inside += 1
         try:
             async with self._places:

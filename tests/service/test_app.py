@@ -2,6 +2,8 @@
 
 import json
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +16,14 @@ from fastapi.testclient import TestClient
 
 from core.errors import IndexFolderError, WeightsError
 from core.service_settings import ServiceSettings
+from generator.engines.base import Chat, Chunk
+from generator.llm import QwenChat
 from rag.answerer import Answerer
 from rag.receipt import read_receipt
 from service.app import create_app
 from service.keys import Keys
 from service.limits import Rate, TooManyError
+from tests.fakes import QueueEngine
 from tests.service.conftest import ByHeart, serving
 
 QUESTION = "what is gout"
@@ -71,6 +76,7 @@ def test_a_search_needs_no_model(answerer: Answerer, service_settings: ServiceSe
     assert found.json()["hits"][0]["question"] == "What is gout?"
     refused = client.post("/v1/answers", json={"question": QUESTION})
     assert refused.status_code == 503
+    assert client.get("/healthz").json()["model"] == "failed"
     assert refused.json()["error"]["message"] == "the weights are gone; install them again"
     (_, error) = events(client.post("/v1/answers", json={"question": QUESTION, "stream": True}).text)[-1]
     assert error["code"] == 503
@@ -182,12 +188,33 @@ def test_sixty_four_callers_get_each_their_own_answer_or_a_429(
         assert read_receipt(text).answer.text.startswith(expected[question])
 
 
-def test_a_caller_who_hangs_up_stops_the_model(served: str, answerer: Answerer) -> None:
-    with httpx.stream("POST", f"{served}/v1/answers", json={"question": QUESTION, "stream": True}) as got:
-        next(got.iter_lines())
-    assert httpx.post(f"{served}/v1/answers", json={"question": QUESTION}).status_code == 200
-    inside = [line for line in httpx.get(f"{served}/metrics").text.splitlines() if line.startswith("citewell_inside ")]
-    assert inside == ["citewell_inside 0.0"]
+class Endless(QueueEngine):
+    """An engine that writes until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopped = threading.Event()
+
+    def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
+        try:
+            for number in range(100_000):
+                time.sleep(0.01)
+                yield Chunk(f"Gout {number} ", 40, number)
+        finally:
+            self.stopped.set()
+
+
+def test_a_caller_who_hangs_up_stops_the_model(answerer: Answerer, service_settings: ServiceSettings) -> None:
+    engine = Endless()
+    endless = replace(answerer, llm=QwenChat(engine=engine, max_tokens=100))
+    with serving(create_app(lambda: endless, replace(service_settings, at_once=1, queue=0))) as address:
+        with httpx.stream("POST", f"{address}/v1/answers", json={"question": QUESTION, "stream": True}) as got:
+            lines = got.iter_lines()
+            assert any(line == "event: text" for line in lines)
+            full = httpx.post(f"{address}/v1/answers", json={"question": QUESTION, "stream": True})
+            assert full.status_code == 429  # the one place is taken
+            assert int(full.headers["retry-after"]) >= 1
+        assert engine.stopped.wait(20)
 
 
 def test_metrics_count_and_hold_no_word_of_a_question(client: TestClient) -> None:
