@@ -40,7 +40,7 @@ def new_record(recipe: Any, weights: Weights, begun: Adapter | None, data: dict[
 
 
 def begin(folder: Path, record: dict[str, Any], resume: bool) -> Path | None:
-    """Make or check the run folder; returns the checkpoint to resume from.
+    """Make or check the run folder; returns the checkpoint to resume from, None to begin at the first step.
 
     Raises:
         DataError: another run lies there, or the recipe, base or data are not those of the run to resume.
@@ -58,10 +58,8 @@ def begin(folder: Path, record: dict[str, Any], resume: bool) -> Path | None:
             )
         found = sorted((folder / CHECKPOINTS).glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]))
         whole = [path for path in found if (path / "trainer_state.json").is_file()]
-        if not whole:
-            raise DataError(f"{folder} has no whole checkpoint to resume from; start it again without --resume")
-        checkpoint = whole[-1]
-        log.info(f"resuming from {checkpoint.name}")
+        checkpoint = whole[-1] if whole else None
+        log.info(f"resuming from {checkpoint.name}" if checkpoint else "no checkpoint is whole; beginning at step 1")
     if os.environ.get("RANK", "0") != "0":  # the main process alone looks at the folder and begins the run
         return checkpoint
     if not resume and (folder / RUN).is_file():

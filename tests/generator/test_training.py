@@ -157,6 +157,16 @@ def test_resume_without_a_checkpoint(run: Path, tmp_path: Path) -> None:
         train.main(["--to", str(tmp_path / "half"), "--resume"])
 
 
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(run: Path, told: list[str]) -> None:
+    killed = Path("killed")
+    (killed / "checkpoints" / "checkpoint-2").mkdir(parents=True)  # half written: it has no state
+    (killed / RUN).write_text(json.dumps({**record(run), "status": "running"}))
+    assert train.main(["--to", str(killed), "--resume"]) == 0
+    assert "no checkpoint is whole; beginning at step 1" in told
+    assert record(killed)["status"] == "done"
+    assert record(killed)["results"]["steps"] == record(run)["results"]["steps"]
+
+
 def test_four_bit_weights_are_evaluated_and_then_trained_on(tiny_qwen: Path, rows_folder: Path) -> None:
     """On AVX512-BF16 an evaluation would repack the weights, and the next step of training fail."""
     import torch
