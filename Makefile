@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: app test index bench eval format clean
+.PHONY: app test faults index bench eval format clean
 .DELETE_ON_ERROR:
 
 app: .venv/app
@@ -17,6 +17,10 @@ test: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# Half an hour on two cores, with 50 moments for each operation; fewer: FAULTS="--moments 5".
+faults: .venv/test
+	@$(BIN)/python -m pytest faults --to docs/faults.json $(FAULTS)
 
 index: .venv/app
 	@$(BIN)/citewell build --again
