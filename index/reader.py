@@ -152,6 +152,10 @@ class Index:
 
         return Rows(int(layout.questions[-1]), question)
 
+    def first_question(self, record_id: str) -> int:
+        """The row of the first question of a record that there is."""
+        return int(self.layout.questions[self.records.row(record_id)])
+
     @cached_property
     def topics(self) -> Rows[tuple[str, str]]:
         """Topic and aspect of every question."""
@@ -159,6 +163,14 @@ class Index:
         return Rows(
             len(questions), lambda row: (question_topic(*questions[row]), question_aspect(*questions[row])), _TOPICS
         )
+
+    @cached_property
+    def rows_of_topics(self) -> dict[str, list[int]]:
+        """Topic -> the rows of its questions, in their order; reads every question once."""
+        rows: dict[str, list[int]] = {}
+        for row, (topic, _) in enumerate(self.topics):
+            rows.setdefault(topic, []).append(row)
+        return rows
 
     @property
     def headed(self) -> np.ndarray:

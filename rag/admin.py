@@ -39,23 +39,25 @@ class Overview:
 
 def overview(index: Index) -> Overview:
     """Count what an index holds."""
-    records = index.records.values()
-    topics = Counter(record_topic(record) for record in records)
-    shared = Counter({record.question: len(record.questions) for record in records if len(record.questions) > 1})
+    topics: Counter[str] = Counter()
+    shared: Counter[str] = Counter()
+    columns: dict[str, Counter[str]] = {"source": Counter(), "question_type": Counter(), "file": Counter()}
+    for record in index.records.values():  # once: each of them is read from the disk
+        topics[record_topic(record)] += 1
+        if len(record.questions) > 1:
+            shared[record.question] = len(record.questions)
+        for column, counts in columns.items():
+            if value := record.metadata.get(column, ""):
+                counts[value] += 1
     several = Path(index.manifest.csv_path).is_dir()
     return Overview(
-        _counted(index, "source"),
-        _counted(index, "question_type"),
-        _counted(index, "file") if several else {},
+        dict(columns["source"].most_common()),
+        dict(columns["question_type"].most_common()),
+        dict(columns["file"].most_common()) if several else {},
         dict(topics.most_common(SHOWN)),
         len(topics),
         dict(shared.most_common(SHOWN)),
     )
-
-
-def _counted(index: Index, column: str) -> dict[str, int]:
-    named = (record.metadata.get(column, "") for record in index.records.values())
-    return dict(Counter(name for name in named if name).most_common())
 
 
 def refused_rows(index: Index) -> list[dict[str, Any]]:

@@ -48,8 +48,9 @@ class Contents:
 def contents_of(index: Index) -> Contents:
     """What the file of an index is about."""
     sources = Counter(source for record in index.records.values() if (source := record.metadata.get("source")))
-    topics = {topic for topic, _ in index.topics}
-    return Contents(len(topics), tuple(name[:LONGEST] for name, _ in sources.most_common()), examples(index))
+    return Contents(
+        len(index.rows_of_topics), tuple(name[:LONGEST] for name, _ in sources.most_common()), examples(index)
+    )
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
@@ -72,13 +73,9 @@ def in_plain_words(question: str) -> str:
 
 def examples(index: Index, most: int = EXAMPLES) -> tuple[str, ...]:
     """Questions to begin with: of the largest topics, each about another aspect where the topic has it."""
-    sizes = Counter(topic for topic, _ in index.topics)
-    rows: dict[str, list[int]] = {topic: [] for topic, _ in sizes.most_common(4 * most)}
-    for row, (topic, _) in enumerate(index.topics):
-        if topic in rows:
-            rows[topic].append(row)
+    largest = sorted(index.rows_of_topics.values(), key=len, reverse=True)[: 4 * most]
     chosen: list[str] = []
-    for of_topic in rows.values():
+    for of_topic in largest:
         wanted = ASPECTS[len(chosen) % len(ASPECTS)]
         offered = dict(_offered(index, of_topic))
         if text := offered.get(wanted) or next(iter(offered.values()), ""):
@@ -91,14 +88,12 @@ def examples(index: Index, most: int = EXAMPLES) -> tuple[str, ...]:
 def follow_ups(answer: Answer, index: Index, most: int = FOLLOW_UPS) -> tuple[str, ...]:
     """Questions of the file on the topic of an answer, about other aspects than was asked."""
     cited = answer.cited or answer.evidence[:1]
-    records = [record for item in cited[:1] if (record := index.records.get(item.record_id))]
-    if answer.abstained or not records:
+    if answer.abstained or not cited or cited[0].record_id not in index.records:
         return ()
-    row = next(row for row, (record, _) in enumerate(index.questions) if record is records[0])
-    topic, _ = index.topics[row]
+    topic, _ = index.topics[index.first_question(cited[0].record_id)]
     asked = {key(answer.question), key(answer.search_query), key(in_plain_words(cited[0].question))}
     known = {aspect for aspect in ASPECTS if asks_about(aspect, answer.search_query)}
-    of_topic = [row for row, (named, _) in enumerate(index.topics) if named == topic]
+    of_topic = index.rows_of_topics[topic]
     rows = [row for row in of_topic if key(in_plain_words(index.questions[row][1])) not in asked]
     return tuple(text for aspect, text in _offered(index, rows) if aspect not in known)[:most]
 

@@ -11,7 +11,7 @@ from core.settings import load
 from index.job import CANCELLED, DONE, FAILED, RUNNING, Job
 from index.reader import Index, Manifest
 from rag import access_log
-from rag.admin import SHOWN, Overview, builds, built_at, described, overview, published, refused_rows
+from rag.admin import SHOWN, Overview, builds, built_at, described, published, refused_rows
 from rag.indexing import cancel, dismiss, last_job, roll_back, start
 from rag.uploads import forget_unused, in_page, uploads_of
 from ui import shared, uploading
@@ -31,8 +31,9 @@ STEPS = {
 
 def draw() -> None:
     """Draw the page."""
-    index = shared.retriever().index
-    manifest, held = index.manifest, overview(index)
+    retriever = shared.retriever()
+    index, held = retriever.index, shared.held(retriever)
+    manifest = index.manifest
     st.title("Data")
     st.text(f"{manifest.csv}, indexed {built_at(manifest)}")
     columns = st.columns(4)

@@ -13,7 +13,7 @@ from core.settings import load
 from generator.llm import QwenChat
 from index.embedders.base import Embedder
 from rag import opening
-from rag.admin import EmbeddingStatus, embedding, is_complete
+from rag.admin import EmbeddingStatus, Overview, embedding, is_complete, overview
 from rag.answerer import Answerer, Checks
 from rag.search.retriever import IndexRetriever
 from rag.suggestions import Contents, contents_of
@@ -71,6 +71,16 @@ def answerer() -> Answerer:
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _contents(build: str, _over: IndexRetriever) -> Contents:
     return contents_of(_over.index)
+
+
+@st.cache_resource(show_spinner="Counting what the file holds …", max_entries=2)
+def _held(build: str, _over: IndexRetriever) -> Overview:
+    return overview(_over.index)
+
+
+def held(over: IndexRetriever) -> Overview:
+    """The counts of what the file of a search holds; seconds over many thousand records, so once for each build."""
+    return _held(over.index.manifest.build, over)
 
 
 def contents(over: IndexRetriever) -> Contents:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from index.rows import Rows
 from rag.answerer import Answerer, answer_chain
 from rag.search.retriever import IndexRetriever
 from rag.suggestions import contents_of, examples, follow_ups, in_plain_words, listed
@@ -58,6 +59,18 @@ def test_follow_ups_are_of_the_same_topic_and_another_aspect(tmp_path: Path, wor
     answer = answer_chain(Answerer(retriever, queue_llm("Gout is a form of arthritis [1]."))).invoke("what is gout")
     assert follow_ups(answer, index) == ("What are the symptoms of Gout?", "How can I prevent Gout?")
     assert follow_ups(dataclasses.replace(answer, abstained=True), index) == ()
+
+
+def test_follow_ups_need_no_record_in_memory(
+    tmp_path: Path, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large file records are read when they are asked for, and forgotten: the same one is another object."""
+    monkeypatch.setattr(Rows.__init__, "__defaults__", (0,))
+    index = index_rows(tmp_path, GOUT, HEADER)
+    assert index.records.rows[0] is not index.records.rows[0]
+    retriever = IndexRetriever(index=index, embedder=word_embedder)
+    answer = answer_chain(Answerer(retriever, queue_llm("Gout is a form of arthritis [1]."))).invoke("what is gout")
+    assert follow_ups(answer, index) == ("What are the symptoms of Gout?", "How can I prevent Gout?")
 
 
 def test_follow_ups_of_a_record_that_the_index_holds_no_longer_are_none(
