@@ -119,33 +119,41 @@ WIDTHS = {"1280": (DESKTOP, 1), "390": (PHONE, 1), "zoom": ((640, 450), 2)}
 
 def _take_states(browser: Browser, url: str, target: Path) -> None:
     for (state, prepare), (width, (size, scale)), scheme in product(STATES.items(), WIDTHS.items(), ("light", "dark")):
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            device_scale_factor=scale,
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        page = context.new_page()
-        page.goto(url)
-        prepare(page)
-        page.wait_for_timeout(SETTLED_MS)
-        page.screenshot(path=target / f"{state}-{width}-{scheme}.png")
-        context.close()
-        print(target / f"{state}-{width}-{scheme}.png", flush=True)
+        _shoot(browser, url, size, scheme, prepare, target / f"{state}-{width}-{scheme}.png", scale)
 
 
 def _take(browser: Browser, url: str, target: Path) -> None:
-    for name, ((width, height), scheme, prepare) in SCREENS.items():
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        page = context.new_page()
-        page.goto(url)
-        prepare(page)
-        page.wait_for_timeout(SETTLED_MS)
-        page.screenshot(path=target / f"{name}.png")
-        context.close()
-        print(target / f"{name}.png", flush=True)
+    for name, (size, scheme, prepare) in SCREENS.items():
+        _shoot(browser, url, size, scheme, prepare, target / f"{name}.png")
+
+
+def _shoot(
+    browser: Browser,
+    url: str,
+    size: tuple[int, int],
+    scheme: str,
+    prepare: Callable[[Page], None],
+    file: Path,
+    scale: int = 1,
+) -> None:
+    """Take one picture.
+
+    Args:
+        size: width and height in pixels of CSS.
+        scale: device pixels for each of them.
+    """
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        device_scale_factor=scale,
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    page = context.new_page()
+    page.goto(url)
+    prepare(page)
+    page.wait_for_timeout(SETTLED_MS)
+    page.screenshot(path=file)
+    context.close()
+    print(file, flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:

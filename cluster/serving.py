@@ -10,7 +10,6 @@ out, and the answer's notes name it.
 import asyncio
 import signal
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +25,11 @@ from core.progress import log
 from core.settings import Settings, load
 from generator.llm import QwenChat
 from index.builds import read_manifest, verify
-from index.embedders import adapter_identity
 from index.published import published_build
 from index.sharded.joined import open_shard
 from rag.answer import Answer
-from rag.answerer import Answerer, Checks, Request, Search
-from rag.opening import Embedders, open_checks, open_embedders, open_llm
+from rag.answerer import Answerer, Checks, Request
+from rag.opening import Embedders, open_checks, open_embedders, open_llm, retriever_over
 from rag.reader.opening import open_reader
 from rag.search.parts import Part, open_whole, search_part
 from rag.search.query import Query
@@ -127,43 +125,24 @@ class RemoteAnswerer(Answerer):
 
     deployment: Any = None
 
-    def search(self, question: str | Request) -> Search:
-        began = time.perf_counter()
-        asked = Request(question) if isinstance(question, str) else question
-        notice = self._notice(asked.question)
-        urgent = notice is not None and notice.kind != "limit"
+    def _find(self, asked: Request, *, correct: bool) -> Retrieval:
         try:
-            found = self.deployment.search.remote(asked, not urgent).result()
+            found: Retrieval = self.deployment.search.remote(asked, correct).result()
         except Exception as error:
             cause = getattr(error, "cause", None)
             raise (cause if isinstance(cause, QuestionError | IndexFolderError) else error) from None
-        if notice is None and found.search_query != asked.question and not found.query.reply:
-            notice = self._notice(found.search_query)
-        return Search(found, began, notice)
+        return found
 
 
 def open_retriever(
     settings: Settings, build: Path, shards: Sequence[Any], late_s: float, models: Models
 ) -> ShardedRetriever:
     """A retriever over what a build of shards knows of all of them, and over the shards that are asked."""
-    from index.embedders.weights import dictionary
-
     manifest = read_manifest(build)
     verify(build, manifest)
-    embedders = models.embedders(settings)
-    reader, decision = models.reader(settings)
-    return ShardedRetriever(
-        index=open_whole(build, manifest),
-        embedder=embedders.questions,
-        passage_embedder=embedders.passages,
-        adapter=adapter_identity(settings.index),
-        reader=reader,
-        decision=decision,
-        dictionary=dictionary(),
-        settings=settings.rag,
-        shards=shards,
-        late_s=late_s,
-    )
+    index, embedders = open_whole(build, manifest), models.embedders(settings)
+    further = {"shards": shards, "late_s": late_s}
+    return retriever_over(index, settings, embedders, models.reader(settings), ShardedRetriever, **further)
 
 
 def application(

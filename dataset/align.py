@@ -16,11 +16,8 @@ from pathlib import Path
 
 from core.command import command_parser
 from core.errors import run_command
-from core.files import new_folder
-from core.paths import artifacts
-from generator.train import REPORTERS, report_line, run_name, set_reporter
+from generator.train import add_run_options, begun_with, report_line, run_folder, run_name
 from generator.tuning.preference_recipe import METHODS, SMOKE, PreferenceRecipe, read_preference_recipe
-from generator.tuning.recipe import read_run
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,20 +25,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = command_parser("dataset.align", __doc__)
     parser.add_argument("--method", choices=METHODS, help="how to learn from pairs (default: dpo)")
     parser.add_argument("--reward", metavar="DIR", help="the reward model that ppo asks (citewell tune reward)")
-    parser.add_argument("--config", metavar="F", type=Path, help="a recipe in TOML (default: the defaults)")
-    parser.add_argument("--set", metavar="K=V", action="append", default=[], help="change one entry of the recipe")
-    parser.add_argument("--to", metavar="DIR", type=Path, help="the run folder (default: artifacts/runs/NAME)")
-    parser.add_argument("--resume", action="store_true", help="resume the run in --to from its last checkpoint")
-    parser.add_argument("--smoke", action="store_true", help="two steps on a few pairs of the example CSV")
-    parser.add_argument("--report-to", choices=REPORTERS, default="none", help="where metrics go beside metrics.csv")
+    add_run_options(parser, "a recipe in TOML (default: the defaults)", "two steps on a few pairs of the example CSV")
     arguments = parser.parse_args(argv)
     recipe = _recipe(arguments)
     method = recipe.align.method
-    target = arguments.to or artifacts("runs") / (f"smoke-{method}" if arguments.smoke else f"{method}-{run_name()}")
-    set_reporter(arguments.report_to, target)
-    if arguments.smoke and not arguments.to and not arguments.resume:  # nothing in it is worth keeping
-        with new_folder(target):
-            pass
+    target = run_folder(arguments, f"smoke-{method}", f"{method}-{run_name()}")
     record = _run(recipe, target, resume=arguments.resume, report_to=arguments.report_to)
     print(report_line(target, record))
     if record["status"] == "stopped":
@@ -52,9 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _recipe(arguments: argparse.Namespace) -> PreferenceRecipe:
-    given = dict(SMOKE) if arguments.smoke else {}
-    if arguments.resume and arguments.to and not (arguments.config or arguments.set or arguments.smoke):
-        given = read_run(arguments.to)["recipe"]
+    given = begun_with(arguments, SMOKE)
     if arguments.method:
         given["align.method"] = arguments.method
     if arguments.reward:

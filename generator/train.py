@@ -10,8 +10,11 @@ torchrun --nproc-per-node 2 -m generator.train --to artifacts/runs/two          
 Afterwards: citewell runs (compare runs), citewell merge --adapter RUN/adapter --to DIR.
 """
 
+import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from core.command import command_parser
@@ -27,23 +30,13 @@ REPORTERS = ("none", "tensorboard", "wandb")
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = command_parser("generator.train", __doc__)
-    parser.add_argument("--config", metavar="F", type=Path, help="a recipe in TOML, or `cpu` (default: the defaults)")
-    parser.add_argument("--set", metavar="K=V", action="append", default=[], help="change one entry of the recipe")
-    parser.add_argument("--to", metavar="DIR", type=Path, help="the run folder (default: artifacts/runs/NAME)")
-    parser.add_argument("--resume", action="store_true", help="resume the run in --to from its last checkpoint")
-    parser.add_argument("--smoke", action="store_true", help="four steps on a few rows of the example CSV")
-    parser.add_argument("--report-to", choices=REPORTERS, default="none", help="where metrics go beside metrics.csv")
+    add_run_options(
+        parser, "a recipe in TOML, or `cpu` (default: the defaults)", "four steps on a few rows of the example CSV"
+    )
     arguments = parser.parse_args(argv)
     main_process = os.environ.get("RANK", "0") == "0"
-    given = SMOKE if arguments.smoke else {}
-    if arguments.resume and arguments.to and not (arguments.config or arguments.set or arguments.smoke):
-        given = read_run(arguments.to)["recipe"]
-    recipe = read_recipe(arguments.config, arguments.set, given)
-    target = arguments.to or artifacts("runs") / ("smoke" if arguments.smoke else f"{run_name()}-r{recipe.lora.r}")
-    set_reporter(arguments.report_to, target)
-    if arguments.smoke and not arguments.to and not arguments.resume:  # nothing in it is worth keeping
-        with new_folder(target):
-            pass
+    recipe = read_recipe(arguments.config, arguments.set, begun_with(arguments, SMOKE))
+    target = run_folder(arguments, "smoke", f"{run_name()}-r{recipe.lora.r}")
 
     from generator.tuning.training import train
 
@@ -56,6 +49,39 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     print(f"next: citewell merge --adapter {target}/adapter --to {artifacts('merged')}")
     return 0
+
+
+def add_run_options(parser: argparse.ArgumentParser, config: str, smoke: str) -> None:
+    """Add the options of every command that trains; `config` and `smoke` are the help of two of them."""
+    parser.add_argument("--config", metavar="F", type=Path, help=config)
+    parser.add_argument("--set", metavar="K=V", action="append", default=[], help="change one entry of the recipe")
+    parser.add_argument("--to", metavar="DIR", type=Path, help="the run folder (default: artifacts/runs/NAME)")
+    parser.add_argument("--resume", action="store_true", help="resume the run in --to from its last checkpoint")
+    parser.add_argument("--smoke", action="store_true", help=smoke)
+    parser.add_argument("--report-to", choices=REPORTERS, default="none", help="where metrics go beside metrics.csv")
+
+
+def begun_with(
+    arguments: argparse.Namespace, smoke: Mapping[str, Any], otherwise: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The entries that a recipe begins with: those of the run to resume where nothing else is named, or of a smoke run.
+
+    Raises:
+        DataError: there is no run to resume.
+    """
+    if arguments.resume and arguments.to and not (arguments.config or arguments.set or arguments.smoke):
+        return dict(read_run(arguments.to)["recipe"])
+    return dict(smoke if arguments.smoke else otherwise)
+
+
+def run_folder(arguments: argparse.Namespace, smoke: str, name: str) -> Path:
+    """The folder of a run, its reporter set up; it is called `smoke` or `name` where no option names it."""
+    target: Path = arguments.to or artifacts("runs") / (smoke if arguments.smoke else name)
+    set_reporter(arguments.report_to, target)
+    if arguments.smoke and not arguments.to and not arguments.resume:  # nothing in it is worth keeping
+        with new_folder(target):
+            pass
+    return target
 
 
 def run_name() -> str:

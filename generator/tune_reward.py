@@ -9,36 +9,20 @@ It is the fine-tuned generator with one number in the place of words. Its accura
 trained on is printed and kept in run.json.
 """
 
-from pathlib import Path
-
 from core.command import command_parser
 from core.errors import run_command
-from core.files import new_folder
-from core.paths import artifacts
-from generator.train import REPORTERS, report_line, run_name, set_reporter
+from generator.train import add_run_options, begun_with, report_line, run_folder, run_name
 from generator.tuning.preference_recipe import SMOKE, read_preference_recipe
-from generator.tuning.recipe import read_run
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = command_parser("generator.tune_reward", __doc__)
-    parser.add_argument("--config", metavar="F", type=Path, help="a recipe in TOML (default: the defaults)")
-    parser.add_argument("--set", metavar="K=V", action="append", default=[], help="change one entry of the recipe")
-    parser.add_argument("--to", metavar="DIR", type=Path, help="the run folder (default: artifacts/runs/NAME)")
-    parser.add_argument("--resume", action="store_true", help="resume the run in --to from its last checkpoint")
-    parser.add_argument("--smoke", action="store_true", help="two steps on a few pairs of the example CSV")
-    parser.add_argument("--report-to", choices=REPORTERS, default="none", help="where metrics go beside metrics.csv")
+    add_run_options(parser, "a recipe in TOML (default: the defaults)", "two steps on a few pairs of the example CSV")
     arguments = parser.parse_args(argv)
-    given = dict(SMOKE) if arguments.smoke else {"train.learning_rate": 1e-4}
-    if arguments.resume and arguments.to and not (arguments.config or arguments.set or arguments.smoke):
-        given = read_run(arguments.to)["recipe"]
+    given = begun_with(arguments, SMOKE, {"train.learning_rate": 1e-4})
     recipe = read_preference_recipe(arguments.config, arguments.set, given | {"align.method": "reward"})
-    target = arguments.to or artifacts("runs") / ("smoke-reward" if arguments.smoke else f"reward-{run_name()}")
-    set_reporter(arguments.report_to, target)
-    if arguments.smoke and not arguments.to and not arguments.resume:  # nothing in it is worth keeping
-        with new_folder(target):
-            pass
+    target = run_folder(arguments, "smoke-reward", f"reward-{run_name()}")
 
     from generator.tuning.reward import train_reward
 

@@ -93,10 +93,14 @@ class Answerer:
         asked = Request(question) if isinstance(question, str) else question
         notice = self._notice(asked.question)
         urgent = notice is not None and notice.kind != "limit"  # the words of somebody in need are not corrected
-        found = self.retriever.search(asked.question, asked.history, asked.filters, correct=not urgent)
+        found = self._find(asked, correct=not urgent)
         if notice is None and found.search_query != asked.question and not found.query.reply:
             notice = self._notice(found.search_query)  # "and can he die of it?" is read with what it follows
         return Search(found, began, notice)
+
+    def _find(self, asked: Request, *, correct: bool) -> Retrieval:
+        """What the search finds for a question; another answerer may search elsewhere."""
+        return self.retriever.search(asked.question, asked.history, asked.filters, correct=correct)
 
     def _notice(self, question: str) -> Notice | None:
         return self.checks.detector.notice(plain(question)) if self.checks.detector else None

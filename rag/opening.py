@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from langchain_core.runnables import Runnable
 
@@ -15,6 +16,8 @@ from index.embedders import adapter_identity, load_embedder, load_question_embed
 from index.embedders.base import Embedder, cosines
 from index.embedders.weights import dictionary, find_weights
 from index.published import published_build
+from index.ranking import Answerability
+from index.reader import Index
 from index.store import open_index
 from rag.answer import Answer
 from rag.answerer import Answerer, Checks, Request, answer_chain
@@ -22,8 +25,11 @@ from rag.checks.citations import SupportJudge
 from rag.checks.emergency import EmergencyDetector, known_phrasings
 from rag.checks.entailment import DEFAULT, StrictJudge, is_own, open_entailment, read_cross_encoder
 from rag.checks.judge import read_judge
+from rag.reader.base import Reader
 from rag.reader.opening import open_reader
 from rag.search.retriever import IndexRetriever
+
+Kind = TypeVar("Kind", bound=IndexRetriever)
 
 
 @dataclass(frozen=True)
@@ -64,17 +70,37 @@ def open_retriever(settings: Settings, embedders: Embedders | None = None) -> In
         embedders: those that are loaded already; None loads them.
     """
     index = open_index(Path(settings.index.dir))
-    loaded = embedders or open_embedders(settings)
-    reader, decision = open_reader(settings)
-    return IndexRetriever(
+    return retriever_over(index, settings, embedders or open_embedders(settings), open_reader(settings), IndexRetriever)
+
+
+def retriever_over(
+    index: Index,
+    settings: Settings,
+    embedders: Embedders,
+    reading: tuple[Reader | None, Answerability],
+    kind: type[Kind],
+    **further: Any,
+) -> Kind:
+    """A retriever of some kind over an opened index.
+
+    Args:
+        reading: the reader, and when to answer by it (`rag.reader.opening.open_reader`).
+        further: what that kind of retriever takes beside.
+
+    Raises:
+        IndexFolderError: the index was made with another embedder or adapter.
+    """
+    reader, decision = reading
+    return kind(
         index=index,
-        embedder=loaded.questions,
-        passage_embedder=loaded.passages,
+        embedder=embedders.questions,
+        passage_embedder=embedders.passages,
         adapter=adapter_identity(settings.index),
         reader=reader,
         decision=decision,
         dictionary=dictionary(),
         settings=settings.rag,
+        **further,
     )
 
 

@@ -4,12 +4,11 @@ import asyncio
 import contextlib
 import math
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MINUTE_S = 60.0
+from core import rate
 
 
 class TooManyError(Exception):
@@ -24,20 +23,12 @@ class Rate:
     """Most requests of each caller within a minute."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit, self._clock = limit, clock
-        self._asked: dict[str, deque[float]] = {}
+        self._limit, self._counted = limit, rate.Rate(clock)
 
     def count(self, caller: str) -> None:
         """Count a request; raises TooManyError beyond the limit."""
-        now = self._clock()
-        for name in [name for name, times in self._asked.items() if now - times[-1] > MINUTE_S]:
-            del self._asked[name]  # callers who come once would fill the memory
-        times = self._asked.setdefault(caller, deque())
-        while times and now - times[0] > MINUTE_S:
-            times.popleft()
-        if len(times) >= self._limit:
-            raise TooManyError(f"more than {self._limit} requests in a minute", MINUTE_S - (now - times[0]))
-        times.append(now)
+        if wait_s := self._counted.count(caller, self._limit):
+            raise TooManyError(f"more than {self._limit} requests in a minute", wait_s)
 
 
 class Gate:

@@ -15,7 +15,7 @@ from typing import Any
 from core.errors import DataError
 from core.files import jsonl_lines, new_folder, sha256_file
 from generator.prompt import Source
-from generator.tuning.rows import SPLITS, Split, Tokens, chat, tokenise
+from generator.tuning.rows import SPLITS, Split, Tokens, chat, manifest_of, tokenise, unaltered
 
 MANIFEST = "pairs.json"
 LEAST_PAIRS = 8
@@ -110,13 +110,8 @@ def read_pairs(folder: Path, split: Split) -> list[Pair]:
         DataError: the folder or the file is missing, the file is not the one that was written, or a side of a pair is
             empty or equal to the other one.
     """
-    expected = read_pairs_manifest(folder)["files"].get(f"{split}.jsonl", "nothing")
-    path = folder / f"{split}.jsonl"
-    found = sha256_file(path) if path.is_file() else "nothing"
-    if found != expected or found == "nothing":
-        raise DataError(
-            f"{path} has SHA-256 {found[:12]}, {MANIFEST} has {expected[:12]}; {_MAKE.format(folder=folder)}"
-        )
+    files = read_pairs_manifest(folder)["files"]
+    path = unaltered(folder / f"{split}.jsonl", MANIFEST, files, _MAKE.format(folder=folder))
     pairs = []
     for number, line in enumerate(jsonl_lines(path.read_text(encoding="utf-8")), start=1):
         pair = _from_json(json.loads(line))
@@ -131,14 +126,7 @@ def read_pairs_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: no such folder, or it is not whole.
     """
-    try:
-        manifest = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
-        _ = manifest["files"], manifest["data_sha256"]
-    except FileNotFoundError:
-        raise DataError(f"no {MANIFEST} in {folder}; {_MAKE.format(folder=folder)}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder / MANIFEST} cannot be read ({error}); {_MAKE.format(folder=folder)}") from error
-    return manifest
+    return manifest_of(folder / MANIFEST, ("files", "data_sha256"), _MAKE.format(folder=folder))
 
 
 def enough(pairs: Sequence[Pair], folder: Path) -> Sequence[Pair]:

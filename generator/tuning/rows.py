@@ -125,14 +125,44 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: no such folder, or it is not whole.
     """
+    return manifest_of(folder / MANIFEST, ("files", "data_sha256", "csv_sha256"), _MAKE.format(folder=folder))
+
+
+def manifest_of(path: Path, needed: Sequence[str], make: str) -> dict[str, Any]:
+    """Return the manifest of a folder that was written to train from.
+
+    Args:
+        needed: the keys that it must have.
+        make: what to do where it cannot be used, for the error's message.
+
+    Raises:
+        DataError: it is not there, or not whole.
+    """
     try:
-        manifest = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
-        _ = manifest["files"], manifest["data_sha256"], manifest["csv_sha256"]
+        manifest = dict(json.loads(path.read_text(encoding="utf-8")))
+        _ = [manifest[key] for key in needed]
     except FileNotFoundError:
-        raise DataError(f"no {MANIFEST} in {folder}; {_MAKE.format(folder=folder)}") from None
+        raise DataError(f"no {path.name} in {path.parent}; {make}") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder / MANIFEST} cannot be read ({error}); {_MAKE.format(folder=folder)}") from error
+        raise DataError(f"{path} cannot be read ({error}); {make}") from error
     return manifest
+
+
+def unaltered(path: Path, manifest: str, files: Mapping[str, str], make: str) -> Path:
+    """The path of a file, once its hash is found to be that of its folder's manifest.
+
+    Args:
+        manifest: the manifest's name, and `make` what to do otherwise, for the error's message.
+        files: file name -> SHA-256, as the manifest has them.
+
+    Raises:
+        DataError: the file is missing, or is not the one that was written.
+    """
+    expected = files.get(path.name, "nothing")
+    found = sha256_file(path) if path.is_file() else "nothing"
+    if found != expected or found == "nothing":
+        raise DataError(f"{path} has SHA-256 {found[:12]}, {manifest} has {expected[:12]}; {make}")
+    return path
 
 
 def read_rows(folder: Path, split: Split) -> list[Row]:
@@ -143,13 +173,8 @@ def read_rows(folder: Path, split: Split) -> list[Row]:
     """
     import pyarrow.parquet
 
-    expected = read_manifest(folder)["files"].get(f"{split}.parquet", "nothing")
-    path = folder / f"{split}.parquet"
-    found = sha256_file(path) if path.is_file() else "nothing"
-    if found != expected or found == "nothing":
-        raise DataError(
-            f"{path} has SHA-256 {found[:12]}, {MANIFEST} has {expected[:12]}; {_MAKE.format(folder=folder)}"
-        )
+    files = read_manifest(folder)["files"]
+    path = unaltered(folder / f"{split}.parquet", MANIFEST, files, _MAKE.format(folder=folder))
     return [
         Row(
             group=row["group"],
