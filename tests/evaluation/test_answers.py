@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +130,18 @@ def _tiny(tiny_qwen: Path, tiny_adapter: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("CITEWELL_GENERATOR_ADAPTER", str(tiny_adapter))
     monkeypatch.setenv("CITEWELL_GENERATOR_ENGINE", "transformers")
     monkeypatch.setenv("CITEWELL_GENERATOR_MAX_NEW_TOKENS", "6")
+    monkeypatch.setenv("CITEWELL_INDEX_CACHE", str(ROOT / "artifacts/embedders"))  # what judges is converted once
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.fixture
+def _all_cores() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_tiny", "_all_cores")
 def test_the_command_compares_models_and_a_second_run_writes_no_answer_again(
     rows_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

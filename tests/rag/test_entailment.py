@@ -13,6 +13,9 @@ from rag.checks.entailment import SHIPPED, StrictJudge, is_own, open_entailment,
 from rag.checks.judge import Judge
 from rag.opening import open_judge
 from rag.reader.folder import TENSORS
+from tests.conftest import ROOT
+
+CONVERTED = ROOT / "artifacts/embedders"
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ def test_the_stricter_one_decides(judge: float, entailed: float, expected: float
 
 
 @pytest.mark.weights
-def test_the_shipped_network_follows_other_words_and_sees_what_is_denied(tmp_path: Path) -> None:
-    entails = open_entailment("default", tmp_path)
+def test_the_shipped_network_follows_other_words_and_sees_what_is_denied() -> None:
+    entails = open_entailment("default", CONVERTED)
     assert entails is not None
     text = "Ice on the joint eases the pain. Colchicine is taken at the first sign of an attack."
     true = entails("You can ease the pain with ice on the joint.", "How is gout treated?", text)
@@ -60,7 +63,7 @@ def test_without_the_shipped_network_the_judge_weighs_the_rest_and_says_so(
     shutil.copytree(SHIPPED, damaged)
     (damaged / TENSORS).write_bytes(b"nothing")
     monkeypatch.setattr("rag.checks.entailment.SHIPPED", damaged)
-    judge = open_judge(load({"index.cache": str(tmp_path / "cache")}))
+    judge = open_judge(load({"index.cache": str(CONVERTED)}))
     assert isinstance(judge, Judge)
     assert (judge.entails, len(judge.weights)) == (None, 5)
     (notice,) = (line for line in told if line.startswith("notice"))
