@@ -32,6 +32,29 @@ hypothesis.settings.register_profile("gate", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("gate")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several workers one thread: threads of two tests that share the cores wait for each other."""
+    if hasattr(config, "workerinput"):  # torch, which reads these, is not loaded yet
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # where a test asks for more of them
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one worker, those in a browser in one after another, and begin with the longest."""
+    if not hasattr(config, "workerinput"):
+        return
+    slow = {item.path for item in items if item.get_closest_marker("weights")}
+
+    def place(item: pytest.Item) -> tuple[bool, bool, bool]:
+        return not item.get_closest_marker("browser"), item.path.parent.name != "cluster", item.path not in slow
+
+    items.sort(key=place)
+    for item in items:
+        group = "browser" if item.get_closest_marker("browser") else str(item.path.relative_to(ROOT))
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
