@@ -90,7 +90,10 @@ def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
             f"{name} is of schema {version!r}, this CiteWell reads {' and '.join((*UPGRADES, SCHEMA))}; if it is from "
             "a newer CiteWell, update this one: git pull"
         )
-    found = _seal({key: value for key, value in values.items() if key != "sha256"})
+    try:
+        found = _seal({key: value for key, value in values.items() if key != "sha256"})
+    except (UnicodeEncodeError, RecursionError) as error:  # half of a character, and lists within lists without end
+        raise DataError(f"{name} is no receipt ({error!r}); expected JSON that CiteWell wrote") from error
     if found != seal:
         raise DataError(
             f"{name} was altered: its content has SHA-256 {found[:12]}…, its seal is {str(seal)[:12]}…; take it from "
