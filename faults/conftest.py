@@ -22,6 +22,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--moments", type=int, default=50, help="how often each operation is killed (default: 50)")
     group.addoption("--seed", type=int, default=0, help="of the moments and of the damage (default: 0)")
+    group.addoption(
+        "--fuzz-seconds", type=float, default=100, help="how long each of six readers is fuzzed (default: 100)"
+    )
+    group.addoption("--asked", type=int, default=1000, help="how many attacks the model is asked with (default: all)")
     group.addoption("--to", type=Path, help="a JSON file to keep the counts in")
 
 

@@ -15,6 +15,7 @@ from core.settings import load
 from generator.adapters import prepare_tuned
 from generator.by_processor import chosen_quant
 from generator.engines import engine_name
+from generator.engines.credentials import Credentials
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     settings = load({"generator.model": arguments.model}).generator
     if engine_name(settings) == "openai":
-        print(json.dumps({"base_url": settings.base_url, "name": settings.remote_model}))
+        print(json.dumps({"base_url": Credentials(settings.base_url).shown, "name": settings.remote_model}))
         return 0
     weights, _ = prepare_tuned(settings)
     if engine_name(settings) == "openvino":

@@ -13,7 +13,7 @@ _LIST_TAG = re.compile(r"<(/?)(ol|ul|li)\b[^<>]*>", re.I)
 _MARKED = re.compile(r"\s*(?:[-*•–]\s|\(?\d{1,3}[.)]\s)")
 """The beginning of an item that has its own marker."""
 _RAISED = re.compile(r"<(sup|sub)\b[^<>]*>([^<>]{1,40})</\1\s*>", re.I)
-_SEPARATOR = re.compile(r"\s*\|?(?:\s*:?-{2,}:?\s*\|)+(?:\s*:?-{2,}:?\s*)?\|?\s*")
+_SEPARATOR = re.compile(r"\s*+\|?(?:\s*+:?-{2,}+:?\s*+\|)++(?:\s*+:?-{2,}+:?\s*+)?\|?\s*")
 _ABOVE = dict(
     zip("0123456789+-−=()[]niabcdefghjklmoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾⁽⁾ⁿⁱᵃᵇᶜᵈᵉᶠᵍʰʲᵏˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻ", strict=True)
 )

@@ -121,6 +121,11 @@ class Evidence:
         return self.hit.url
 
     @property
+    def link(self) -> str:
+        """The address where it may be followed: one of the web, and of no other scheme; else empty."""
+        return self.url if self.url.startswith(("https://", "http://")) else ""
+
+    @property
     def score(self) -> float:
         return self.hit.score
 

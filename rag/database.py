@@ -6,9 +6,9 @@ Only the user who runs CiteWell may read the file (mode 0600), and what is delet
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sqlite_utils import Database, Migrations
 
@@ -18,6 +18,9 @@ from rag.receipt import read_receipt, sealed_receipt
 
 WAIT_S = 5.0
 """Seconds that a writer waits for another one."""
+
+NUMBERS = frozenset({"number", "good", "keep"})
+"""The columns of numbers, of all tables; every other one holds text."""
 
 EARLIER = "earlier"
 """The owner of what was kept before conversations had owners, and of what is kept without a page."""
@@ -108,6 +111,17 @@ def database(path: Path, *, writes: bool = True, erases: bool = False) -> Iterat
                 db.execute("pragma wal_checkpoint(truncate)").fetchone()
         except sqlite3.Error as error:
             raise HistoryError(_explained(path, error)) from error
+
+
+def as_kept(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as they were kept: text in every column of texts, whatever SQLite found there, which keeps to no types."""
+    return [{name: value if name in NUMBERS else _text(value) for name, value in row.items()} for row in rows]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return "" if value is None else str(value)
 
 
 def _for_its_user_alone(path: Path) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 
 from core.errors import HistoryError
 from rag.answer import Answer
-from rag.database import database
+from rag.database import as_kept, database
 from rag.history import Conversation, History, StoredTurn
 
 SCHEMA = "citewell.conversation/1"
 NAME = 50
 """Most characters of a title in a file's name."""
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!<>~|$])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!<>~|$&])")
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?!\S)")
+"""The beginning of a line that Markdown takes for an item of a list."""
 
 
 def to_json(path: Path, conversation: str, owner: str) -> str:
@@ -24,10 +26,10 @@ def to_json(path: Path, conversation: str, owner: str) -> str:
         HistoryError: the owner has no such conversation, or the database cannot be used.
     """
     with database(path, writes=False) as db:
-        about = list(db.table("conversations").rows_where("id = ? and owner = ?", [conversation, owner]))
+        about = as_kept(db.table("conversations").rows_where("id = ? and owner = ?", [conversation, owner]))
         if not about:
             raise HistoryError("there is no such conversation here; it was deleted, or it is somebody else's")
-        turns = list(db.table("turns").rows_where("conversation = ?", [conversation], order_by="number"))
+        turns = as_kept(db.table("turns").rows_where("conversation = ?", [conversation], order_by="number"))
     return json.dumps(as_values(about[0], turns), ensure_ascii=False, indent=2) + "\n"
 
 
@@ -99,4 +101,4 @@ def _answer(answer: Answer) -> list[str]:
 
 def _plain(text: str) -> str:
     """Text that Markdown shows as it is."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _NUMBERED.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\1", " ".join(text.split())))

@@ -21,7 +21,7 @@ from core.files import write_atomic
 from core.settings import load
 from generator.prompt import messages
 from rag.answer import Answer
-from rag.database import EARLIER, database
+from rag.database import EARLIER, as_kept, database
 from rag.receipt import Receipt, read_receipt, receipt, sealed_receipt
 
 REASONS = ("wrong", "not supported", "wrong evidence", "incomplete", "unclear")
@@ -68,7 +68,7 @@ def give(path: Path, answer: Answer, good: bool, reason: str = "", better: str =
 def given(path: Path) -> list[Feedback]:
     """All judgements, the oldest first; raises as `give` does, and DataError where a receipt was altered."""
     with database(path, writes=False) as db:
-        rows = list(db.table("feedback").rows_where(order_by="created, rowid"))
+        rows = as_kept(db.table("feedback").rows_where(order_by="created, rowid"))
     return [
         Feedback(
             read_receipt(row["receipt"], f"a receipt in {path}"),

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from core.errors import DataError, HistoryError
 from rag.answer import Answer
-from rag.database import EARLIER, database
+from rag.database import EARLIER, as_kept, database
 from rag.receipt import read_receipt, receipt
 
 TITLE = 60
@@ -94,12 +94,14 @@ class History:
             found = db.table("conversations").rows_where(
                 where, [self._owner, *words], order_by="updated desc, rowid desc"
             )
-            return [Conversation(row["id"], row["title"], row["updated"]) for row in found]
+            return [Conversation(row["id"], row["title"], row["updated"]) for row in as_kept(found)]
 
     def find(self, conversation: str) -> Conversation | None:
         """The entry of a conversation; None if there is none of that id among the owner's."""
         with database(self._path, writes=False) as db:
-            for row in db.table("conversations").rows_where("id = ? and owner = ?", [conversation, self._owner]):
+            for row in as_kept(
+                db.table("conversations").rows_where("id = ? and owner = ?", [conversation, self._owner])
+            ):
                 return Conversation(row["id"], row["title"], row["updated"])
         return None
 
@@ -111,7 +113,7 @@ class History:
         with database(self._path, writes=False) as db:
             mine = self._is_mine(db, conversation)
             rows = _of(db, "turns", conversation, "number") if mine else []
-        return [_turn(row) for row in rows]
+        return [_turn(row) for row in as_kept(rows)]
 
     def rename(self, conversation: str, title: str) -> None:
         """Give it another title; an empty one changes nothing."""
@@ -131,8 +133,8 @@ class History:
             if not self._is_mine(db, conversation):
                 return None
             about = list(db.table("conversations").rows_where("id = ?", [conversation]))
-            asked = {row["question"] for row in _of(db, "turns", conversation, "number")}
-            judged = [row for row in _rows(db, "feedback", "owner", self._owner) if _asks(row["receipt"], asked)]
+            asked = {row["question"] for row in as_kept(_of(db, "turns", conversation, "number"))}
+            judged = [row for row in _rows(db, "feedback", "owner", self._owner) if _asks(str(row["receipt"]), asked)]
             rows = {
                 "conversations": about,
                 "turns": _of(db, "turns", conversation, "number"),
@@ -140,11 +142,11 @@ class History:
                 "feedback": judged,
             }
             for row in judged:
-                db.table("feedback").delete((row["owner"], row["seal"]))
+                db.table("feedback").delete_where("owner is ? and seal is ?", [row["owner"], row["seal"]])
             for table in ("turns", "shares"):
                 db.table(table).delete_where("conversation = ?", [conversation])
             db.table("conversations").delete(conversation)
-        return Deleted(about[0]["title"], rows)
+        return Deleted(as_kept(about)[0]["title"], rows)
 
     def restore(self, deleted: Deleted) -> None:
         """Put back what was deleted; what was kept under the same keys meanwhile stays."""
@@ -176,7 +178,7 @@ def _asks(kept: str, questions: set[str]) -> bool:
     try:
         return json.loads(kept)["answer"]["question"] in questions
     except (ValueError, KeyError, TypeError, RecursionError):
-        return any(json.dumps(question, ensure_ascii=False)[1:-1] in kept for question in questions)
+        return any(question and json.dumps(question, ensure_ascii=False)[1:-1] in kept for question in questions)
 
 
 def _rows(db: Database, table: str, column: str, value: str, order: str = "rowid") -> list[dict[str, Any]]:

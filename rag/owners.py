@@ -21,7 +21,7 @@ from core.errors import DataError, run_command
 from core.files import write_atomic
 from core.settings import load
 from rag import access_log
-from rag.database import database
+from rag.database import as_kept, database
 from rag.exports import as_values, parsed
 from rag.history import History
 
@@ -93,10 +93,10 @@ class Owners:
     def export(self, owner: str) -> dict[str, Any]:
         """Everything that is kept of an owner, without what the audit log holds."""
         with database(self._path, writes=False) as db:
-            about = list(db.table("owners").rows_where("id = ?", [owner]))
-            rows = {table: list(db.table(table).rows_where("owner = ?", [owner])) for table in TABLES}
+            about = as_kept(db.table("owners").rows_where("id = ?", [owner]))
+            rows = {table: as_kept(db.table(table).rows_where("owner = ?", [owner])) for table in TABLES}
             turns = {
-                row["id"]: list(db.table("turns").rows_where("conversation = ?", [row["id"]], order_by="number"))
+                row["id"]: as_kept(db.table("turns").rows_where("conversation = ?", [row["id"]], order_by="number"))
                 for row in rows["conversations"]
             }
         conversations = [as_values(row, turns[row["id"]]) for row in rows["conversations"]]

@@ -80,6 +80,7 @@ def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
     try:
         values = json.loads(content)
         version, seal = values["schema"], values["sha256"]
+        found = _seal({key: value for key, value in values.items() if key != "sha256"})
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"{name} is no receipt ({error!r}); expected JSON that the page wrote (Receipt, Download as JSON); "
@@ -90,7 +91,6 @@ def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
             f"{name} is of schema {version!r}, this CiteWell reads {' and '.join((*UPGRADES, SCHEMA))}; if it is from "
             "a newer CiteWell, update this one: git pull"
         )
-    found = _seal({key: value for key, value in values.items() if key != "sha256"})
     if found != seal:
         raise DataError(
             f"{name} was altered: its content has SHA-256 {found[:12]}…, its seal is {str(seal)[:12]}…; take it from "

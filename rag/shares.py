@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.errors import DataError
 from rag.answer import Answer
-from rag.database import database
+from rag.database import as_kept, database
 from rag.receipt import Receipt, read_receipt, receipt, sealed_receipt
 
 BYTES = 24
@@ -41,7 +41,7 @@ def share(path: Path, owner: str, conversation: str, answer: Answer) -> Share:
         "receipt": receipt(answer).to_json(),
     }
     with database(path) as db:
-        there = list(db.table("shares").rows_where("owner = ? and seal = ?", [owner, seal]))
+        there = as_kept(db.table("shares").rows_where("owner = ? and seal = ?", [owner, seal]))
         if not there:
             db.table("shares").insert(row)
     return _share((there or [row])[0])
@@ -51,7 +51,7 @@ def shares(path: Path, owner: str) -> list[Share]:
     """The links of an owner, the newest first. Raises as `share` does."""
     with database(path, writes=False) as db:
         rows = db.table("shares").rows_where("owner = ?", [owner], order_by="created desc, rowid desc")
-        return [_share(row) for row in rows]
+        return [_share(row) for row in as_kept(rows)]
 
 
 def withdraw(path: Path, owner: str, token: str) -> None:
@@ -63,7 +63,7 @@ def withdraw(path: Path, owner: str, token: str) -> None:
 def shared(path: Path, token: str) -> Receipt | None:
     """What a link shows; None where it was withdrawn, never was, or cannot be read. Raises as `share` does."""
     with database(path, writes=False) as db:
-        rows = list(db.table("shares").rows_where("token = ?", [token]))
+        rows = as_kept(db.table("shares").rows_where("token = ?", [token]))
     return _read(rows[0]["receipt"]) if rows else None
 
 

@@ -63,7 +63,7 @@ def listed(names: Sequence[str], most: int = 4) -> str:
 
 def in_plain_words(question: str) -> str:
     """A question of the file as people ask it: "What is Gout?" of "What is (are) Gout ?"."""
-    asked = re.sub(r"\s*\?[\s?]*$", "", " ".join(question.split()))
+    asked = " ".join(question.split()).rstrip("? ")
     is_question = asked != question.strip()
     for wording, plainly in PLAINLY:
         if found := re.fullmatch(wording, asked, re.I):

@@ -27,6 +27,10 @@ MOST_FILES = 20
 """Most files that become one index."""
 UNPACKED_MIB = 1024
 """Most that a workbook may hold when it is unpacked."""
+PARQUET = b"PAR1"
+"""How a Parquet file begins."""
+CELL_BYTES = 50
+"""Bytes that Python takes for the shortest text."""
 ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "xlsx", "parquet")
 UPLOADS = "uploads"
 """Folder beside the index in which uploaded files are kept, each upload in one that its content names."""
@@ -104,12 +108,28 @@ def check(uploads: Sequence[Upload]) -> None:
 
 
 def _unpacked(content: bytes) -> int:
+    """The bytes that a packed file holds at least, as its own directory says; 0 of one that is not packed."""
+    if content.startswith(PARQUET):
+        return _in_parquet(content)
     if not content.startswith(b"PK\x03\x04"):
         return 0
     try:
         return sum(entry.file_size for entry in zipfile.ZipFile(io.BytesIO(content)).infolist())
     except (zipfile.BadZipFile, OSError, ValueError):
         return 0  # whoever reads it says what is wrong with it
+
+
+def _in_parquet(content: bytes) -> int:
+    """The same of a Parquet file: a few bytes of it may repeat one cell a thousand million times."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        about = pq.read_metadata(pa.BufferReader(content))
+    except (pa.ArrowException, OSError):
+        return 0
+    groups = sum(about.row_group(n).total_byte_size for n in range(about.num_row_groups))
+    return int(max(groups, about.num_rows * about.num_columns * CELL_BYTES))
 
 
 def uploads_of(settings: Settings) -> Path:
@@ -133,6 +153,8 @@ def keep(settings: Settings, uploads: Sequence[Upload]) -> Path:
     for each in named.values():
         digest.update(hashlib.sha256(each.content).digest())
     target = uploads_of(settings) / digest.hexdigest()[:16]
+    if target.is_symlink():  # not made here: what it leads to is no upload
+        target.unlink()
     if not target.is_dir():
         with build_lock(Path(settings.index.dir), lambda: None, name=".uploads.lock"), new_folder(target) as partial:
             for name, each in named.items():
@@ -192,7 +214,7 @@ def in_page(error: CiteWellError | OSError | str, uploads: Path) -> str:
     text = error if isinstance(error, str) else explained(error)
     for root in {str(uploads), str(uploads.absolute())}:
         text = re.sub(re.escape(root) + r"/[0-9a-f]{16}/?", "", text)
-    parts = [re.sub(r" \((?:--|[^()]*citewell )[^()]*\)", "", part) for part in text.split("; ")]
+    parts = [re.sub(r" \((?=--|[^()]*citewell )[^()]*+\)", "", part) for part in text.split("; ")]
     told = [part for part in parts if not re.search(r"--\w|\bcitewell \w|\bgunzip\b|\bgit \w+|\brun it again", part)]
     return "; ".join(told) or "it cannot be used"
 

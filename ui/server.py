@@ -1,6 +1,7 @@
 """What stands between the network and Streamlit: known hosts, the owner's cookie, headers, and shared answers."""
 
 import ipaddress
+import math
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from core.errors import HistoryError
+from core.rate import Rate
 from core.settings import Settings
 from rag.receipt import to_html
 from rag.shares import shared
@@ -33,6 +35,10 @@ PAGE_POLICY = (
 )
 """Content-Security-Policy of the page: nothing that an answer or a file name holds loads from elsewhere. Scripts are
 Streamlit's own, which need to be inline."""
+UPLOADED = "/_stcore/upload_file"
+"""Path to which Streamlit's uploader sends files, each with a PUT."""
+BEFORE_REFUSED = 2
+"""Times the limit of a minute that an address may send: the page shows the limit itself once it is passed."""
 HIDDEN = ("/_stcore/metrics", "/_stcore/host-config/")
 """Paths of Streamlit that tell strangers about the server."""
 
@@ -76,6 +82,29 @@ class KnownHosts:
         return True
 
 
+class UploadLimit:
+    """Refuses uploads before they are read, where nobody may upload or one address sends too many in a minute.
+
+    The page counts files too, and says so in words; but what it refuses is in the server's memory by then, and whoever
+    sends files past the page is never told.
+    """
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self.app, self.most, self.rate = app, most, Rate()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "PUT" or not scope["path"].startswith(UPLOADED):
+            await self.app(scope, receive, send)
+        elif not self.most:
+            await PlainTextResponse("Nobody may upload files here.\n", status_code=403)(scope, receive, send)
+        elif wait_s := self.rate.count((scope["client"] or ("this machine",))[0], self.most):
+            headers = {"Retry-After": str(math.ceil(wait_s))}
+            said = "Too many files from your address; wait a minute.\n"
+            await PlainTextResponse(said, status_code=429, headers=headers)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
 class OwnersAndHeaders:
     """Gives each browser its owner's cookie with the page, and every response the headers that protect it."""
 
@@ -111,7 +140,12 @@ def middleware(settings: Settings) -> list[Middleware]:
         HistoryError: the key beside the history is damaged.
     """
     cookie = None if settings.auth.server_metadata_url else owner_cookie(Path(settings.history.file))
-    return [Middleware(KnownHosts, names=known_names(settings)), Middleware(OwnersAndHeaders, cookie=cookie)]
+    most = BEFORE_REFUSED * settings.ui.uploads_per_minute if settings.ui.uploads == "everybody" else 0
+    return [
+        Middleware(KnownHosts, names=known_names(settings)),
+        Middleware(UploadLimit, most=most),
+        Middleware(OwnersAndHeaders, cookie=cookie),
+    ]
 
 
 def routes(settings: Settings) -> list[Route]:

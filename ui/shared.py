@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -19,6 +20,12 @@ from rag.search.retriever import IndexRetriever
 from rag.suggestions import Contents, contents_of
 
 log = logging.getLogger("citewell.ui")
+MARKDOWN = r"\`*_{}[]()#+-.!:<>~$|&"
+"""Characters that mean something in Markdown, and mean themselves behind a backslash."""
+JOINER = "\u2060"
+"""WORD JOINER: takes no room and breaks no line."""
+_FOUND_LATE = re.compile(r":(?=[a-z/])|www(?=\.)|\S(?=@)|[-<>](?=[-=>])", re.I)
+"""What is followed by the rest of `http://…`, `:material/…:`, `www.…`, `…@…`, `->` and `<=`."""
 
 
 # The index is keyed by its build, so that a rebuild is taken up by the next question while the model stays loaded.
@@ -135,21 +142,30 @@ def warned() -> Iterator[None]:
         st.warning(sentence(error))
 
 
+def told(error: CiteWellError | OSError) -> str:
+    """An error's message as a sentence."""
+    text = explained(error)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def sentence(error: CiteWellError | OSError) -> str:
     """An error's message as a sentence, escaped: names that stand in somebody's file are among its words."""
-    text = explained(error)
-    return plain(text[:1].upper() + text[1:] + ".")
+    return plain(told(error))
 
 
 def plain(text: str) -> str:
-    """Text for a widget's label, where Streamlit reads Markdown."""
-    return "".join(f"\\{char}" if char in r"\`*_{}[]()#+-.!:<>~$|" else char for char in text)
+    """Text in one line for a widget's label, where Streamlit reads Markdown.
+
+    Addresses, names of icons and arrows are found once Markdown's escapes are gone, so an invisible joiner parts them.
+    """
+    line = _FOUND_LATE.sub(f"\\g<0>{JOINER}", " ".join(text.split()))
+    return "".join(f"\\{char}" if char in MARKDOWN else char for char in line)
 
 
 def table(rows: Sequence[dict[str, Any]]) -> None:
     """Rows as a plain HTML table: `st.dataframe` draws on a canvas, and two of them on a page share ids."""
     st.table(
-        [{name: plain("" if value is None else str(value)) for name, value in row.items()} for row in rows],
+        [{plain(name): plain("" if value is None else str(value)) for name, value in row.items()} for row in rows],
         hide_index=True,
         border="horizontal",
     )

@@ -34,12 +34,12 @@ WEAKEST = 0.25
 
 _BOILERPLATE = re.compile(
     r"key points?\b|click|\bwebsite|web site|\bhttps?:|www\.|\blinks?\b|\bsee also\b|\bread more|\blearn more|"
-    r"for more information|more information (?:about|on)|\bfact ?sheet|\bvideo\b|\bwatch\b.*\bto\b|\bfigure \d|"
+    r"for more information|more information (?:about|on)|\bfact ?sheet|\bvideo\b|\bwatch\b.{0,200}\bto\b|\bfigure \d|"
     r"\bbelow\b|"
     r"first number of the fraction|a frequency of \d|"
     r"\bthe following\b|\bcontact (?:us|the)\b|\bresources?\b|\bsubscribe|\bdownload|"
     r"\btable\b|medical dictionary|"
-    r"human phenotype ontology|clinicaltrials?\.gov|\bnih\b.*:|this (?:section|page|booklet|summary|article)|"
+    r"human phenotype ontology|clinicaltrials?\.gov|\bnih\b.{0,200}:|this (?:section|page|booklet|summary|article)|"
     r"\bthese resources\b|\bfrequencies are based\b|\bfractions may be different\b|no information on frequency|"
     r"\(centers for disease|sign or symptom|\borphanet\b|^overview\b|^what (?:is|are|causes)\b",
     re.I,

@@ -7,7 +7,7 @@ from core.text.sentence_kinds import is_lead_in, is_step, opens_steps
 from core.text.sentences import Span, ends_whole, sentence_spans
 
 _LINE = re.compile(r"[^\n]+")
-_MARKED = re.compile(r"\s*(?P<marker>[-*•–]|\(?\d{1,2}[.)])\s+(?P<item>\S.*?)\s*$")
+_MARKED = re.compile(r"\s*(?P<marker>[-*•–]|\(?\d{1,2}[.)])\s+(?P<item>\S(?:.*\S)?)\s*$")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ Span = tuple[int, int]
 
 _BULLET = re.compile(r"(?:[-*•–]|\(?\d{1,2}[.)])\s+")
 _LINE = re.compile(r"[^\n]+")
-_JOINTS = re.compile(r"\s*(?:[,;:–—\n]|\s-\s|\b(?:and|but|also|because|or|so|while|then|plus)\b)\s*", re.I)
+_JOINTS = re.compile(r"(?:(?<!\s)\s+)?(?:[,;:–—\n]|\s-\s|\b(?:and|but|also|because|or|so|while|then|plus)\b)\s*", re.I)
 
 
 def sentence_spans(text: str) -> list[Span]:

@@ -20,7 +20,7 @@ _LISTS = re.compile(
 _PARTED = re.compile(r"[,;:\n•]|\s-\s|\s\*\s|[()\[\]]")
 _EDGE = re.compile(
     r"^(?:(?:and|or|also|as|well|the|an?|may|can|such|including|include|have|has|their|your|be|being|any|other|both|"
-    r"experience|develop|either|more|less|to|with|of|in|but)\s+)+|(?:\s+(?:and|or|in|of|the|an?|with|to|also|may))+$"
+    r"experience|develop|either|more|less|to|with|of|in|but)\s+)+|(?:(?<!\s)\s+(?:and|or|in|of|the|an?|with|to|also|may)){1,9}$"
 )
 _THING = re.compile(r"[a-z]+(?:['-][a-z]+)*(?: [a-z]+(?:['-][a-z]+)*){0,6}")
 _TOLD = re.compile(

@@ -13,6 +13,13 @@ from core.errors import EngineError, SettingsError
 from core.settings import GeneratorSettings
 from core.text.plain import plain
 from generator.engines.base import Chat, Chunk
+from generator.engines.control_tokens import KNOWN, inert
+from generator.engines.credentials import NO_KEY, Credentials
+
+MOST_SAID = 300
+"""Most characters of a server's own words in an error."""
+MOST_PIECES = 4
+"""Most events for each token that a server was allowed: some send a token in several."""
 
 
 class OpenAIEngine:
@@ -28,20 +35,22 @@ class OpenAIEngine:
                 "engine openai needs generator.base_url and generator.remote_model, "
                 "such as http://127.0.0.1:8000/v1 and Qwen/Qwen2-0.5B-Instruct"
             )
-        key = os.environ.get("OPENAI_API_KEY", "none")  # local servers ask for none, the client insists on one
+        key = os.environ.get("OPENAI_API_KEY", NO_KEY)
+        self._credentials = Credentials(settings.base_url, key)
+        self._credentials.keep_out_of_logs()
+        self._url = self._credentials.shown
         self._client: openai.OpenAI
         if settings.api_version:
             self._client = openai.AzureOpenAI(
-                azure_endpoint=settings.base_url, api_version=settings.api_version, api_key=key
+                azure_endpoint=self._url, api_version=settings.api_version, api_key=key, **self._credentials.options
             )
         else:
-            self._client = openai.OpenAI(base_url=settings.base_url, api_key=key)
+            self._client = openai.OpenAI(base_url=self._url, api_key=key, **self._credentials.options)
         self._model = settings.remote_model
-        self._url = settings.base_url
         self.identity = {"engine": "openai", "model": self._model, "base_url": self._url}
 
     def render(self, chat: Chat) -> str:
-        return json.dumps(chat, ensure_ascii=False)
+        return json.dumps(inert(chat, KNOWN), ensure_ascii=False)
 
     def count_tokens(self, chat: Chat) -> int:
         """An upper estimate, as the server's tokenizer is not at hand: three bytes of UTF-8 a token."""
@@ -51,12 +60,12 @@ class OpenAIEngine:
         """Nothing to do: a server keeps its own prefixes."""
 
     def stream(self, chat: Chat, *, max_new_tokens: int, temperature: float) -> Iterator[Chunk]:
-        prompt_tokens = answer_tokens = 0
+        prompt_tokens = answer_tokens = pieces = 0
         ended = False
         try:
             with self._client.chat.completions.create(
                 model=self._model,
-                messages=cast(list[ChatCompletionMessageParam], chat),
+                messages=cast(list[ChatCompletionMessageParam], inert(chat, KNOWN)),
                 max_tokens=max_new_tokens,
                 temperature=temperature,
                 stream=True,
@@ -66,6 +75,8 @@ class OpenAIEngine:
                     if event.usage is not None:
                         prompt_tokens, answer_tokens = event.usage.prompt_tokens, event.usage.completion_tokens
                     ended = ended or bool(event.choices and event.choices[0].finish_reason)
+                    if (pieces := pieces + 1) > MOST_PIECES * max_new_tokens:
+                        raise EngineError(f"{self._url} did not stop after {max_new_tokens} tokens, which it was told")
                     if event.choices and event.choices[0].delta.content:
                         yield Chunk(plain(event.choices[0].delta.content), prompt_tokens, answer_tokens)
         except openai.APIConnectionError as error:
@@ -73,11 +84,12 @@ class OpenAIEngine:
                 f"no answer from {self._url}; start the server, or unset generator.base_url to use the local weights"
             ) from error
         except openai.APIStatusError as error:
-            raise EngineError(
-                f"{self._url} answered {error.status_code} for {self._model!r}: {error.message}"
-            ) from error
+            said = self._credentials.hidden(plain(error.message))
+            said = said if len(said) <= MOST_SAID else f"{said[:MOST_SAID]}…"
+            # Not "from error": a server that refuses a key may repeat it, and a log would hold it then.
+            raise EngineError(f"{self._url} answered {error.status_code} for {self._model!r}: {said}") from None
         except (openai.OpenAIError, httpx.HTTPError, ValueError) as error:  # a line of the stream that is no JSON
-            raise EngineError(f"{self._url} broke off: {error}") from error
+            raise EngineError(f"{self._url} broke off: {self._credentials.hidden(plain(str(error)))}") from None
         if not ended:
             raise EngineError(f"{self._url} broke off before the answer's end; ask again")
         yield Chunk("", prompt_tokens, answer_tokens)

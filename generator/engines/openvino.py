@@ -24,6 +24,7 @@ from core.settings import GeneratorSettings
 from generator.adapters import prepare_tuned
 from generator.by_processor import choice, chosen_quant
 from generator.engines.base import Chat, Chunk
+from generator.engines.control_tokens import added_tokens, inert
 from generator.engines.turns import Turns
 from generator.export import QUANTS, export
 from generator.weights import Weights
@@ -64,6 +65,7 @@ class OpenVinoEngine:
         self._tokenizer = self._pipeline.get_tokenizer()
         self._lookup_tokens = settings.lookup_tokens
         self._stop_tokens = stop_tokens(weights.folder)
+        self._control = added_tokens(weights.folder)
         self._turns = Turns()
         self.identity = {
             "engine": "openvino",
@@ -75,7 +77,7 @@ class OpenVinoEngine:
         }
 
     def render(self, chat: Chat) -> str:
-        return str(self._tokenizer.apply_chat_template(chat, add_generation_prompt=True))
+        return str(self._tokenizer.apply_chat_template(inert(chat, self._control), add_generation_prompt=True))
 
     def count_tokens(self, chat: Chat) -> int:
         return self._count(self.render(chat))

@@ -9,6 +9,7 @@ from core.libraries import quieten
 from core.settings import GeneratorSettings
 from generator.adapters import find_adapter, prepare_tuned
 from generator.engines.base import Chat, Chunk
+from generator.engines.control_tokens import inert, tokens_of
 from generator.engines.turns import Turns
 from generator.loading import load_model, load_tokenizer
 from generator.weights import prepare_weights
@@ -51,10 +52,11 @@ class TransformersEngine:
         over = adapter.folder if adapter and in_4bit else None
         self._model = load_model(weights.folder, device, in_4bit=in_4bit, adapter=over).eval()
         self._tokenizer = load_tokenizer(weights.folder)
+        self._control = tokens_of(self._tokenizer)
         self._turns = Turns()
 
     def render(self, chat: Chat) -> str:
-        return str(self._tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
+        return str(self._tokenizer.apply_chat_template(self._inert(chat), add_generation_prompt=True, tokenize=False))
 
     def count_tokens(self, chat: Chat) -> int:
         return len(self._encode(chat))
@@ -104,8 +106,11 @@ class TransformersEngine:
         yield Chunk("", watch.prompt_tokens, watch.answer_tokens)
 
     def _encode(self, chat: Chat) -> list[int]:
-        encoding: Any = self._tokenizer.apply_chat_template(chat, add_generation_prompt=True)
+        encoding: Any = self._tokenizer.apply_chat_template(self._inert(chat), add_generation_prompt=True)
         return list(encoding["input_ids"])
+
+    def _inert(self, chat: Chat) -> Chat:
+        return inert(chat, self._control)
 
 
 class _Watch(StoppingCriteria):

@@ -34,6 +34,7 @@ from transformers import (  # noqa: E402
 )
 
 from core.step_cost import StepCost  # noqa: E402
+from generator.engines.control_tokens import inert, tokens_of  # noqa: E402
 from generator.loading import load_tokenizer  # noqa: E402
 from generator.tuning.align import begun_from, finish, reporting_memory  # noqa: E402
 from generator.tuning.monitor import TrainingMonitor  # noqa: E402
@@ -129,8 +130,8 @@ def ppo(recipe: PreferenceRecipe, folder: Path, *, resume: bool, report_to: str)
         )
         run.tokenizer.padding_side = "left"
         prompts = [
-            {"input_ids": run.tokenizer.apply_chat_template(pair.prompt, add_generation_prompt=True)["input_ids"]}
-            for pair in run.pairs
+            {"input_ids": run.tokenizer.apply_chat_template(chat, add_generation_prompt=True)["input_ids"]}
+            for chat in run.prompts
         ]
         trainer = PPOTrainer(
             args=arguments,
@@ -177,7 +178,7 @@ def rloo(
             beta=recipe.align.kl,
         )
         policy = trained_further(base_model(recipe, run.weights), run.begun, lora_config(recipe))
-        prompts = [{"prompt": pair.prompt, "number": number} for number, pair in enumerate(run.pairs)]
+        prompts = [{"prompt": chat, "number": number} for number, chat in enumerate(run.prompts)]
         trainer = RLOOTrainer(
             model=policy,
             reward_funcs=rewards,
@@ -205,6 +206,8 @@ class _Run:
         self.tokenizer = load_tokenizer(weights.folder)
         different = {(pair.question, pair.sources): pair for pair in pairs}  # a prompt is asked once
         self.pairs = list(different.values())[: recipe.data.rows or len(different)]
+        control = tokens_of(self.tokenizer)
+        self.prompts = [inert(pair.prompt, control) for pair in self.pairs]
 
 
 def _policy(recipe: PreferenceRecipe, run: _Run) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 from core.errors import DataError, WeightsError
 from core.files import new_folder, sha256_file
+from generator.engines.control_tokens import inert, tokens_of
 from generator.prompt import Source, messages
 
 MANIFEST = "examples.json"
@@ -218,4 +219,5 @@ def tokenise(rows: Sequence[Conversation], tokenizer: Any) -> list[Tokens]:
 
 
 def _ids(tokenizer: Any, chat: list[dict[str, str]], add_generation_prompt: bool = False) -> list[int]:
+    chat = inert(chat, tokens_of(tokenizer))
     return list(tokenizer.apply_chat_template(chat, add_generation_prompt=add_generation_prompt)["input_ids"])

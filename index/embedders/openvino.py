@@ -47,6 +47,8 @@ class OpenVinoEmbedder:
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))  # truncates at the model's limit
         self._splitter = Tokenizer.from_file(str(folder / TOKENIZER))
         self._splitter.no_truncation()
+        for tokenizer in (self._tokenizer, self._splitter):
+            tokenizer.encode_special_tokens = True  # "[SEP]" in a text is letters, and no mark of the model's
         self._streams = Streams(folder / MODEL)
 
     @classmethod

@@ -35,6 +35,7 @@ class TorchEmbedder:
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
         model = SentenceTransformer(str(self._weights.folder), device=device, local_files_only=True)
+        model.tokenizer.split_special_tokens = True  # "[SEP]" in a text is letters, and no mark of the model's
         if self._weights.adapter is not None:
             from peft import PeftModel
 

@@ -8,7 +8,7 @@ from core.errors import DataError
 
 PARQUET, WORKBOOK, JSON, TEXT = "parquet", "workbook", "json", "text"
 
-_HTML = re.compile(rb"\s*(?:<!doctype html|<html)", re.I)
+_HTML = re.compile(rb"(?<!\s)\s*(?:<!doctype html|<html)", re.I)
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*[\[{\]]|\{\s*[\"}])")
 _OTHERS = (
     (re.compile(rb"%PDF"), "a PDF", "copy its questions and answers into a table"),
@@ -16,7 +16,11 @@ _OTHERS = (
     (re.compile(rb"\x1f\x8b"), "a gzip archive", "unpack it: gunzip FILE"),
     (re.compile(rb"7z\xbc\xaf|Rar!|\xfd7zXZ|BZh"), "an archive", "unpack it"),
     (re.compile(rb"version https://git-lfs"), "a pointer to a file that Git LFS keeps elsewhere", "run: git lfs pull"),
-    (re.compile(rb"\.\./.*/annex/objects/|/annex/objects/"), "a pointer of git-annex", "run: git annex get FILE"),
+    (
+        re.compile(rb"\.\./.{0,1000}/annex/objects/|/annex/objects/"),
+        "a pointer of git-annex",
+        "run: git annex get FILE",
+    ),
     (re.compile(rb"SQLite format 3"), "an SQLite database", "export its table as CSV"),
     (re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", re.S), "a picture", "type its text into a table"),
     (_HTML, "a web page", "download the file itself; a page that asks to sign in looks like this"),

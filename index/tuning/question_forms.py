@@ -24,7 +24,7 @@ from index.topics import record_aspect, record_topic
 Kind = Literal["plain", "keywords", "story", "description", "asked"]
 
 _HEAD = re.compile(r"^(?:what i need to know about|your guide to|overview of|parasites - )\s*", re.I)
-_BRACKETS = re.compile(r"\s*[(\[][^)\]]*[)\]]")
+_BRACKETS = re.compile(r"(?:(?<!\s)\s+)?[(\[][^)\]]{0,120}[)\]]")
 _ALSO = re.compile(
     r"\b(?:also|often|sometimes|commonly)\s+(?:called|known as|referred to as)\s+(?:an?\s+|the\s+)?"
     r"([a-z][\w'’-]*(?:\s+[\w'’-]+){0,3}?)(?=[,.;)]|\s+(?:is|are|and|or|in|that|which)\b)",

@@ -26,7 +26,9 @@ LENGTH_PENALTY = 0.02
 """Least support that every further sentence in a quote must add."""
 
 _NUMBERS = r"\d{1,3}(?:\s*[,;&–-]\s*\d{1,3})*"
-_MARKER = re.compile(rf"\s*(?:\[\s*(?:passages?\s+)?({_NUMBERS})\s*\]|【\s*({_NUMBERS})[^】]{{0,12}}】)", re.I)
+_MARKER = re.compile(
+    rf"(?:(?<!\s)\s+)?(?:\[\s*(?:passages?\s+)?({_NUMBERS})\s*\]|【\s*({_NUMBERS})[^】]{{0,12}}】)", re.I
+)
 _NEGATION = re.compile(r"\b(?:no|not|never|none|neither|nor|without|cannot|\w+n['’]t)\b", re.I)
 
 
@@ -74,8 +76,8 @@ def read_markers(generated: str) -> list[Draft]:
 
 def _numbers(marker: str) -> list[int]:
     numbers: list[int] = []
-    for part in re.split(r"\s*[,;&]\s*", marker):
-        first, *last = [int(number) for number in re.split(r"\s*[–-]\s*", part)]
+    for part in re.split(r"[,;&]", marker):
+        first, *last = [int(number) for number in re.split(r"[–-]", part)]
         numbers.extend(range(first, last[0] + 1) if last and first <= last[0] <= first + 20 else [first, *last])
     return numbers
 

@@ -32,12 +32,14 @@ def load_cross_encoder(name: str, max_tokens: int, setting: str, without: str) -
     from sentence_transformers import CrossEncoder
 
     try:
-        return CrossEncoder(
+        model = CrossEncoder(
             name,
             local_files_only=Path(name).is_dir(),
             max_length=max_tokens,
             model_kwargs={"dtype": torch_dtype("cuda" if cuda_available() else "cpu")},
         )
+        model.tokenizer.split_special_tokens = True  # "[SEP]" in a text is letters, and no mark of the model's
+        return model
     except Exception as error:  # the hub client raises a dozen unrelated types
         raise WeightsError(
             f"{setting} {name!r} is no folder with a cross-encoder and could not be fetched from the hub "

@@ -73,6 +73,7 @@ def tokenizer_of(base: EmbedderWeights) -> Tokenize:
     tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True  # "[SEP]" in a text is letters, and ends no part of a row
     return lambda text: list(tokenizer.encode(text, add_special_tokens=False).ids)
 
 

@@ -6,6 +6,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.errors import DataError
@@ -61,6 +62,34 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_refused_before_it_is_read(monke
     assert len(packed.getvalue()) < 10_000
     with pytest.raises(DataError, match="unpacks to more than 1 MiB"):
         preview(Upload("a.xlsx", packed.getvalue()))
+
+
+def test_a_parquet_file_that_repeats_a_cell_without_end_is_refused_before_it_is_read() -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    cell = pa.DictionaryArray.from_arrays(pa.array(np.zeros(12_000_000, np.int8)), pa.array(["a"]))
+    packed = io.BytesIO()
+    pq.write_table(pa.table({"question": cell, "answer": cell}), packed)
+    assert len(packed.getvalue()) < 100_000
+    with pytest.raises(DataError, match="unpacks to more than 1,024 MiB"):
+        preview(Upload("a.parquet", packed.getvalue()))
+    check([Upload("a.parquet", b"PAR1 and no more")])  # whoever reads it says what is wrong with it
+
+
+def test_a_link_in_the_place_of_an_upload_is_not_followed(small_index: IndexSettings, tmp_path: Path) -> None:
+    settings = Settings(index=small_index)
+    kept = keep(settings, [Upload("a.csv", CSV)])
+    elsewhere = kept.rename(tmp_path / "elsewhere")
+    kept.symlink_to(elsewhere, target_is_directory=True)
+    assert keep(settings, [Upload("a.csv", CSV)]) == kept
+    assert not kept.is_symlink()
+    assert (kept / "a.csv").read_bytes() == (elsewhere / "a.csv").read_bytes() == CSV
+    link = uploads_of(settings) / ("f" * 16)
+    link.symlink_to(elsewhere, target_is_directory=True)
+    forget_unused(settings)
+    assert not link.is_symlink()  # the link goes, and what it led to stays
+    assert (elsewhere / "a.csv").is_file()
 
 
 def test_a_preview_offers_columns_and_the_first_rows() -> None:

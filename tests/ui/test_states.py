@@ -24,7 +24,7 @@ from tests.conftest import ROOT, queue_llm, queue_of
 from tests.fakes import QueueEngine
 from tests.rag.test_answerer import GOOD, QUESTION
 from ui.answer_view import Place, view
-from ui.shared import sentence
+from ui.shared import JOINER, sentence
 
 APP = str(ROOT / "ui/app.py")
 
@@ -44,7 +44,7 @@ def app(small_index: IndexSettings, word_embedder: object, monkeypatch: pytest.M
 
 def unescaped(markdown: str) -> str:
     """What a reader sees of a message in which Markdown is escaped."""
-    return re.sub(r"\\(.)", r"\1", markdown)
+    return re.sub(r"\\(.)", r"\1", markdown).replace(JOINER, "")
 
 
 def test_words_of_a_file_are_no_markdown_in_a_message() -> None:
