@@ -10,12 +10,12 @@ from typing import Any
 
 from core.command import of_its_own
 from core.settings import Settings
+from index.builds import read_manifest
 from index.keeping import kept_builds
 from index.published import published_build
 from index.reader import Index, Manifest
 from index.refused import read_refused
 from index.status import EmbeddingStatus, read_status
-from index.store import read_manifest
 from index.topics import record_topic
 
 SHOWN = 25

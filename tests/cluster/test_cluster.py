@@ -17,8 +17,8 @@ from cluster.serving import NAME, application
 from cluster.workers import Workers
 from core.errors import DataError, EngineError
 from core.settings import Settings
+from index.opening import open_index
 from index.sharded.build import InThisProcess, build_shards
-from index.store import open_index
 from rag.answerer import Answerer, Request
 from tests.cluster.conftest import MODELS, queue_engine
 from tests.cluster.embedders import WaitingEmbedder

@@ -21,7 +21,7 @@ from index.files.encoding import decode
 from index.files.folder import Reading
 from index.files.read import read_sheet
 from index.files.sheet import listed
-from index.store import open_index
+from index.opening import open_index
 from rag.admin import refused_rows
 from rag.uploads import Upload, in_page, keep, preview, uploads_of
 from tests.conftest import ROOT

@@ -14,8 +14,8 @@ from index.build import build
 from index.corpus import record_id
 from index.files.folder import Reading
 from index.keeping import rollback
+from index.opening import open_index
 from index.status import write_status
-from index.store import open_index
 from rag.admin import described, embed_in_background, embedding, is_complete, overview, refused_rows
 from rag.uploads import Upload, keep
 from tests.conftest import ROOT
