@@ -2,7 +2,7 @@
 
 import subprocess
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +35,8 @@ class Overview:
     topic_count: int
     shared_answers: Mapping[str, int]
     """Question -> how many rows gave the same answer, where that is more than one."""
+    refused: Sequence[Mapping[str, Any]] = ()
+    """The first rows that the build left out, each with its line and reason."""
 
 
 def overview(index: Index) -> Overview:
@@ -57,12 +59,8 @@ def overview(index: Index) -> Overview:
         dict(topics.most_common(SHOWN)),
         len(topics),
         dict(shared.most_common(SHOWN)),
+        read_refused(index.folder / "builds" / index.manifest.build)[:SHOWN],
     )
-
-
-def refused_rows(index: Index) -> list[dict[str, Any]]:
-    """The first rows that a build left out, each with its line and reason."""
-    return read_refused(index.folder / "builds" / index.manifest.build)[:SHOWN]
 
 
 def builds(settings: Settings) -> list[Manifest]:

@@ -17,7 +17,6 @@ from index.embedders import adapter_identity, load_embedder, load_question_embed
 from index.embedders.base import Embedder, cosines
 from index.embedders.weights import dictionary, find_weights
 from index.opening import open_index
-from index.published import published_build
 from index.ranking import Answerability
 from index.reader import Index
 from rag.answer import Answer
@@ -159,12 +158,3 @@ def open_llm_behind(settings: Settings) -> "Future[QwenChat]":
 def open_untuned_llm(settings: Settings) -> QwenChat:
     """Load the generator without its adapter; raises as `open_answerer` does."""
     return QwenChat.from_settings(dataclasses.replace(settings.generator, adapter=""))
-
-
-def published(settings: Settings) -> str:
-    """The name of the published build: it changes when the index has been rebuilt.
-
-    Raises:
-        IndexFolderError: there is no index.
-    """
-    return published_build(Path(settings.index.dir)).name
