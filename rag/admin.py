@@ -79,15 +79,6 @@ def built_at(manifest: Manifest) -> str:
     return f"{datetime.fromisoformat(manifest.built).astimezone():%d %b %Y, %H:%M}"
 
 
-def is_complete(settings: Settings) -> bool:
-    """Whether the published index has its vectors.
-
-    Raises:
-        IndexFolderError: there is no index.
-    """
-    return published(settings).complete
-
-
 def published(settings: Settings) -> Manifest:
     """The manifest of the published build.
 

@@ -22,6 +22,7 @@ from rag.answerer import Request
 from rag.backend import Found, ModelState
 from rag.receipt import read_receipt
 from rag.suggestions import Contents
+from service.forms import MOST_HISTORY
 
 CONNECT_S, READ_S = 5.0, 120.0
 """Seconds to wait for a connection, and between two pieces of an answer: a slow processor reads long passages."""
@@ -92,9 +93,10 @@ class RemoteBackend:
                     yield read_receipt(json.dumps(data), f"the answer of {self.url}").answer
                     return
                 if name == "error":
-                    raise self._error(int(data.get("code", 500)), str(data.get("message", "")), data.get("retry_after"))
+                    status = self._read(int, data.get("code", 500))
+                    raise self._error(status, str(data.get("message", "")), data.get("retry_after"))
                 if name == "queue":
-                    snapshot = Answer(asked.question, asked.question, ahead=int(data.get("ahead", 0)))
+                    snapshot = Answer(asked.question, asked.question, ahead=self._read(int, data.get("ahead", 0)))
                 elif name == "snapshot" and data:
                     values |= data
                     snapshot = self._read(Answer, values)
@@ -244,7 +246,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _body(asked: Request) -> dict[str, Any]:
-    return {"question": asked.question, "history": list(asked.history), "filters": dict(asked.filters)}
+    return {"question": asked.question, "history": list(asked.history)[-MOST_HISTORY:], "filters": dict(asked.filters)}
 
 
 def _events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
@@ -257,7 +259,8 @@ def _events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
         elif field == "event":
             name = value
         elif field == "data":
-            yield name, json.loads(value)
+            data = json.loads(value)
+            yield name, data if isinstance(data, dict) else {}
 
 
 def _checked(url: str) -> str:

@@ -16,6 +16,9 @@ _PARAGRAPH = "\n\n"
 MOST_CHARS = 20_000
 """Characters of one text beyond which a request is refused unread; `rag.max_question_chars` is the finer limit."""
 
+MOST_HISTORY = 50
+"""Earlier questions that a request may name."""
+
 
 class Strict(BaseModel):
     """A body in which an unknown field is an error."""
@@ -27,7 +30,9 @@ class SearchBody(Strict):
     """A question to find passages for."""
 
     question: str = Field(max_length=MOST_CHARS, examples=["What are the signs of a stroke?"])
-    history: list[str] = Field(default=[], max_length=50, description="questions asked before it, the oldest first")
+    history: list[str] = Field(
+        default=[], max_length=MOST_HISTORY, description="questions asked before it, the oldest first"
+    )
     filters: dict[str, str] = Field(default={}, description="column -> value that the records must have")
 
     def request(self) -> Request:

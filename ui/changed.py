@@ -15,7 +15,7 @@ def tell_of_another_file() -> None:
     """One quiet line, where the conversation of this session began over another file than the one that is asked now."""
     state = st.session_state
     try:
-        now = shared.backend().manifest()
+        now = shared.manifest()
     except (CiteWellError, OSError):
         return  # the page says what is wrong
     began = state.setdefault("file asked", {"sha256": now.csv_sha256, "csv": now.csv})

@@ -11,8 +11,9 @@ import streamlit as st
 from core.errors import CiteWellError, explained
 from core.settings import load
 from generator.llm import QwenChat
+from index.reader import Manifest
 from rag import opening
-from rag.admin import EmbeddingStatus, Overview, embedding, is_complete
+from rag.admin import EmbeddingStatus, Overview, embedding, published
 from rag.answer import Answer
 from rag.backend import Backend
 from rag.opened import Opened
@@ -48,6 +49,11 @@ def is_remote() -> bool:
     return bool(load().ui.service_url)
 
 
+def manifest() -> Manifest:
+    """The facts of the index that is published, before anybody has waited for it to be opened."""
+    return backend().manifest() if is_remote() else published(load())
+
+
 def answer_untuned(answer: Answer) -> Iterator[Answer]:
     """Snapshots of what the model without its adapter answers from the same evidence; a service has no such model."""
     return replace(_opened().answerer(), llm=_untuned_llm()).answer_again(answer)
@@ -67,7 +73,7 @@ def prepare() -> None:
 
 def embedding_status() -> None:
     """Show how far the vectors of the published index are, for as long as they are being made."""
-    if backend().manifest().complete:
+    if manifest().complete:
         return
     if is_remote():
         st.info(f"{_BY_WORDS} The service makes its vectors.", icon=":material/hourglass_top:")
@@ -77,7 +83,7 @@ def embedding_status() -> None:
 
 @st.fragment(run_every=3)
 def _embedding_status() -> None:
-    if is_complete(load()):
+    if manifest().complete:
         backend().manifest()  # opened now, and not while the next question waits
         return
     status = embedding(load())

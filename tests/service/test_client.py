@@ -55,6 +55,14 @@ def test_all_that_a_page_shows_of_the_file_is_that_of_the_index(served: str, ans
         assert there.record(record_id) == here.record(record_id)
 
 
+def test_a_long_conversation_is_cut_to_its_last_questions(served: str) -> None:
+    *_, answer = RemoteBackend(served).answer(
+        Request("and what causes it?", ("what is measles",) * 60 + ("what is gout",))
+    )
+    assert answer.finished
+    assert "gout" in answer.search_query
+
+
 def test_follow_ups_come_from_the_service(
     tmp_path: Path, word_embedder: WordEmbedder, answerer: Answerer, service_settings: ServiceSettings
 ) -> None:

@@ -32,7 +32,7 @@ from tests.ui.test_states import APP, unescaped
 
 __all__ = ["answerer", "service_settings"]
 GOUT = "what is gout"
-SHOWN_MS = 60_000
+SHOWN_MS = 120_000
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def _serve(folder: Path, index: IndexSettings, port: int) -> Iterator[subprocess
     with (folder / "service.log").open("wb") as log:
         service = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
-            until = time.monotonic() + 60
+            until = time.monotonic() + 180
             while True:
                 with contextlib.suppress(httpx.HTTPError):
                     httpx.get(f"http://127.0.0.1:{port}/healthz")
