@@ -33,6 +33,7 @@ from tests.ui.test_states import APP, unescaped
 __all__ = ["answerer", "service_settings"]
 GOUT = "what is gout"
 SHOWN_MS = 120_000
+expect.set_options(timeout=SHOWN_MS)  # a busy machine is slow, and no reason to fail
 
 
 @pytest.fixture
@@ -124,33 +125,32 @@ def test_in_a_browser_over_a_real_service_that_goes_away_in_the_middle(
     alone = Settings(index=IndexSettings(dir=str(tmp_path / "none")))
     with _serve(tmp_path, small_index, port) as service, page_server(alone, log, **given) as url:
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.set_default_timeout(SHOWN_MS)
         page.goto(url)
-        expect(page.get_by_text("4 answers on 4 topics")).to_be_visible(timeout=SHOWN_MS)
+        expect(page.get_by_text("4 answers on 4 topics")).to_be_visible()
         expect(page.get_by_text("What is measles?")).to_be_visible()  # an example of the service's file
         ask(page, GOUT)
-        page.locator(".chip").first.click(timeout=SHOWN_MS)
+        page.locator(".chip").first.click()
         expect(page.locator("mark.chosen")).to_have_text("Gout is a form of arthritis.")
         expect(page.get_by_text("It is caused by crystals of uric acid in a joint.")).to_be_visible()
 
         page.get_by_role("link", name="Data").click()
-        expect(page.get_by_text("The index lives on the service at")).to_be_visible(timeout=SHOWN_MS)
+        expect(page.get_by_text("The index lives on the service at")).to_be_visible()
         assert page.get_by_text("Index other files").count() == 0
         page.goto(f"{url}/evidence?q=what+is+gout")
-        expect(page.get_by_text("[1] What is gout?")).to_be_visible(timeout=SHOWN_MS)
+        expect(page.get_by_text("[1] What is gout?")).to_be_visible()
         assert _libraries(url) == set()
 
         page.goto(url)
         ask(page, "what is measles")
-        expect(page.locator(".answer").get_by_text("Measles is a very contagious disease")).to_be_visible(
-            timeout=SHOWN_MS
-        )
+        written = page.locator(".answer .text")
+        expect(written).to_contain_text("Measles is a very contagious disease")
         service.send_signal(signal.SIGKILL)
-        expect(page.get_by_text("went away before the answer was finished")).to_be_visible(timeout=SHOWN_MS)
+        expect(page.get_by_text("went away before the answer was finished")).to_be_visible()
         expect(page.get_by_test_id("stChatInputStopButton")).to_have_count(0, timeout=SHOWN_MS)
-        expect(page.locator(".answer").get_by_text("Measles is a very contagious disease")).to_be_visible()
+        expect(written).to_contain_text("Measles is a very contagious disease")
         page.close()
-    for written in (log, tmp_path / "service.log"):
-        assert key not in written.read_text()
+    assert key not in log.read_text() + (tmp_path / "service.log").read_text()
 
 
 def _libraries(url: str) -> set[str]:
