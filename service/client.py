@@ -170,8 +170,9 @@ class RemoteBackend:
             raise self._strange(error) from error
 
     def _read(self, kind: type[Kind], values: Any) -> Kind:
+        hashed: Any = kind  # a class can be hashed, which mypy does not see of a type variable
         try:
-            return _adapter(kind).validate_python(values)
+            return _adapter(hashed).validate_python(values)
         except ValidationError as error:
             raise self._strange(error) from error
 

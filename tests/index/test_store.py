@@ -148,7 +148,12 @@ def test_the_language_of_a_file_is_kept_so_that_opening_does_not_tell_it_again(
 ) -> None:
     folder = Path(indexed(tmp_path, GERMAN).dir)
     asked: list[str] = []
-    monkeypatch.setattr("index.reader.language_of_file", lambda text: asked.append(text) or "fr")
+
+    def told(text: str) -> str:
+        asked.append(text)
+        return "fr"
+
+    monkeypatch.setattr("index.reader.language_of_file", told)
     assert open_index(folder).language == "de"
     assert asked == []
     manifest = published_build(folder) / "manifest.json"
