@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,19 +63,25 @@ def create_app(backend: Backend, settings: ServiceSettings) -> FastAPI:
         """Counts a request that a search or the model works on."""
         rate.count(caller)
 
+    async def snapshots(asked: asking.Request) -> AsyncGenerator[Answer]:
+        """Snapshots of an answer, which is counted and timed once it is finished."""
+        began = time.perf_counter()
+        async with contextlib.aclosing(snapshots_of(backend, asked)) as made:
+            async for answer in made:
+                if answer.finished:
+                    metrics.seconds.observe(time.perf_counter() - began)
+                    metrics.outcomes.labels(answer.outcome).inc()
+                yield answer
+
     async def whole(request: Request, asked: asking.Request) -> Answer | None:
         """The finished answer; None where the caller hung up, waiting or later."""
         last: Answer | None = None
         async with while_connected(request.receive), gate.place() as waiting:
             async for _ in waiting:
                 pass
-            began = time.perf_counter()
-            async with contextlib.aclosing(snapshots_of(backend, asked)) as snapshots:
-                async for snapshot in snapshots:
+            async with contextlib.aclosing(snapshots(asked)) as made:
+                async for snapshot in made:
                     last = snapshot
-            if last is not None:
-                metrics.seconds.observe(time.perf_counter() - began)
-                metrics.outcomes.labels(last.outcome or "unfinished").inc()
         return last if last is not None and last.finished else None
 
     @app.post("/v1/answers", dependencies=[Depends(counted)])
@@ -87,7 +94,7 @@ def create_app(backend: Backend, settings: ServiceSettings) -> FastAPI:
         """
         if body.stream:
             gate.check()  # while the status can still say so
-            events = named_events(gate, backend, body.request(), whole=body.snapshots)
+            events = named_events(gate, snapshots, body.request(), whole=body.snapshots)
             return StreamingResponse(events, media_type=EVENTS)
         answer = await whole(request, body.request())
         if answer is None:
@@ -113,7 +120,7 @@ def create_app(backend: Backend, settings: ServiceSettings) -> FastAPI:
             raise HTTPException(400, why)
         if body.stream:
             gate.check()
-            return StreamingResponse(chat_events(gate, backend, body.request()), media_type=EVENTS)
+            return StreamingResponse(chat_events(gate, snapshots, body.request()), media_type=EVENTS)
         answer = await whole(request, body.request())
         return JSONResponse(completion(answer)) if answer is not None else Response(status_code=499)
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from service.failures import status_of
 from service.forms import chunks, notice_chunk, opening_chunk
 from service.limits import Gate, TooManyError
 
+Snapshots = Callable[[asking.Request], AsyncGenerator[Answer]]
+"""What makes the snapshots of an answer."""
 BEAT = ": waiting\n\n"
 """A comment, which no client reads: it keeps proxies from closing the connection."""
 
@@ -36,7 +38,7 @@ def snapshots_of(backend: Backend, asked: asking.Request) -> AsyncGenerator[Answ
     return each()
 
 
-async def named_events(gate: Gate, backend: Backend, asked: asking.Request, *, whole: bool) -> AsyncIterator[str]:
+async def named_events(gate: Gate, snapshots: Snapshots, asked: asking.Request, *, whole: bool) -> AsyncIterator[str]:
     """The events of `/v1/answers`.
 
     Args:
@@ -48,9 +50,9 @@ async def named_events(gate: Gate, backend: Backend, asked: asking.Request, *, w
             async for ahead in waiting:
                 yield BEAT if ahead == told else _event({"ahead": ahead}, "queue")
                 told = ahead
-            async with contextlib.aclosing(snapshots_of(backend, asked)) as snapshots:
+            async with contextlib.aclosing(snapshots(asked)) as made:
                 before = Answer("", "")
-                async for answer in snapshots:
+                async for answer in made:
                     events = [] if answer.finished else [("snapshot", _changes(before, answer))]
                     for name, data in events if whole else _changed_parts(before, answer):
                         yield _event(data, name)
@@ -86,7 +88,7 @@ def _changes(before: Answer, answer: Answer) -> dict[str, Any]:
     return {name: values[name] for name in changed}
 
 
-async def chat_events(gate: Gate, backend: Backend, asked: asking.Request) -> AsyncIterator[str]:
+async def chat_events(gate: Gate, snapshots: Snapshots, asked: asking.Request) -> AsyncIterator[str]:
     """The events of a streamed chat completion: what was sent cannot be taken back, so only a checked answer is.
 
     The notice of an emergency comes as soon as the search is done.
@@ -98,8 +100,8 @@ async def chat_events(gate: Gate, backend: Backend, asked: asking.Request) -> As
         async with gate.place() as waiting:
             async for _ in waiting:
                 yield BEAT
-            async with contextlib.aclosing(snapshots_of(backend, asked)) as snapshots:
-                async for last in snapshots:
+            async with contextlib.aclosing(snapshots(asked)) as made:
+                async for last in made:
                     if last.notice and not noticed:
                         noticed = True
                         yield _event(notice_chunk(last.notice.text))

@@ -220,10 +220,13 @@ def test_a_caller_who_hangs_up_stops_the_model(answerer: Answerer, service_setti
 
 def test_metrics_count_and_hold_no_word_of_a_question(client: TestClient) -> None:
     client.post("/v1/answers", json={"question": QUESTION})
+    client.post("/v1/answers", json={"question": QUESTION, "stream": True})
+    client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": QUESTION}], "stream": True})
     client.get("/gout-of-my-uncle")
     text = client.get("/metrics").text
-    assert 'citewell_requests_total{path="/v1/answers",status="200"} 1.0' in text
-    assert 'citewell_answers_total{outcome="answered"} 1.0' in text
+    assert 'citewell_requests_total{path="/v1/answers",status="200"} 2.0' in text
+    assert 'citewell_answers_total{outcome="answered"} 3.0' in text  # streams are counted too
+    assert "citewell_answer_seconds_count 3.0" in text
     assert "gout" not in text
 
 
