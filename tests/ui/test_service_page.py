@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -21,6 +22,7 @@ from core.settings import IndexSettings, Settings
 from rag.answerer import Answerer, Request
 from rag.backend import OneAnswerer
 from rag.receipt import read_receipt, receipt
+from service import client
 from service.app import create_app
 from service.keys import Keys
 from tests.conftest import ROOT
@@ -68,6 +70,47 @@ def test_a_page_without_an_index_answers_from_the_service(
         assert read_receipt(receipt(turn.answer).to_json()).answer == turn.answer
         assert not any(button.label.startswith("Compare") for button in page.button)
         assert any(f"asked at {url}" in unescaped(each.value) for each in page.caption)
+
+
+def _draw_data() -> None:
+    from ui import data
+
+    data.draw()
+
+
+@pytest.mark.usefixtures("nothing")
+def test_the_data_page_says_that_the_index_lives_on_the_service(
+    answerer: Answerer, service_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(create_app(OneAnswerer(answerer), service_settings)) as url:
+        monkeypatch.setenv("CITEWELL_UI_SERVICE_URL", url)
+        page = AppTest.from_function(_draw_data, default_timeout=60).run()
+    assert not page.exception
+    assert f"The index lives on the service at {url}" in unescaped(page.info[0].value)
+    assert [metric.value for metric in page.metric] == ["4", "4", "4", "4"]
+    assert not page.button
+
+
+@pytest.mark.usefixtures("nothing")
+def test_what_came_before_the_service_went_away_stays_on_the_page(
+    answerer: Answerer, service_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = client._events
+
+    def broken(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
+        for name, data in whole(lines):
+            if name == "answer":
+                raise httpx.ReadError("connection reset")
+            yield name, data
+
+    monkeypatch.setattr(client, "_events", broken)
+    with serving(create_app(OneAnswerer(answerer), service_settings)) as url:
+        page = _page(monkeypatch, url)
+        page.chat_input[0].set_value(GOUT).run()
+    (turn,) = page.session_state.turns
+    assert turn.answer.text.startswith("Gout is a form of arthritis")
+    assert not turn.answer.finished
+    assert "went away before the answer was finished; what came so far stays" in unescaped(page.error[0].value)
 
 
 @pytest.mark.usefixtures("nothing")
