@@ -20,8 +20,8 @@ from core.command import command_parser
 from core.errors import CiteWellError, run_command
 from core.settings import IndexSettings, load
 from index.build import build
+from index.opening import open_index
 from index.status import read_status
-from index.store import open_index
 
 KILLED_AT = 0.9
 """Share of the vectors at which the cold build is killed."""

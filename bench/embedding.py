@@ -17,8 +17,8 @@ from index.embedders import load_embedder
 from index.embedders.base import Embedder
 from index.embedders.torch import TorchEmbedder
 from index.embedders.weights import find_weights
+from index.opening import open_index
 from index.passages import headed_text
-from index.store import open_index
 
 
 def _embed(embedder: Embedder, texts: list[str]) -> tuple[np.ndarray, float]:

@@ -16,7 +16,7 @@ from core.errors import CiteWellError, IndexFolderError, run_command
 from core.settings import load
 from index.checkpoint import Checkpoint
 from index.embedders import load_embedder
-from index.store import open_index
+from index.opening import open_index
 from rag.opening import open_retriever
 
 SECONDS = (1.0, 16.0)

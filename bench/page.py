@@ -23,7 +23,7 @@ from core.command import command_parser
 from core.errors import CiteWellError, run_command
 from core.paths import PACKAGES
 from core.settings import load
-from index.store import open_index
+from index.opening import open_index
 
 QUESTIONS = 50
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

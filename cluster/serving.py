@@ -1,26 +1,29 @@
-"""CiteWell as an application of Ray Serve: Shard, Search and Answer deployments, each with its own replicas.
+"""The HTTP service on Ray Serve: Shard, Search and Answer deployments, each with its own replicas, behind one Gateway.
 
 citewell serve --ray auto --index DIR                  # an index of citewell build --shards N
 citewell serve --ray auto --replicas-shard 2 --replicas-answer 4 --port 8600
 
-Answer writes; it asks Search, which asks every Shard and joins what they found. A shard that fails or is late is left
-out, and the answer's notes name it.
+The Gateway is the application of `citewell serve` (keys, limits, OpenAI's form, metrics) over `ClusterBackend`. Answer
+writes; it asks Search, which asks every Shard and joins what they found. A shard that fails or is late is left out, and
+the answer's notes name it.
 """
 
 import asyncio
+import contextlib
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cluster.backend import ClusterBackend, result_of
 from cluster.connect import connected, require_ray
 from cluster.search import LATE_S, ShardedRetriever
 from core.command import command_parser
-from core.errors import IndexFolderError, QuestionError, run_command
+from core.errors import IndexFolderError, run_command
 from core.progress import log
 from core.settings import Settings, load
 from generator.llm import QwenChat
@@ -29,13 +32,17 @@ from index.published import published_build
 from index.sharded.joined import open_shard
 from rag.answer import Answer
 from rag.answerer import Answerer, Checks, Request
+from rag.backend import ModelState, OneAnswerer
 from rag.opening import Embedders, open_checks, open_embedders, open_llm, retriever_over
 from rag.reader.opening import open_reader
 from rag.search.parts import Part, open_whole, search_part
 from rag.search.query import Query
 from rag.search.results import Retrieval
+from service.requirements import check
 
 NAME = "citewell"
+BESIDE = 64
+"""Requests that the Gateway takes beside those that are answered or wait."""
 
 
 @dataclass(frozen=True)
@@ -86,37 +93,36 @@ class SearchShards:
 
 
 class AnswerQuestions:
-    """Writes answers over what Search finds: over HTTP, POST /v1/answers with {"question": …} gives a receipt."""
+    """Writes answers over what Search finds."""
 
     def __init__(self, settings: Settings, build: str, search: Any, models: Models) -> None:
         retriever = open_retriever(settings, Path(build), (), LATE_S, models)
         checks = models.checks(settings, retriever.of_passages)
-        self._answerer = RemoteAnswerer(
-            retriever, models.llm(settings), checks, settings.generator.context_tokens, search
-        )
+        answerer = RemoteAnswerer(retriever, models.llm(settings), checks, settings.generator.context_tokens, search)
+        self._backend = OneAnswerer(answerer)
 
-    async def answer(self, request: Request) -> Answer:
-        return await asyncio.to_thread(self._answer, request)
+    async def answer(self, request: Request) -> AsyncIterator[Answer]:
+        from service.events import snapshots_of
 
-    def _answer(self, request: Request) -> Answer:
-        *_, answer = self._answerer.answer(self._answerer.search(request))
-        return answer
+        async with contextlib.aclosing(snapshots_of(self._backend, request)) as snapshots:
+            async for snapshot in snapshots:
+                yield snapshot
 
-    async def __call__(self, request: Any) -> Any:
-        from starlette.responses import JSONResponse, Response
+    async def model(self) -> ModelState:
+        return self._backend.model()
 
-        from rag.receipt import receipt
 
-        if request.method != "POST" or request.url.path.rstrip("/") != "/v1/answers":
-            return JSONResponse({"error": "expected POST /v1/answers"}, 404)
-        try:
-            body = await request.json()
-            answer = await self.answer(Request(str(body["question"])))
-        except QuestionError as error:
-            return JSONResponse({"error": str(error)}, 422)
-        except (ValueError, KeyError, TypeError):
-            return JSONResponse({"error": 'expected JSON of the form {"question": "…"}'}, 422)
-        return Response(receipt(answer).to_json(), media_type="application/json")
+class Gateway:
+    """The service's application. It has one replica, so that limits and metrics are those of all callers together."""
+
+    def __init__(self, settings: Settings, build: str, search: Any, answer: Any) -> None:
+        from service.app import create_app
+
+        self._app = create_app(ClusterBackend(Path(build), search, answer), settings.service)
+
+    def __serve_build_asgi_app__(self) -> Any:
+        """Ray Serve calls it, and serves what it gives."""
+        return self._app
 
 
 @dataclass(frozen=True)
@@ -126,11 +132,7 @@ class RemoteAnswerer(Answerer):
     deployment: Any = None
 
     def _find(self, asked: Request, *, correct: bool) -> Retrieval:
-        try:
-            found: Retrieval = self.deployment.search.remote(asked, correct).result()
-        except Exception as error:
-            cause = getattr(error, "cause", None)
-            raise (cause if isinstance(cause, QuestionError | IndexFolderError) else error) from None
+        found: Retrieval = result_of(self.deployment.search.remote(asked, correct))
         return found
 
 
@@ -148,7 +150,7 @@ def open_retriever(
 def application(
     settings: Settings, replicas: Replicas = Replicas(), late_s: float = LATE_S, models: Models = Models()
 ) -> Any:
-    """The application: Answer over Search over the shards of the published build.
+    """The application: the Gateway over Answer over Search over the shards of the published build.
 
     Raises:
         IndexFolderError: there is no index, or it is not one of shards.
@@ -162,6 +164,7 @@ def application(
             f"{settings.index.dir} is not one of shards; build it: citewell build --index {settings.index.dir} "
             "--shards N"
         )
+    limits = settings.service
     small = {"num_cpus": 0.1}  # an idle replica takes no processor; what it may use is the node's
     deployment: Any = serve.deployment  # its types are those of a decorator without arguments
     shards = [
@@ -173,9 +176,13 @@ def application(
     search = deployment(
         SearchShards, name="Search", num_replicas=replicas.search, ray_actor_options=small, max_ongoing_requests=32
     ).bind(settings, str(build), shards, late_s, models)
-    return deployment(
+    answer = deployment(
         AnswerQuestions, name="Answer", num_replicas=replicas.answer, ray_actor_options=small, max_ongoing_requests=16
     ).bind(settings, str(build), search, models)
+    # Whoever is refused, or asks for less than an answer, comes in beside those who are answered and who wait.
+    most = 2 * (limits.at_once + limits.queue) + BESIDE
+    gateway = deployment(serve.ingress()(Gateway), name="Gateway", ray_actor_options=small, max_ongoing_requests=most)
+    return gateway.bind(settings, str(build), search, answer)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -183,21 +190,23 @@ def main(argv: list[str] | None = None) -> int:
     parser = command_parser("cluster.serving", __doc__)
     parser.add_argument("--ray", metavar="ADDRESS", required=True, help="auto, or the address of the cluster's head")
     parser.add_argument("--index", metavar="DIR", help="the index folder, on a file system that all nodes share")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
-    parser.add_argument("--port", type=int, default=8600, metavar="N", help="port to listen at (default: 8600)")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: 8600)")
     for name in ("shard", "search", "answer"):
         parser.add_argument(f"--replicas-{name}", type=int, default=1, metavar="N", help=f"replicas of each {name}")
     parser.add_argument("--late", type=float, default=LATE_S, metavar="S", help="seconds that a shard may take")
     arguments = parser.parse_args(argv)
     require_ray()
-    settings = load({"index.dir": arguments.index})
+    settings = load({"service.host": arguments.host, "service.port": arguments.port, "index.dir": arguments.index})
+    check(settings)
     replicas = Replicas(arguments.replicas_shard, arguments.replicas_search, arguments.replicas_answer)
     with connected(arguments.ray):
         from ray import serve
 
-        serve.start(http_options={"host": arguments.host, "port": arguments.port})
+        host, port = settings.service.host, settings.service.port
+        serve.start(http_options={"host": host, "port": port})
         serve.run(application(settings, replicas, arguments.late), name=NAME, route_prefix="/")
-        log.info(f"answering at http://{arguments.host}:{arguments.port}/v1/answers; Ctrl-C ends it")
+        log.info(f"answering on http://{host}:{port}, described at http://{host}:{port}/docs (Ctrl-C ends it)")
         ended = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: ended.set())
         try:

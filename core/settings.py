@@ -153,6 +153,11 @@ class UiSettings:
     """Who may index other files in the page, go back to an earlier index, and cancel what others index."""
     uploads_per_minute: Annotated[int, Range(1, 100_000)] = 10
     """Most files that one address may upload in a minute."""
+    service_url: str = ""
+    """The address of a running `citewell serve`, such as http://127.0.0.1:8600, that the page asks in place of an index
+    and models of its own; empty for these."""
+    service_key: str = ""
+    """The key that the service knows the page by. Better in the environment: CITEWELL_UI_SERVICE_KEY."""
 
 
 @dataclass(frozen=True)
@@ -279,6 +284,6 @@ def _convert(key: str, value: Any, expected: type) -> Any:
     if expected is float and type(value) is int:
         return float(value)
     if type(value) is not expected:
-        value = "…" if key.endswith("secret") else value
+        value = "…" if key.endswith(("secret", "_key")) else value
         raise SettingsError(f"setting {key!r} is {value!r}; expected {expected.__name__}")
     return value

@@ -131,7 +131,7 @@ def _from_people(settings: Settings, arguments: Namespace) -> tuple[list[Pair], 
 
 
 def _index(settings: Settings, needed: bool) -> Index | None:
-    from index.store import open_index
+    from index.opening import open_index
 
     try:
         return open_index(Path(settings.index.dir))

@@ -16,8 +16,8 @@ from generator import export, merge, train
 from generator.adapters import read_adapter
 from index import build
 from index.keeping import Keeping, publish, rollback
+from index.opening import open_index
 from index.published import pointed
-from index.store import open_index
 from rag import feedback
 from rag.answer import Answer
 from rag.database import EARLIER

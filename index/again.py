@@ -5,8 +5,8 @@ from pathlib import Path
 
 from core.progress import log
 from core.settings import IndexSettings
+from index.builds import check_build, read_manifest
 from index.published import exists, is_rolled_back, published_build
-from index.store import check_build, read_manifest
 
 
 def again_settings(settings: IndexSettings) -> IndexSettings | None:

@@ -26,6 +26,7 @@ from core.errors import CiteWellError, IndexFolderError, run_command
 from core.progress import log
 from core.settings import IndexSettings, load
 from index.again import again_settings
+from index.builds import check_build, read_manifest
 from index.checkpoint import Checkpoint
 from index.embedded import EmbeddingPlan, Superseded, embed, wanted
 from index.embedders import load_embedder
@@ -33,12 +34,13 @@ from index.embedders.base import Embedder
 from index.files.folder import content_sha256
 from index.job import reported
 from index.keeping import Keeping, publish, rollback
+from index.opening import open_build
 from index.published import EMBEDDING, build_lock, previous_build, published_build
 from index.reader import Index, Manifest
 from index.recipe import recipe_of
 from index.refused import carry_refused
 from index.status import clear_status
-from index.store import Recipe, add_vectors, check_build, open_build, read_manifest
+from index.store import Recipe, add_vectors
 from index.summary import summary
 from index.words import build_words
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from core.errors import DataError
 from index.clean import clean_text
 from index.files.columns import choose_columns, is_placeholder
-from index.files.folder import COLUMN, Reading, content_sha256, files_of, readings_of, title_of
+from index.files.folder import COLUMN, Reading, content_sha256, files_of, left_out, readings_of, title_of
 from index.files.read import read_sheet
 from index.files.sheet import Row, Sheet
 
@@ -83,7 +83,9 @@ class Corpus:
         return dict(Counter(refusal.reason for refusal in self.refused))
 
 
-def read_corpus(path: Path, question_column: str = "", answer_column: str = "", encoding: str = "") -> Corpus:
+def read_corpus(
+    path: Path, question_column: str = "", answer_column: str = "", encoding: str = "", delimiter: str = ""
+) -> Corpus:
     """Read a file into records: CSV of any make, JSON, JSON Lines, Excel or Parquet; or all files of a folder.
 
     Rows that cannot be used are refused one by one with their line; the rest is kept. The files of a folder are read
@@ -91,7 +93,7 @@ def read_corpus(path: Path, question_column: str = "", answer_column: str = "", 
 
     Args:
         question_column, answer_column: the columns' names; empty to find them.
-        encoding: of a text; empty to find out.
+        encoding, delimiter: of a text; empty to find out.
 
     Raises:
         DataError: a file is missing, empty or of another kind, has no such columns, or no row can be used.
@@ -101,11 +103,11 @@ def read_corpus(path: Path, question_column: str = "", answer_column: str = "", 
     several = len(files) > 1
     merger = _Merger()
     refused: list[Refusal] = []
-    notes: list[str] = []
+    notes = [f"{name} is left out: its name does not end as that of a file that is read" for name in left_out(path)]
     kinds: list[str] = []
     rows = 0
     for file in files:
-        reading = given.get(file.name, Reading(question_column, answer_column, encoding))
+        reading = given.get(file.name, Reading(question_column, answer_column, encoding, delimiter))
         name = str(file)
         sheet = read_sheet(file.read_bytes(), name, *vars(reading).values())
         chosen = choose_columns(sheet, name, reading.question, reading.answer)

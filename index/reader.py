@@ -65,6 +65,8 @@ class Manifest:
     build: str
     shards: tuple[dict[str, Any], ...] = ()
     """Of an index of several: name and content hash of each shard, an index folder below `shards`."""
+    language: str = ""
+    """The ISO 639-1 code of the language of its answers; empty in a build from before it was kept."""
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -137,9 +139,8 @@ class Index:
 
     @cached_property
     def language(self) -> str:
-        """The ISO 639-1 code of the language of the first answers; English where it cannot be told."""
-        first = islice(self.passages, _READ_FOR_LANGUAGE)
-        return language_of_file(" ".join(passage.text for passage in first))
+        """The ISO 639-1 code of the language of the answers; English where it cannot be told."""
+        return self.manifest.language or language_of(self.passages)
 
     @cached_property
     def questions(self) -> Rows[tuple[Record, str]]:
@@ -240,6 +241,11 @@ class PassagesById(Mapping[str, Passage]):
         if row >= self._layout.passages[at + 1]:
             raise KeyError(key)
         return self._passages[row]
+
+
+def language_of(passages: Iterable[Passage]) -> str:
+    """The ISO 639-1 code of the language of the first passages; English where it cannot be told."""
+    return language_of_file(" ".join(passage.text for passage in islice(passages, _READ_FOR_LANGUAGE)))
 
 
 def question_rows(records: Iterable[Record]) -> tuple[tuple[Record, str], ...]:

@@ -32,25 +32,13 @@ import numpy as np
 
 from core.files import new_folder, remove_leftovers, sha256_file, write_atomic
 from index import lexical
-from index.builds import FILES, IN_FULL, SCHEMA_VERSION, WORDS, check_build, mark, read_manifest
+from index.builds import IN_FULL, SCHEMA_VERSION, WORDS, check_build, mark
 from index.corpus import Corpus
 from index.lexical import LexicalIndex, TermStatistics
-from index.opening import open_build, open_index
 from index.passages import Passage
-from index.reader import Manifest, question_rows
+from index.reader import Manifest, language_of, question_rows
 from index.tables import write_counts, write_tables
 from index.vectors import EXACT, save_vectors, storage_of
-
-__all__ = [
-    "FILES",
-    "Recipe",
-    "add_vectors",
-    "check_build",
-    "open_build",
-    "open_index",
-    "read_manifest",
-    "write_words",
-]
 
 
 @dataclass(frozen=True)
@@ -111,6 +99,7 @@ def write_words(
             files={},
             built="",
             build=name,
+            language=language_of(passages),
         )
         seal(partial, manifest, WORDS)
     return folder / "builds" / name

@@ -5,6 +5,7 @@ Builds of before have Parquet, which is read whole.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,7 @@ class Records(Mapping[str, Record]):
 
 
 def _number(key: str) -> np.uint64 | None:
-    try:
-        return np.uint64(int(key, 16)) if len(key) == 16 else None
-    except ValueError:
-        return None
+    return np.uint64(int(key, 16)) if re.fullmatch("[0-9a-f]{16}", key) else None
 
 
 def write_tables(folder: Path, records: Iterable[Record], passages: Iterable[Passage]) -> RowLayout:

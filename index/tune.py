@@ -27,7 +27,7 @@ from core.training_run import begin_run
 from index.build import build
 from index.embedders import load_embedder
 from index.embedders.weights import ADAPTER_FACTS, ADAPTER_WEIGHTS, find_weights
-from index.store import open_index
+from index.opening import open_index
 from index.tuning.question_forms import LayQuestion
 
 LEAST_QUESTIONS = 200

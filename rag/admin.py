@@ -2,7 +2,7 @@
 
 import subprocess
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +10,12 @@ from typing import Any
 
 from core.command import of_its_own
 from core.settings import Settings
+from index.builds import read_manifest
 from index.keeping import kept_builds
 from index.published import published_build
 from index.reader import Index, Manifest
 from index.refused import read_refused
 from index.status import EmbeddingStatus, read_status
-from index.store import read_manifest
 from index.topics import record_topic
 
 SHOWN = 25
@@ -35,6 +35,8 @@ class Overview:
     topic_count: int
     shared_answers: Mapping[str, int]
     """Question -> how many rows gave the same answer, where that is more than one."""
+    refused: Sequence[Mapping[str, Any]] = ()
+    """The first rows that the build left out, each with its line and reason."""
 
 
 def overview(index: Index) -> Overview:
@@ -57,12 +59,8 @@ def overview(index: Index) -> Overview:
         dict(topics.most_common(SHOWN)),
         len(topics),
         dict(shared.most_common(SHOWN)),
+        read_refused(index.folder / "builds" / index.manifest.build)[:SHOWN],
     )
-
-
-def refused_rows(index: Index) -> list[dict[str, Any]]:
-    """The first rows that a build left out, each with its line and reason."""
-    return read_refused(index.folder / "builds" / index.manifest.build)[:SHOWN]
 
 
 def builds(settings: Settings) -> list[Manifest]:
@@ -79,15 +77,6 @@ def described(manifest: Manifest) -> str:
 def built_at(manifest: Manifest) -> str:
     """When a build was made, in the time of this machine: "27 Nov 2026, 14:02"."""
     return f"{datetime.fromisoformat(manifest.built).astimezone():%d %b %Y, %H:%M}"
-
-
-def is_complete(settings: Settings) -> bool:
-    """Whether the published index has its vectors.
-
-    Raises:
-        IndexFolderError: there is no index.
-    """
-    return published(settings).complete
 
 
 def published(settings: Settings) -> Manifest:

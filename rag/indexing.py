@@ -12,10 +12,10 @@ from pathlib import Path
 from core.command import of_its_own
 from core.errors import IndexFolderError
 from core.settings import Settings
+from index.builds import read_manifest
 from index.job import CANCELLED, DONE, INTERRUPTED, RUNNING, Job, read_job, write_job
 from index.keeping import rollback, withdraw
 from index.published import build_lock, published_build
-from index.store import read_manifest
 from rag.uploads import JOB, forget_unused, title
 
 ENDS_S = 5.0

@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 from langchain_core.runnables import Runnable
 
 from core.settings import Settings
+from core.text import language
 from generator.llm import QwenChat
 from index.embedders import adapter_identity, load_embedder, load_question_embedder
 from index.embedders.base import Embedder, cosines
 from index.embedders.weights import dictionary, find_weights
-from index.published import published_build
+from index.opening import open_index
 from index.ranking import Answerability
 from index.reader import Index
-from index.store import open_index
 from rag.answer import Answer
 from rag.answerer import Answerer, Checks, Request, answer_chain
 from rag.checks.citations import SupportJudge
@@ -149,6 +149,7 @@ def open_llm_behind(settings: Settings) -> "Future[QwenChat]":
             loading.set_result(open_llm(settings))
         except BaseException as error:  # whoever waits for the model is to know that it will never come
             loading.set_exception(error)
+        language.prepare()  # few questions need it: those that are not clearly English
 
     threading.Thread(target=load, name="load the model", daemon=True).start()
     return loading
@@ -157,12 +158,3 @@ def open_llm_behind(settings: Settings) -> "Future[QwenChat]":
 def open_untuned_llm(settings: Settings) -> QwenChat:
     """Load the generator without its adapter; raises as `open_answerer` does."""
     return QwenChat.from_settings(dataclasses.replace(settings.generator, adapter=""))
-
-
-def published(settings: Settings) -> str:
-    """The name of the published build: it changes when the index has been rebuilt.
-
-    Raises:
-        IndexFolderError: there is no index.
-    """
-    return published_build(Path(settings.index.dir)).name

@@ -231,7 +231,7 @@ def main(argv: list[str] | None = None) -> int:
         write_atomic(arguments.to, to_html(_one(arguments.file)))
         print(f"wrote {arguments.to}")
         return 0
-    from index.store import open_index
+    from index.opening import open_index
 
     index = open_index(Path(load({"index.dir": arguments.index}).index.dir))
     files = [each for path in arguments.files for each in _contents(path)]

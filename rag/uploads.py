@@ -15,7 +15,7 @@ from core.files import new_folder
 from core.settings import Settings
 from index.files import folder as files_folder
 from index.files.columns import choose_columns
-from index.files.folder import Reading
+from index.files.folder import ENDINGS, Reading, has_known_ending
 from index.files.read import read_sheet
 from index.job import read_job
 from index.keeping import kept_builds
@@ -31,7 +31,6 @@ PARQUET = b"PAR1"
 """How a Parquet file begins."""
 CELL_BYTES = 50
 """Bytes that Python takes for the shortest text."""
-ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "xlsx", "parquet")
 UPLOADS = "uploads"
 """Folder beside the index in which uploaded files are kept, each upload in one that its content names."""
 JOB = "job.json"
@@ -99,7 +98,7 @@ def check(uploads: Sequence[Upload]) -> None:
         what = uploads[0].name if len(uploads) == 1 else "the files together"
         raise DataError(f"{what} has {size >> 20:,} MiB, the page takes {UPLOAD_MIB}; choose less")
     for each in uploads:
-        if Path(each.name).suffix.lower().removeprefix(".") not in ENDINGS:
+        if not has_known_ending(each.name):
             raise DataError(f"{each.name} is of a kind that is not read; expected one of: {', '.join(ENDINGS)}")
         if not each.content:
             raise DataError(f"{each.name} is empty (0 bytes); choose the file again once it holds rows")

@@ -9,15 +9,13 @@ POST /v1/answers and /v1/search; /v1/chat/completions for OpenAI's clients; /doc
 has examples.
 """
 
-import importlib.util
-from pathlib import Path
+from functools import partial
 
 from core.command import command_parser
-from core.errors import SettingsError, run_command
+from core.errors import run_command
 from core.progress import log
-from core.settings import Settings, load
-
-LOCAL = ("127.0.0.1", "::1", "localhost")
+from core.settings import load
+from service.requirements import check
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,37 +25,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, help="port to listen on (default: 8600)")
     parser.add_argument("--index", metavar="DIR", help="the index folder (default: artifacts/index)")
     arguments = parser.parse_args(argv)
-    settings = load({"service.host": arguments.host, "service.port": arguments.port, "index.dir": arguments.index})
+    given = {"service.host": arguments.host, "service.port": arguments.port, "index.dir": arguments.index}
+    settings = load(given)
     check(settings)
 
     import uvicorn
 
+    from rag.opened import Opened
     from service.app import create_app
-    from service.opened import Opened
 
-    opened = Opened(settings)
+    backend = Opened(partial(load, given))
+    backend.prepare()
     host, port = settings.service.host, settings.service.port
     log.info(f"answering on http://{host}:{port}, described at http://{host}:{port}/docs (Ctrl-C ends it)")
-    app = create_app(opened.answerer, settings.service)
+    app = create_app(backend, settings.service)
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
     return 0
-
-
-def check(settings: Settings) -> None:
-    """Refuse to serve where a package is missing, or where everybody on a network could ask.
-
-    Raises:
-        SettingsError: names what is missing, and the command that brings it.
-    """
-    missing = [name for name in ("fastapi", "uvicorn", "prometheus_client") if not importlib.util.find_spec(name)]
-    if missing:
-        raise SettingsError(f'the service needs {", ".join(missing)}; install it: pip install "citewell[service]"')
-    open_to_all = settings.service.host not in LOCAL and not Path(settings.service.keys).is_file()
-    if open_to_all and not settings.service.allow_anonymous:
-        raise SettingsError(
-            f"no caller has a key, and {settings.service.host} is reached from other machines; add one: citewell serve "
-            "key add NAME, or let everybody ask: CITEWELL_SERVICE_ALLOW_ANONYMOUS=true"
-        )
 
 
 if __name__ == "__main__":

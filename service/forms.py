@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rag.answer import Answer, Evidence
+from rag.answer import Answer, Evidence, Hit
 from rag.answerer import Request
 
 MODEL = "citewell"
@@ -15,6 +15,9 @@ MODEL = "citewell"
 _PARAGRAPH = "\n\n"
 MOST_CHARS = 20_000
 """Characters of one text beyond which a request is refused unread; `rag.max_question_chars` is the finer limit."""
+
+MOST_HISTORY = 50
+"""Earlier questions that a request may name."""
 
 
 class Strict(BaseModel):
@@ -27,7 +30,9 @@ class SearchBody(Strict):
     """A question to find passages for."""
 
     question: str = Field(max_length=MOST_CHARS, examples=["What are the signs of a stroke?"])
-    history: list[str] = Field(default=[], max_length=50, description="questions asked before it, the oldest first")
+    history: list[str] = Field(
+        default=[], max_length=MOST_HISTORY, description="questions asked before it, the oldest first"
+    )
     filters: dict[str, str] = Field(default={}, description="column -> value that the records must have")
 
     def request(self) -> Request:
@@ -39,6 +44,21 @@ class AnswerBody(SearchBody):
     """A question to answer."""
 
     stream: bool = Field(default=False, description="send events as the answer grows")
+    snapshots: bool = Field(default=False, description="with `stream`, send whatever changes of the answer")
+
+
+class FollowUpsBody(Strict):
+    """An answer to follow: what was asked, and the record that it cites first."""
+
+    question: str = Field(max_length=MOST_CHARS, examples=["What is gout?"])
+    searched: str = Field(max_length=MOST_CHARS, description="the question as it was searched (`search_query`)")
+    record_id: str = Field(max_length=40, description="of the passage that is cited first")
+    cited: str = Field(max_length=MOST_CHARS, description="the question of the file that this passage answers")
+
+    def answer(self) -> Answer:
+        """As much of the answer as its follow-ups depend on."""
+        cited = Evidence(Hit("", self.record_id, self.cited, ""), 1, "", 0)
+        return Answer(self.question, self.searched, evidence=(cited,))
 
 
 class Part(BaseModel):

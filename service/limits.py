@@ -6,9 +6,13 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable
 
+import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import rate
+
+BEAT_S = 1.0
+"""Seconds after which whoever waits hears again: as long it takes to see that they hung up, where nothing else does."""
 
 
 class TooManyError(Exception):
@@ -32,13 +36,17 @@ class Rate:
 
 
 class Gate:
-    """Lets some requests through at once, and some more wait for a place."""
+    """Lets some requests through at once, in the order in which they came, and some more wait for their turn."""
 
     def __init__(self, at_once: int, queue: int) -> None:
-        self._places = asyncio.Semaphore(at_once)
-        self._most = at_once + queue
-        self.inside = 0
+        self._at_once, self._most = at_once, at_once + queue
+        self._line: list[asyncio.Event] = []
+        """Whoever is inside, in the order of coming: the first `at_once` are worked on. Set where somebody left."""
+
+    @property
+    def inside(self) -> int:
         """Requests that are answered or wait."""
+        return len(self._line)
 
     def check(self) -> None:
         """Raise TooManyError where too many wait already."""
@@ -46,15 +54,50 @@ class Gate:
             raise TooManyError(f"{self.inside} requests are answered or wait already", self.inside)
 
     @contextlib.asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Hold a place while the block runs; raises as `check` does."""
+    async def place(self) -> AsyncIterator[AsyncIterator[int]]:
+        """A place in the line while the block runs; raises as `check` does.
+
+        Yields:
+            What is to be iterated first: it gives how many are before this one, at once, when that changes, and every
+            `BEAT_S` seconds; it ends when the turn has come.
+        """
         self.check()
-        self.inside += 1
+        moved = asyncio.Event()
+        self._line.append(moved)
         try:
-            async with self._places:
-                yield
+            yield self._waiting(moved)
         finally:
-            self.inside -= 1
+            self._line.remove(moved)
+            for other in self._line:
+                other.set()
+
+    async def _waiting(self, moved: asyncio.Event) -> AsyncIterator[int]:
+        while (ahead := self._line.index(moved)) >= self._at_once:
+            yield ahead
+            moved.clear()
+            with anyio.move_on_after(BEAT_S):
+                await moved.wait()
+
+
+@contextlib.asynccontextmanager
+async def while_connected(receive: Receive) -> AsyncIterator[None]:
+    """Run a block, and cancel it when the caller hangs up; what comes after the block runs all the same.
+
+    The request's body has been read before.
+    """
+    scope = anyio.CancelScope()
+
+    async def listen() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        scope.cancel()
+
+    listening = asyncio.create_task(listen())
+    try:
+        with scope:
+            yield
+    finally:
+        listening.cancel()
 
 
 class BodyLimit:

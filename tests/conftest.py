@@ -17,9 +17,9 @@ from generator.llm import QwenChat
 from generator.prompt import REFUSAL, Source
 from generator.tuning.rows import Row, write_folder
 from index.build import build
+from index.opening import open_index
 from index.ranking import NEVER_FITTED
 from index.reader import Index
-from index.store import open_index
 from rag.checks.citations import SupportJudge
 from rag.opening import open_judge
 from rag.search.retriever import IndexRetriever

@@ -16,9 +16,9 @@ ALLOWED = {
     "rag": ("core", "index", "generator"),
     "dataset": ("core", "index", "generator", "rag"),
     "evaluation": ("core", "index", "generator", "rag", "dataset"),
-    "ui": ("core", "index", "generator", "rag"),
-    "cluster": ("core", "index", "generator", "rag"),
     "service": ("core", "index", "generator", "rag"),
+    "ui": ("core", "index", "generator", "rag", "service"),
+    "cluster": ("core", "index", "generator", "rag", "service"),
     "bench": ("core", "index", "generator", "rag", "dataset", "evaluation"),
 }
 """Package -> the packages from which it may import."""

@@ -36,7 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     _check_port(settings.ui.host, settings.ui.port)
     if not settings.ui.log_texts:
         without_words()
-    _embed(settings)
+    if not settings.ui.service_url:
+        _embed(settings)
     _forget(settings)
     print(f"CiteWell is starting on http://{settings.ui.host}:{settings.ui.port} (Ctrl-C ends it)", flush=True)
     if is_open(settings.ui.host) and not settings.auth.server_metadata_url:

@@ -83,19 +83,19 @@ def _title(answer: Answer) -> str:
 
 def _status(answer: Answer, *, loading: bool = False) -> str:
     """The step that is being done."""
+    others = "one question is" if answer.ahead == 1 else f"{answer.ahead} questions are"
+    waits = f"{others} being answered before yours …" if answer.ahead else ""
     if not answer.index:
-        return "Searching the file …"
+        return waits[:1].upper() + waits[1:] or "Searching the file …"
     if not answer.evidence:
         return ""
     found = "1 passage found" if len(answer.evidence) == 1 else f"{len(answer.evidence)} passages found"
+    reads = f"the model is reading {'it' if len(answer.evidence) == 1 else 'them'} …"
     if answer.text:
         return f"{found}; writing …"
     if loading:
         return f"{found}; the model is still being loaded …"
-    if not answer.ahead:
-        return f"{found}; the model is reading {'it' if len(answer.evidence) == 1 else 'them'} …"
-    others = "one question is" if answer.ahead == 1 else f"{answer.ahead} questions are"
-    return f"{found}; {others} being answered before yours …"
+    return f"{found}; {waits or reads}"
 
 
 def _pieces(answer: Answer) -> list[dict[str, Any]]:

@@ -4,14 +4,14 @@ Text of the file and of the model reaches the page as JSON and is put there by `
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from index.reader import Index
 from rag.answer import Answer
-from rag.suggestions import follow_ups
+from rag.backend import Backend
 from ui.answer_data import view
 
 
@@ -37,19 +37,22 @@ _questions = st.components.v2.component(
 class Place:
     """Where an answer stands on the page: drawn once, or again and again as it grows."""
 
-    def __init__(self, key: str, index: Index) -> None:
-        self._slot, self._key, self._index = st.empty(), key, index
+    def __init__(self, key: str, backend: Backend) -> None:
+        self._slot, self._key, self._backend = st.empty(), key, backend
+        self._record = cache(backend.record)  # an answer is drawn some twenty times a second as it grows
 
     def show(self, answer: Answer, *, growing: bool = False, loading: bool = False, newest: bool = True) -> None:
-        """Show an answer as it is now, beside the records of the index as it is now.
+        """Show an answer as it is now, beside the records of the file as they are now.
 
         Args:
             loading: the model that is to write it is not there yet.
             newest: it is the last answer of its conversation.
         """
         _let_draw_again(self._key)
-        further = () if growing and not answer.finished else follow_ups(answer, self._index)
-        data = view(answer, self._index.records, growing=growing, loading=loading, further=further)
+        further = () if growing and not answer.finished else self._backend.further(answer)
+        found = ((item.record_id, self._record(item.record_id)) for item in answer.evidence)
+        records = {record_id: record for record_id, record in found if record is not None}
+        data = view(answer, records, growing=growing, loading=loading, further=further)
         with self._slot:
             _render(key=self._key, data={**data, "newest": newest}, on_stopped_change=_draw_again)
 
@@ -68,9 +71,9 @@ def show_questions(questions: Sequence[str], key: str) -> None:
     _questions(key=key, data={"questions": list(questions)})
 
 
-def show_answer(answer: Answer, key: str, index: Index, *, newest: bool = True) -> None:
+def show_answer(answer: Answer, key: str, backend: Backend, *, newest: bool = True) -> None:
     """Show a finished answer, or one that was stopped."""
-    Place(key, index).show(answer, newest=newest)
+    Place(key, backend).show(answer, newest=newest)
 
 
 def _let_draw_again(key: str) -> None:

@@ -31,7 +31,8 @@ def main() -> None:
         if not who.may_read:
             draw_gate(who)
             return
-        published_build(Path(load().index.dir))
+        if not load().ui.service_url:
+            published_build(Path(load().index.dir))
         page.run()
     except (CiteWellError, OSError) as error:
         from ui import shared
@@ -72,7 +73,7 @@ def _other(name: str) -> Callable[[], None]:
         with st.spinner("Opening the index …"):
             from ui import changed, shared
 
-            shared.retriever()
+            shared.backend().manifest()
             module = importlib.import_module(f"ui.{name}")
         shared.embedding_status()
         changed.tell_of_another_file()

@@ -3,8 +3,7 @@
 import streamlit as st
 
 from core.errors import CiteWellError
-from core.settings import load
-from rag.admin import described, published
+from rag.admin import described
 from ui import shared
 
 LOOK_S = 5
@@ -16,7 +15,7 @@ def tell_of_another_file() -> None:
     """One quiet line, where the conversation of this session began over another file than the one that is asked now."""
     state = st.session_state
     try:
-        now = published(load())
+        now = shared.manifest()
     except (CiteWellError, OSError):
         return  # the page says what is wrong
     began = state.setdefault("file asked", {"sha256": now.csv_sha256, "csv": now.csv})

@@ -3,7 +3,6 @@
 import contextlib
 import html
 import time
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,13 +12,14 @@ from streamlit.delta_generator import DeltaGenerator
 from core.errors import CiteWellError
 from core.progress import log
 from core.settings import Settings, load
+from index.reader import Manifest
 from rag import access_log
 from rag.answer import Answer
-from rag.answerer import Request, answer_chain, made_by
+from rag.answerer import Request
+from rag.backend import Backend
 from rag.feedback import REASONS, give
 from rag.history import History
 from rag.receipt import receipt, to_html
-from rag.search.retriever import IndexRetriever
 from rag.suggestions import listed
 from ui import shared, welcome
 from ui.answer_view import Place, prepare, show_answer, show_questions
@@ -54,22 +54,23 @@ def draw(place: DeltaGenerator) -> None:
         welcome.name(place)
     if turns and turns[-1].number is not None:  # kept: another page may have taken its address away
         st.query_params["c"] = st.session_state.conversation
+    backend = shared.backend()
     with st.spinner("Opening the file …"):
-        retriever = shared.retriever()
+        manifest = backend.manifest()
     with st.sidebar:
-        _about(retriever)
+        _about(manifest)
     if not turns and not question:
         with place.container():
             welcome.greet()
-            _about_file(retriever)
+            _about_file(backend)
     for number, turn in enumerate(turns):
-        _show(turn, number, retriever, settings, newest=number == len(turns) - 1 and not question)
+        _show(turn, number, backend, settings, newest=number == len(turns) - 1 and not question)
     if not question:
         with contextlib.suppress(CiteWellError, OSError):  # whoever asks will be told
-            shared.checks()
+            backend.prepare()
     with st.sidebar:
         st.subheader("The model")
-        _model() if shared.llm().done() else _model_when_loaded()
+        _model() if backend.model().state != "loading" else _model_when_loaded()
     if question:
         _ask(question, history)
 
@@ -103,9 +104,8 @@ def _put_back_if_refused(settings: Settings) -> None:
     state.question = state.question
 
 
-def _about(retriever: IndexRetriever) -> None:
-    """The file that is asked, and the model that answers."""
-    manifest = retriever.index.manifest
+def _about(manifest: Manifest) -> None:
+    """The file that is asked."""
     built = datetime.fromisoformat(manifest.built).astimezone().strftime("%d %b %Y, %H:%M")
     st.subheader("The file")
     st.text(manifest.csv)
@@ -118,25 +118,29 @@ def _model_when_loaded() -> None:
 
 
 def _model() -> None:
-    loading = shared.llm()
-    if not loading.done():
+    model = shared.backend().model()
+    if model.state == "loading":
         st.caption("is being loaded; until then the page shows evidence without an answer")
-    elif error := loading.exception():
+    elif model.state == "away":
+        st.caption(shared.plain(shared.as_sentence(model.error)))
+    elif model.state == "failed":
         st.caption("could not be loaded; the page shows evidence without an answer")
-        if isinstance(error, CiteWellError | OSError):
-            st.caption(shared.sentence(error))
+        if model.error:
+            st.caption(shared.plain(shared.as_sentence(model.error)))
     else:
-        identity = made_by(loading.result())
+        identity = model.identity
         st.text(identity["model"])
         details = [identity["engine"], identity.get("quant", ""), identity.get("device", ""), identity["processor"]]
         if identity.get("adapter"):
             details.append(f"adapter {identity['adapter']}")
         st.caption(", ".join(detail for detail in details if detail))
+    if shared.is_remote():
+        st.caption(shared.plain(f"asked at {load().ui.service_url}"))
 
 
-def _about_file(retriever: IndexRetriever) -> None:
+def _about_file(backend: Backend) -> None:
     """Which file answers and who wrote it, and some of its questions to begin with."""
-    manifest, held = retriever.index.manifest, shared.contents(retriever)
+    manifest, held = backend.manifest(), backend.contents()
     written = f" Its answers are from {listed(held.sources)}." if held.sources else ""
     st.write(
         shared.plain(f"The file is {manifest.csv}: {manifest.kept:,} answers on {held.topics:,} topics.{written}"),
@@ -146,8 +150,8 @@ def _about_file(retriever: IndexRetriever) -> None:
     prepare()
 
 
-def _show(turn: Turn, number: int, retriever: IndexRetriever, settings: Settings, *, newest: bool) -> None:
-    key, index = _key(number), retriever.index
+def _show(turn: Turn, number: int, backend: Backend, settings: Settings, *, newest: bool) -> None:
+    key = _key(number)
     _show_question(turn.question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
         if turn.answer is not None and turn.untuned is not None:
@@ -160,9 +164,9 @@ def _show(turn: Turn, number: int, retriever: IndexRetriever, settings: Settings
             ):
                 with column:
                     st.caption(title)
-                    show_answer(answer, f"{key} {name}", index, newest=newest)
+                    show_answer(answer, f"{key} {name}", backend, newest=newest)
         elif turn.answer is not None or not turn.error:
-            show_answer(turn.answer or Answer(turn.question, turn.question), key, index, newest=newest)
+            show_answer(turn.answer or Answer(turn.question, turn.question), key, backend, newest=newest)
         if turn.unkept:
             st.warning(turn.unkept)
         if turn.error:
@@ -194,7 +198,8 @@ def _below(turn: Turn, answer: Answer, key: str, settings: Settings) -> None:
             st.download_button(
                 "Download as a page", as_page, "answer.html", "text/html", key=f"html {key}", on_click="ignore"
             )
-            if answer.finished and answer.model.get("adapter") and answer.prompt and turn.untuned is None:
+            tuned = answer.finished and answer.model.get("adapter") and answer.prompt
+            if tuned and turn.untuned is None and not shared.is_remote():
                 compare = st.button("Compare with the untuned model", key=f"compare {key}", icon=":material/compare:")
     draw_share(answer, st.session_state.conversation, key)
     file = Path(settings.history.file)
@@ -225,7 +230,7 @@ def _compare(turn: Turn, answer: Answer) -> None:
     """Let the model without its adapter answer from the same evidence."""
     area = st.empty()
     try:
-        for untuned in replace(shared.answerer(), llm=shared.untuned_llm()).answer_again(answer):
+        for untuned in shared.answer_untuned(answer):
             area.text(untuned.text or "Reading the same passages …")
             turn.untuned = untuned if untuned.finished else None
     except CiteWellError as error:
@@ -245,7 +250,8 @@ def _ask(question: str, history: History) -> None:
     settings, owner = load(), visitor().owner
     _show_question(question)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
-        place = Place(_key(number), shared.retriever().index)
+        backend = shared.backend()
+        place = Place(_key(number), backend)
         drawn = 0.0
         if keep:  # before anything of it is seen: whenever it is stopped, a reload finds the conversation again
             save(turn, history, keep)
@@ -253,13 +259,12 @@ def _ask(question: str, history: History) -> None:
             st.session_state.kept = True
         place.show(Answer(question, question), growing=True)  # the component is there by the time that the search is
         try:
-            chain = answer_chain(shared.answerer())
             asked = Request(question, tuple(turn.question for turn in turns[:-1]))
-            with contextlib.closing(chain.stream(asked)) as snapshots:  # type: ignore[type-var]
+            with contextlib.closing(backend.answer(asked)) as snapshots:  # type: ignore[type-var]
                 for snapshot in snapshots:
                     now = time.monotonic()
                     if not snapshot.text or snapshot.finished or now - drawn >= REDRAWN_S:
-                        place.show(snapshot, growing=True, loading=not shared.llm().done())
+                        place.show(snapshot, growing=True, loading=backend.model().state == "loading")
                         drawn = now
                     turn.answer = snapshot  # after it is shown: nothing appears that was not there when it was stopped
         except (CiteWellError, OSError) as error:

@@ -9,9 +9,9 @@ import streamlit as st
 from core.errors import CiteWellError
 from core.settings import load
 from index.job import CANCELLED, DONE, FAILED, RUNNING, Job
-from index.reader import Index, Manifest
+from index.reader import Manifest
 from rag import access_log
-from rag.admin import SHOWN, Overview, builds, built_at, described, published, refused_rows
+from rag.admin import SHOWN, Overview, builds, built_at, described, published
 from rag.indexing import cancel, dismiss, last_job, roll_back, start
 from rag.uploads import forget_unused, in_page, uploads_of
 from ui import shared, uploading
@@ -31,15 +31,26 @@ STEPS = {
 
 def draw() -> None:
     """Draw the page."""
-    retriever = shared.retriever()
-    index, held = retriever.index, shared.held(retriever)
-    manifest = index.manifest
+    manifest, held = shared.backend().manifest(), shared.held()
     st.title("Data")
     st.text(f"{manifest.csv}, indexed {built_at(manifest)}")
     columns = st.columns(4)
     figures = {"Rows": manifest.rows, "Answers": manifest.kept, "Passages": manifest.passages}
     for column, (title, count) in zip(columns, {**figures, "Topics": held.topic_count}.items(), strict=True):
         column.metric(title, f"{count:,}")
+    if shared.is_remote():
+        address = shared.plain(load().ui.service_url)
+        st.info(
+            f"The index lives on the service at {address}. Files are indexed there, and this page follows.",
+            icon=":material/dns:",
+        )
+    else:
+        _of_this_machine(manifest)
+    _held(manifest, held)
+
+
+def _of_this_machine(manifest: Manifest) -> None:
+    """The build that runs, other files to index, and the builds that are kept."""
     job = last_job(load())
     _job(job.state if job else "", job.started if job else 0.0)
     if done := st.session_state.pop("done", ""):
@@ -47,7 +58,6 @@ def draw() -> None:
     if may_edit():
         _indexing(job)
     _builds(manifest, job)
-    _held(index, manifest, held)
 
 
 @st.fragment(run_every=LOOK_S)
@@ -167,12 +177,12 @@ def _tried(act: Any) -> None:
         st.rerun(scope="app")
 
 
-def _held(index: Index, manifest: Manifest, held: Overview) -> None:
+def _held(manifest: Manifest, held: Overview) -> None:
     """What the index holds, and what was left out of it."""
     st.header("What is in it")
     if manifest.refused:
         _table("Left out", "Reason", manifest.refused)
-    if refused := refused_rows(index):
+    if refused := held.refused:
         total = sum(manifest.refused.values())
         first = f"the first {SHOWN} of {total:,}" if total > len(refused) else f"{total:,}"
         with st.expander(f"Rows that were left out ({first})"):

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.errors import CiteWellError
 from rag.answer import Hit
+from rag.answerer import Request
 from ui import shared
 
 PAGE = "evidence"
@@ -32,25 +33,26 @@ def draw() -> None:
     if not question:
         return
     try:
-        found = shared.retriever().search(question)
+        found = shared.backend().find(Request(question))
     except CiteWellError as error:
         st.error(shared.sentence(error))
         return
     st.caption("Searched for")
-    st.text(found.search_query)
-    for note in found.query.notes:
+    st.text(found.searched)
+    for note in found.notes:
         st.caption(shared.plain(f"({note.text})"))
-    if found.query.reply:
-        st.info(shared.plain(found.query.reply))
+    if found.reply:
+        st.info(shared.plain(found.reply))
         return
     st.caption(
-        f"Asked about: {found.query.aspect}. The file {in_words(found.answerable)} holds an answer "
+        f"Asked about: {found.aspect}. The file {in_words(found.answerable)} holds an answer "
         f"(probability {found.answerable:.0%})."
     )
     st.header("Presented to the model")
-    if not found.hits:
+    hits = found.hits if found.answered else ()
+    if not hits:
         st.write("Nothing: the file does not seem to hold an answer.")
-    for number, hit in enumerate(found.hits, start=1):
+    for number, hit in enumerate(hits, start=1):
         with st.expander(shared.plain(f"[{number}] {hit.question}")):
             st.text(hit.text)
             st.caption(shared.plain(f"record {hit.record_id}, from character {hit.start:,}; score {hit.score:.2f}"))
@@ -60,7 +62,7 @@ def draw() -> None:
         "words that both share with yours, and by the reader, which reads the best passages in full and has the last "
         "word. The score joins the first three; 1 is first in each of them."
     )
-    rows = [_row(hit, "presented") for hit in found.hits] + [_row(each.hit, each.reason) for each in found.dropped]
+    rows = [_row(hit, "presented") for hit in hits] + [_row(each.hit, each.reason) for each in found.dropped]
     shared.table(rows)
 
 

@@ -1,10 +1,10 @@
-"""The parts that all pages share: one model and one index for every session, and how an error is shown."""
+"""The parts that all pages share: what answers, one for every session, and how an error is shown."""
 
 import contextlib
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -12,12 +12,12 @@ import streamlit as st
 from core.errors import CiteWellError, explained
 from core.settings import load
 from generator.llm import QwenChat
-from index.embedders.base import Embedder
+from index.reader import Manifest
 from rag import opening
-from rag.admin import EmbeddingStatus, Overview, embedding, is_complete, overview
-from rag.answerer import Answerer, Checks
-from rag.search.retriever import IndexRetriever
-from rag.suggestions import Contents, contents_of
+from rag.admin import EmbeddingStatus, Overview, embedding, published
+from rag.answer import Answer
+from rag.backend import Backend
+from rag.opened import Opened
 
 log = logging.getLogger("citewell.ui")
 MARKDOWN = r"\`*_{}[]()#+-.!:<>~$|&"
@@ -28,90 +28,70 @@ _FOUND_LATE = re.compile(r":(?=[a-z/])|www(?=\.)|\S(?=@)|[-<>](?=[-=>])", re.I)
 """What is followed by the rest of `http://…`, `:material/…:`, `www.…`, `…@…`, `->` and `<=`."""
 
 
-# The index is keyed by its build, so that a rebuild is taken up by the next question while the model stays loaded.
 @st.cache_resource(show_spinner=False)
-def llm() -> "Future[QwenChat]":
-    """The model that writes, or will once it is loaded: nobody waits for it but who needs its words."""
-    return opening.open_llm_behind(load())
+def _opened() -> Opened:
+    return Opened(load)
+
+
+@st.cache_resource(show_spinner=False)
+def _service(url: str, key: str) -> Backend:
+    from service.client import RemoteBackend
+
+    return RemoteBackend(url, key)
 
 
 @st.cache_resource(show_spinner="Loading the model without its adapter; the first time takes some seconds …")
-def untuned_llm() -> QwenChat:
-    """The model without its adapter."""
+def _untuned_llm() -> QwenChat:
     return opening.open_untuned_llm(load())
 
 
-@st.cache_resource(show_spinner=False)
-def _embedders() -> opening.Embedders:
-    return opening.open_embedders(load())
+def backend() -> Backend:
+    """What answers, for every session: the models of this process, or the service of the settings."""
+    settings = load().ui
+    return _service(settings.service_url, settings.service_key) if settings.service_url else _opened()
 
 
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _retriever(build: str) -> IndexRetriever:
-    return opening.open_retriever(load(), _embedders())
+def is_remote() -> bool:
+    """Whether a service answers, which holds the index and the models."""
+    return bool(load().ui.service_url)
 
 
-def retriever() -> IndexRetriever:
-    """The search over the published build."""
-    return _retriever(opening.published(load()))
+def manifest() -> Manifest:
+    """The facts of the index that is published, before anybody has waited for it to be opened."""
+    return backend().manifest() if is_remote() else published(load())
 
 
-@st.cache_resource(show_spinner=False)
-def _checks(identity: str, _embedder: Embedder) -> Checks:
-    return opening.open_checks(load(), _embedder)
+def answer_untuned(answer: Answer) -> Iterator[Answer]:
+    """Snapshots of what the model without its adapter answers from the same evidence; a service has no such model."""
+    return replace(_opened().answerer(), llm=_untuned_llm()).answer_again(answer)
 
 
-def checks() -> Checks:
-    """The checks of questions and answers."""
-    over = retriever()
-    return _checks(over.of_passages.identity, over.of_passages)
-
-
-def answerer() -> Answerer:
-    """The answerer: search, model and checks, each of them loaded once; a model that could not be loaded, again."""
-    checked = checks()  # before the model begins to load: a search waits for these, and not for that
-    if llm().done() and llm().exception():
-        llm.clear()
-    return Answerer(retriever(), llm(), checked, load().generator.context_tokens)
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _contents(build: str, _over: IndexRetriever) -> Contents:
-    return contents_of(_over.index)
-
-
-@st.cache_resource(show_spinner="Counting what the file holds …", max_entries=2)
-def _held(build: str, _over: IndexRetriever) -> Overview:
-    return overview(_over.index)
-
-
-def held(over: IndexRetriever) -> Overview:
-    """The counts of what the file of a search holds; seconds over many thousand records, so once for each build."""
-    return _held(over.index.manifest.build, over)
-
-
-def contents(over: IndexRetriever) -> Contents:
-    """What the file of a search is about."""
-    return _contents(over.index.manifest.build, over)
+def held() -> Overview:
+    """The counts of what the file holds."""
+    with st.spinner("Counting what the file holds …"):
+        return backend().held()
 
 
 def prepare() -> None:
     """Load everything, so that the first visit does not wait for it; whatever fails, the visit will see."""
     with contextlib.suppress(CiteWellError, OSError):
-        checks()
-        llm()
+        backend().prepare()
 
 
 def embedding_status() -> None:
     """Show how far the vectors of the published index are, for as long as they are being made."""
-    if not is_complete(load()):
+    if manifest().complete:
+        return
+    if is_remote():
+        st.info(f"{_BY_WORDS} The service makes its vectors.", icon=":material/hourglass_top:")
+    else:
         _embedding_status()
 
 
 @st.fragment(run_every=3)
 def _embedding_status() -> None:
-    if is_complete(load()):
-        retriever()  # opened now, and not while the next question waits
+    if manifest().complete:
+        backend().manifest()  # opened now, and not while the next question waits
         return
     status = embedding(load())
     if status is None:
@@ -144,7 +124,11 @@ def warned() -> Iterator[None]:
 
 def told(error: CiteWellError | OSError) -> str:
     """An error's message as a sentence."""
-    text = explained(error)
+    return as_sentence(explained(error))
+
+
+def as_sentence(text: str) -> str:
+    """A message of one line as a sentence."""
     return f"{text[:1].upper()}{text[1:]}."
 
 

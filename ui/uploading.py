@@ -8,10 +8,10 @@ import streamlit as st
 from core.errors import CiteWellError, DataError
 from core.settings import load
 from index.files.delimited import DELIMITERS
-from index.files.folder import Reading
+from index.files.folder import ENDINGS, Reading
 from index.job import Job
 from rag.indexing import start
-from rag.uploads import ENDINGS, MOST_FILES, PREVIEWED, UPLOAD_MIB, Preview, Upload, in_page, keep, preview, uploads_of
+from rag.uploads import MOST_FILES, PREVIEWED, UPLOAD_MIB, Preview, Upload, in_page, keep, preview, uploads_of
 from ui import shared
 from ui.editing import address, may_upload
 

@@ -62,6 +62,11 @@ def _identifier() -> Any:
     return identifier
 
 
+def prepare() -> None:
+    """Load what tells languages apart, which takes a second, so that no question waits for it."""
+    _identifier()
+
+
 def language(text: str) -> str:
     """The ISO 639-1 code of the language of a question; empty where it cannot be told, as of a single word."""
     plain, bar = text.casefold(), SURE

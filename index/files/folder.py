@@ -15,6 +15,9 @@ from core.errors import DataError
 from core.files import sha256_file
 
 NAME = "reading.json"
+ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "xlsx", "parquet")
+"""How the names of files end that are taken from a folder or an upload. A file that is named itself may be called
+anything: what it is shows in its first bytes (`index.files.kinds`)."""
 COLUMN = "file"
 """The column in which each row of several files keeps the name of its own."""
 
@@ -29,20 +32,38 @@ class Reading:
     delimiter: str = ""
 
 
+def has_known_ending(name: str) -> bool:
+    """Whether the name of a file ends as those do that are read."""
+    return Path(name).suffix.lower().removeprefix(".") in ENDINGS
+
+
 def files_of(path: Path) -> list[Path]:
-    """The file itself, or the files of a folder in the order of their names; hidden ones are left out.
+    """The file itself, or the files of a folder that have a known ending, in the order of their names; hidden ones are
+    left out.
 
     Raises:
-        DataError: there is no such file, or no file in the folder.
+        DataError: there is no such file, or none in the folder that is read.
     """
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise DataError(f"no file at {path}; expected one with a question and an answer column (--csv FILE)")
-    files = sorted(each for each in path.iterdir() if each.is_file() and each.name != NAME and each.name[0] != ".")
+    files = [each for each in _visible(path) if has_known_ending(each.name)]
     if not files:
-        raise DataError(f"the folder {path} holds no file; expected files with a question and an answer column")
+        raise DataError(
+            f"the folder {path} holds no file that is read; expected files with a question and an answer column whose "
+            f"names end in {', '.join(ENDINGS)}"
+        )
     return files
+
+
+def left_out(path: Path) -> list[str]:
+    """The names of the files of a folder that are not read, because of their ending; none of a file."""
+    return [each.name for each in _visible(path) if not has_known_ending(each.name)] if path.is_dir() else []
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if each.is_file() and each.name != NAME and each.name[0] != ".")
 
 
 def readings_of(folder: Path) -> dict[str, Reading]:

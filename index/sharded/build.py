@@ -26,7 +26,7 @@ from index.lexical import TermStatistics, telling_words
 from index.published import EMBEDDING, build_lock, published_build
 from index.reader import SAMPLE, Index, Manifest
 from index.recipe import recipe_of
-from index.sharded.plan import InputFile, Plan, find_files, plan_key
+from index.sharded.plan import Plan, find_files, plan_key
 from index.sharded.steps import block_count, cut_shard, embed_block, hash_file, read_file, write_shard
 from index.single import open_single
 from index.store import build_name, seal
@@ -101,7 +101,7 @@ def _planned(
     recipe = dataclasses.replace(recipe, settings={**recipe.settings, "shards": shards})
     bare = Plan(folder / "work", found, shards, settings, recipe)
     hashes = _run(runner, bare, "hashing files", hash_file, [(file.number,) for file in found])
-    hashed = tuple(InputFile(file.number, file.path, sha) for file, sha in zip(found, hashes, strict=True))
+    hashed = tuple(dataclasses.replace(file, sha256=sha) for file, sha in zip(found, hashes, strict=True))
     return dataclasses.replace(bare, files=hashed, work=bare.work / plan_key(hashed, shards, recipe)[:16])
 
 
@@ -190,6 +190,7 @@ def _manifest(
         built="",
         build=name,
         shards=shards,
+        language=opened[0].language,
     )
 
 

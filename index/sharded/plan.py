@@ -10,10 +10,8 @@ from pathlib import Path
 
 from core.errors import DataError
 from core.settings import IndexSettings
+from index.files.folder import ENDINGS, Reading, files_of, readings_of
 from index.store import Recipe
-
-SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".json", ".xlsx")
-"""Files that are taken from a folder."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,8 @@ class InputFile:
     number: int
     path: str
     sha256: str = ""
+    reading: Reading | None = None
+    """How it is read, where `reading.json` of its folder says so; else as the settings say."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ class Plan:
 def plan_key(files: Sequence[InputFile], shards: int, recipe: Recipe) -> str:
     facts = dataclasses.asdict(recipe)
     facts["ranking"] = hashlib.sha256(recipe.ranking).hexdigest()
-    facts["files"] = [[Path(file.path).name, file.sha256] for file in files]
+    facts["files"] = [
+        [Path(file.path).name, file.sha256, *(vars(file.reading).values() if file.reading else ())] for file in files
+    ]
     return hashlib.sha256(json.dumps([facts, shards], sort_keys=True).encode()).hexdigest()
 
 
@@ -54,17 +56,17 @@ def find_files(given: Sequence[str]) -> tuple[InputFile, ...]:
     Raises:
         DataError: one of them names no file.
     """
-    found: dict[str, None] = {}
+    found: dict[Path, Reading | None] = {}
     for each in given:
-        path = Path(each)
-        if path.is_dir():
-            paths = sorted(str(file) for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+        path = Path(each).absolute()
+        if path.exists():
+            readings = readings_of(path)
+            found.update({file: readings.get(file.name) for file in files_of(path)})
+        elif matching := sorted(file for name in glob.glob(str(path)) if (file := Path(name)).is_file()):  # noqa: PTH207 - a pattern may be absolute
+            found.update(dict.fromkeys(matching))
         else:
-            paths = [each] if path.is_file() else sorted(name for name in glob.glob(each) if Path(name).is_file())  # noqa: PTH207 - a pattern may be absolute
-        if not paths:
             raise DataError(
-                f"no file at {each}; expected a file, a folder with {', '.join(SUFFIXES)}, or a pattern such as "
-                "'data/*.csv' (--csv FILE)"
+                f"no file at {each}; expected a file, a folder of files that end in {', '.join(ENDINGS)}, or a pattern "
+                "such as 'data/*.csv' (--csv FILE)"
             )
-        found.update(dict.fromkeys(str(Path(name).absolute()) for name in paths))
-    return tuple(InputFile(number, path) for number, path in enumerate(found))
+    return tuple(InputFile(number, str(path), reading=how) for number, (path, how) in enumerate(found.items()))

@@ -24,6 +24,7 @@ from core.text.words import words
 from index.builds import check_build, content_hash
 from index.corpus import Corpus, Record, merge_records, read_corpus
 from index.embedders.base import Embedder
+from index.files.folder import Reading
 from index.keeping import Keeping, publish
 from index.lexical import TermStatistics
 from index.passages import Passage, headed_text, split_record
@@ -60,9 +61,9 @@ def read_file(plan: Plan, embedder: Embedder, number: int) -> Path:
     target = plan.work / "read" / f"{number:05}"
     if target.is_dir():
         return target
-    settings = plan.settings
-    path = Path(plan.files[number].path)
-    corpus = read_corpus(path, settings.question_column, settings.answer_column, settings.encoding)
+    settings, file = plan.settings, plan.files[number]
+    reading = file.reading or Reading(settings.question_column, settings.answer_column, settings.encoding)
+    corpus = read_corpus(Path(file.path), *vars(reading).values())
     parts: list[dict[int, Record]] = [{} for _ in range(plan.shards)]
     for at, record in enumerate(corpus.records):
         parts[int(record.id, 16) % plan.shards][number * FILE + at] = record

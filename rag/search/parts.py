@@ -19,7 +19,7 @@ from index.lexical import TermStatistics
 from index.passages import Passage
 from index.reader import Index, Manifest
 from index.rows import Item, RowLayout, Rows
-from index.sharded.joined import Found, merged, read_background
+from index.sharded.joined import Found, merged, open_shard, read_background
 from index.single import ranking_of
 from index.tables import Records, read_counts, read_statistics
 from rag.search.query import Query
@@ -154,7 +154,13 @@ class FoundIndex(Index):
 
 
 def open_whole(build: Path, manifest: Manifest) -> FoundIndex:
-    """What a build of shards knows of all of them; nothing is found yet. Its own files are verified."""
+    """What a build of shards knows of all of them; nothing is found yet. Its own files are verified.
+
+    Raises:
+        IndexFolderError: it is from before the language was kept, and its first shard cannot be opened to tell it.
+    """
+    language = manifest.language or open_shard(build, manifest, 0).language
+    manifest = dataclasses.replace(manifest, language=language)
     nowhere = _NoVectors(manifest.passages, manifest.dimension)
     return FoundIndex(
         manifest,

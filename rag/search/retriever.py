@@ -66,7 +66,7 @@ class IndexRetriever(BaseRetriever):
                 f"{folder} was built for the adapter {made_with.adapter or 'none'}, the settings name "
                 f"{self.adapter or 'none'}; build it again: citewell build --index {folder}"
             )
-        _ = self.index.language  # its model takes a second to load: now, and not while the first one waits
+        _ = self.index.language  # of an index from before it was kept: told now, and not while the first one waits
 
     @property
     def of_passages(self) -> Embedder:

@@ -9,20 +9,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cluster.batch import answer_all
 from cluster.connect import require_gpu
 from cluster.serving import NAME, application
 from cluster.workers import Workers
-from core.errors import DataError, EngineError
+from core.errors import DataError, EngineError, QuestionError
+from core.service_settings import ServiceSettings
 from core.settings import Settings
+from index.opening import open_index
 from index.sharded.build import InThisProcess, build_shards
-from index.store import open_index
+from rag.answer import Answer
 from rag.answerer import Answerer, Request
+from rag.receipt import read_receipt
+from service.client import RemoteBackend
+from service.keys import Keys
 from tests.cluster.conftest import MODELS, queue_engine
 from tests.cluster.embedders import WaitingEmbedder
 from tests.fakes import WordEmbedder
+from tests.servers import free_port
 
 ray = pytest.importorskip("ray")
 
@@ -68,46 +75,83 @@ def test_a_node_removed_during_a_build_loses_nothing_and_is_said(
 
 
 @pytest.fixture
-def served(nodes: Any, settings: Settings, tmp_path: Path) -> Iterator[Any]:
+def served(nodes: Any, settings: Settings, tmp_path: Path) -> Iterator[str]:
     from ray import serve
 
     embedder = WordEmbedder()
     build_shards(settings.index, [settings.index.csv], 3, embedder, InThisProcess(embedder))
-    serve.start(http_options={"host": "127.0.0.1", "port": 8700})
-    yield serve.run(application(settings, late_s=5, models=MODELS), name=NAME, route_prefix="/")
+    port = free_port()
+    serve.start(http_options={"host": "127.0.0.1", "port": port})
+    limited = ServiceSettings(keys=str(tmp_path / "keys.json"), requests_per_minute=1000)
+    serving = application(dataclasses.replace(settings, service=limited), late_s=5, models=MODELS)
+    serve.run(serving, name=NAME, route_prefix="/")
+    yield f"http://127.0.0.1:{port}"
     serve.shutdown()
 
 
-def test_a_killed_shard_is_left_out_and_said_and_comes_back(served: Any, settings: Settings) -> None:
-    import httpx
+def _answer(url: str, question: str, **headers: str) -> Answer:
+    got = httpx.post(f"{url}/v1/answers", json={"question": question}, headers=headers, timeout=60)
+    assert got.status_code == 200, got.text
+    return read_receipt(got.text).answer
 
-    question = Request("What is illness 12?")
-    answer = served.answer.remote(question).result(timeout_s=60)
+
+def _kill(deployment: str) -> None:
+    """Kill one replica of a deployment."""
+    replica = next(
+        each
+        for each in ray.util.list_named_actors(all_namespaces=True)
+        if f"#{deployment}#" in each["name"] and "SERVE_REPLICA" in each["name"]
+    )
+    ray.kill(ray.get_actor(replica["name"], namespace=replica["namespace"]))
+
+
+def test_a_killed_shard_is_left_out_and_said_and_comes_back(served: str) -> None:
+    question = "What is illness 12?"
+    answer = _answer(served, question)
     assert answer.finished
     assert answer.sentences
     assert not answer.noted("shards")
-    shard = next(
-        each
-        for each in ray.util.list_named_actors(all_namespaces=True)
-        if "Shard001" in each["name"] and "SERVE_REPLICA" in each["name"]
-    )
-    ray.kill(ray.get_actor(shard["name"], namespace=shard["namespace"]))
-    without = served.answer.remote(question).result(timeout_s=60)
+    _kill("Shard001")
+    without = _answer(served, question)
     assert without.finished
     assert without.sentences
     if without.noted("shards"):  # else it came back within the time that a shard may take
         assert "2 of 3 parts of the index were searched" in next(n.text for n in without.notes if n.kind == "shards")
     until = time.monotonic() + 60
-    while (again := served.answer.remote(question).result(timeout_s=60)).noted("shards"):
+    while (again := _answer(served, question)).noted("shards"):
         assert time.monotonic() < until
         time.sleep(0.5)
     assert [each.passage_id for each in again.evidence] == [each.passage_id for each in answer.evidence]
 
-    posted = httpx.post("http://127.0.0.1:8700/v1/answers", json={"question": question.question}, timeout=60)
-    assert posted.status_code == 200
-    shown = [each["hit"]["passage_id"] for each in posted.json()["answer"]["evidence"]]
-    assert shown == [each.passage_id for each in answer.evidence]
-    assert httpx.post("http://127.0.0.1:8700/v1/answers", json={}, timeout=60).status_code == 422
+    # The rest of the service's application: a page's backend, OpenAI's form, errors, limits and keys.
+    page = RemoteBackend(served)
+    *growing, last = page.answer(Request(question))
+    assert growing
+    assert growing[0].evidence
+    assert dataclasses.replace(last, timings=answer.timings) == answer
+    assert page.model().state == "loaded"
+    assert page.manifest().kept == 240
+    assert page.contents().examples
+    assert page.find(Request(question)).hits[0].question == answer.evidence[0].question
+    assert (record := page.record(answer.evidence[0].record_id))
+    assert answer.evidence[0].text in record.answer
+    with pytest.raises(QuestionError, match="the question is empty"):
+        list(page.answer(Request("?")))
+    chat = {"messages": [{"role": "user", "content": question}]}
+    completion = httpx.post(f"{served}/v1/chat/completions", json=chat, timeout=60).json()
+    assert "[1]" in completion["choices"][0]["message"]["content"]
+    assert httpx.post(f"{served}/v1/answers", json={}, timeout=60).status_code == 422
+    assert httpx.post(f"{served}/v1/answers", content=b"x" * (10 << 20), timeout=60).status_code == 413
+    assert 'citewell_answers_total{outcome="answered"}' in httpx.get(f"{served}/metrics", timeout=60).text
+
+    _kill("Answer")  # another replica answers from the start, nothing is lost
+    assert _answer(served, question).sentences == answer.sentences
+
+
+def test_the_service_on_a_cluster_knows_its_callers(served: str, tmp_path: Path) -> None:
+    key = Keys(tmp_path / "keys.json").add("ward-3")
+    assert httpx.post(f"{served}/v1/answers", json={"question": "illness 12"}, timeout=60).status_code == 401
+    assert _answer(served, "What is illness 12?", Authorization=f"Bearer {key}").finished
 
 
 def _opened(settings: Settings) -> Answerer:

@@ -13,10 +13,10 @@ from cluster.connect import ClusterError
 from cluster.search import ShardedRetriever
 from core.errors import DataError, IndexFolderError, QuestionError
 from core.settings import Settings
+from index.builds import check_build
 from index.published import published_build
 from index.sharded.build import InThisProcess, build_shards
 from index.sharded.joined import open_shard
-from index.store import check_build
 from rag.search.parts import Part, open_whole, search_part
 from tests.fakes import WordEmbedder
 

@@ -18,7 +18,7 @@ from dataset.common_concerns import concerns
 from dataset.details import says, touches
 from generator.prompt import REFUSAL, REST
 from generator.tuning.rows import MANIFEST, Row, read_manifest, read_rows
-from index.store import open_index
+from index.opening import open_index
 from index.topics import record_topic
 from tests.conftest import embed_words, indexed
 

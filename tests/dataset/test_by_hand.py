@@ -14,7 +14,7 @@ from dataset.by_hand import FORM, read_by_hand, rows_by_hand
 from dataset.evidence_sets import EvidenceMaker
 from generator.prompt import REFUSAL
 from generator.tuning.rows import Row
-from index.store import open_index
+from index.opening import open_index
 from index.topics import record_topic
 from rag.opening import open_retriever
 from tests.conftest import ROOT, WordEmbedder, indexed

@@ -19,7 +19,7 @@ from dataset.verifier_reward import reward
 from generator.prompt import REFUSAL, Source
 from generator.tuning.pairs import Pair, read_pairs
 from generator.tuning.rows import Row
-from index.store import open_index
+from index.opening import open_index
 from rag.answerer import Answerer, answer_chain
 from rag.feedback import Feedback, give, given
 from rag.receipt import receipt

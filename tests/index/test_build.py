@@ -17,9 +17,9 @@ from core.errors import DataError, IndexFolderError
 from core.settings import IndexSettings
 from index.build import build, main
 from index.embedders.base import Done
+from index.opening import open_index
 from index.passages import headed_text
 from index.published import published_build
-from index.store import open_index
 from tests.conftest import ROOT
 from tests.fakes import ROWS, WordEmbedder, write_csv
 

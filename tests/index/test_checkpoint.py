@@ -19,9 +19,9 @@ from index.build import build
 from index.checkpoint import NAME, Checkpoint
 from index.embedders.base import Done
 from index.keeping import rollback
+from index.opening import open_index
 from index.published import PREVIOUS, pointed, published_build
 from index.status import EmbeddingStatus, clear_status, read_status, write_status
-from index.store import open_index
 from tests.conftest import ROOT
 from tests.fakes import ROWS, WordEmbedder, write_csv
 

@@ -15,8 +15,8 @@ from index.embedders.eight_bits import quantise
 from index.embedders.openvino import MODEL, OpenVinoEmbedder
 from index.embedders.torch import TorchEmbedder
 from index.embedders.weights import find_weights
+from index.opening import open_index
 from index.passages import headed_text
-from index.store import open_index
 
 
 def test_a_folder_without_weights(tmp_path: Path) -> None:

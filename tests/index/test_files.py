@@ -21,8 +21,8 @@ from index.files.encoding import decode
 from index.files.folder import Reading
 from index.files.read import read_sheet
 from index.files.sheet import listed
-from index.store import open_index
-from rag.admin import refused_rows
+from index.opening import open_index
+from rag.admin import overview
 from rag.uploads import Upload, in_page, keep, preview, uploads_of
 from tests.conftest import ROOT
 from tests.fakes import WordEmbedder
@@ -82,9 +82,9 @@ def test_a_file_is_built_and_uploaded_alike(name: str, tmp_path: Path, word_embe
         assert (manifest.rows, manifest.kept) == counts
         assert manifest.merged == wanted.get("merged", 0)
         assert sum(manifest.refused.values()) == len(wanted.get("refused", []))
-    assert [[row["line"], row["reason"]] for row in refused_rows(open_index(Path(uploaded.index.dir)))] == wanted.get(
-        "refused", []
-    )
+    assert [
+        [row["line"], row["reason"]] for row in overview(open_index(Path(uploaded.index.dir))).refused
+    ] == wanted.get("refused", [])
     if not given_columns:
         found = preview(Upload(name, content))
         assert found.question in found.columns

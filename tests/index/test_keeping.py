@@ -11,8 +11,8 @@ from core.settings import IndexSettings
 from index import build as building
 from index.build import build
 from index.keeping import kept_builds, rollback, withdraw
+from index.opening import open_index
 from index.published import is_rolled_back
-from index.store import open_index
 from tests.fakes import write_csv
 
 

@@ -7,8 +7,8 @@ import pytest
 from core.errors import DataError, IndexFolderError
 from core.settings import IndexSettings
 from index.build import build
+from index.opening import open_index
 from index.ranking import DEFAULT, find_ranking, read_ranking
-from index.store import open_index
 from rag.search.answerable import SIGNALS
 from tests.fakes import WordEmbedder
 

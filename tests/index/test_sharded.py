@@ -14,12 +14,15 @@ import pytest
 from core.errors import DataError, IndexFolderError
 from core.settings import IndexSettings, RagSettings
 from index.build import build
+from index.builds import check_build
+from index.corpus import read_corpus
 from index.embedders import load_embedder
 from index.embedders.base import Done
+from index.files.folder import NAME, Reading, written_readings
+from index.opening import open_index
 from index.published import published_build
 from index.sharded import steps
 from index.sharded.build import InThisProcess, build_shards
-from index.store import check_build, open_index
 from rag.search.parts import join_parts, open_whole, search_part
 from rag.search.results import SearchResult
 from rag.search.retriever import IndexRetriever
@@ -133,6 +136,41 @@ def test_files_folders_and_patterns_are_read_in_order_and_their_equal_answers_me
     assert many.manifest.merged == 40
     with pytest.raises(DataError, match=r"no file at .*\*.txt; expected a file, a folder"):
         _shards(settings, 2, str(folder / "*.txt"))
+
+
+def test_a_folder_is_read_in_one_way_whatever_the_number_of_shards(settings: IndexSettings, tmp_path: Path) -> None:
+    """`reading.json` holds, and so does the list of endings: a note beside the files is none of them."""
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    write_csv(folder / "a.csv", ROWS[:60], ("x", "y", "z"))
+    write_csv(folder / "b.txt", ROWS[60:90], HEADER)
+    (folder / "notes.md").write_text("questions of the ward")
+    (folder / NAME).write_bytes(written_readings({"a.csv": Reading("x", "y")}))
+    _shards(settings, 2, str(folder))
+    many = open_index(Path(settings.dir))
+    alone = read_corpus(folder)
+    assert {record.id for record in many.records.values()} == {record.id for record in alone.records}
+    assert many.manifest.rows == alone.rows == 90
+    assert alone.notes[0].startswith("notes.md is left out")
+    first = check_build(published_build(Path(settings.dir))).csv_sha256
+    (folder / NAME).write_bytes(written_readings({"a.csv": Reading("y", "x")}))
+    _shards(settings, 2, str(folder))
+    assert check_build(published_build(Path(settings.dir))).csv_sha256 != first
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match=r"holds no file that is read; .* end in csv, tsv, txt"):
+        _shards(settings, 2, str(tmp_path / "none"))
+
+
+def test_shards_elsewhere_know_the_language_of_the_file(settings: IndexSettings, tmp_path: Path) -> None:
+    rows = [
+        (f"Was ist Krankheit {n}?", f"Diese Krankheit hat die Nummer {n} und ist sehr ansteckend.") for n in range(9)
+    ]
+    _shards(settings, 2, str(write_csv(tmp_path / "german.csv", rows)))
+    build_folder = published_build(Path(settings.dir))
+    manifest = check_build(build_folder)
+    assert manifest.language == "de"
+    of_before = dataclasses.replace(manifest, language="")
+    assert [open_whole(build_folder, each).language for each in (manifest, of_before)] == ["de", "de"]
 
 
 def _one_file(settings: IndexSettings, tmp_path: Path) -> IndexSettings:

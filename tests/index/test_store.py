@@ -7,9 +7,11 @@ import pytest
 from core.errors import IndexFolderError
 from core.settings import IndexSettings
 from index.build import build
+from index.builds import FILES, check_build
 from index.keeping import rollback
+from index.opening import open_index
 from index.published import published_build
-from index.store import FILES, check_build, open_index
+from tests.conftest import indexed
 from tests.fakes import ROWS, WordEmbedder, write_csv
 
 
@@ -130,3 +132,32 @@ def test_search_returns_no_more_than_there_is(small_index: IndexSettings, word_e
     index = open_index(Path(small_index.dir))
     queries = np.vstack([word_embedder.embed(["acne"]), word_embedder.embed(["gout"])])
     assert [len(hits) for hits in index.search(queries, k=100)] == [4, 4]
+
+
+GERMAN = [
+    ("Was ist Gicht?", "Gicht ist eine Krankheit der Gelenke. Sie entsteht durch Kristalle von Harnsäure im Gelenk."),
+    (
+        "Was sind Masern?",
+        "Masern sind eine sehr ansteckende Krankheit. Eine Impfung schützt die meisten Menschen davor.",
+    ),
+]
+
+
+def test_the_language_of_a_file_is_kept_so_that_opening_does_not_tell_it_again(
+    tmp_path: Path, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(indexed(tmp_path, GERMAN).dir)
+    asked: list[str] = []
+
+    def told(text: str) -> str:
+        asked.append(text)
+        return "fr"
+
+    monkeypatch.setattr("index.reader.language_of_file", told)
+    assert open_index(folder).language == "de"
+    assert asked == []
+    manifest = published_build(folder) / "manifest.json"
+    without = {name: value for name, value in json.loads(manifest.read_text()).items() if name != "language"}
+    manifest.write_text(json.dumps(without))  # as a build of before
+    assert open_index(folder).language == "fr"
+    assert "Gicht" in asked[0]

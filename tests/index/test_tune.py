@@ -14,7 +14,7 @@ from index.build import build
 from index.corpus import Record, read_corpus
 from index.embedders import adapter_identity, load_embedder, load_question_embedder
 from index.embedders.weights import adapted_weights
-from index.store import open_index
+from index.opening import open_index
 from index.topics import record_topic
 from index.tune import tune
 from index.tuning.question_forms import lay_questions, misspelt, topic_names

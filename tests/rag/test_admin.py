@@ -14,9 +14,9 @@ from index.build import build
 from index.corpus import record_id
 from index.files.folder import Reading
 from index.keeping import rollback
+from index.opening import open_index
 from index.status import write_status
-from index.store import open_index
-from rag.admin import described, embed_in_background, embedding, is_complete, overview, refused_rows
+from rag.admin import described, embed_in_background, embedding, overview, published
 from rag.uploads import Upload, keep
 from tests.conftest import ROOT
 from tests.fakes import WordEmbedder, write_csv
@@ -43,7 +43,7 @@ def test_the_vectors_that_a_large_file_lacks_are_made_behind(
     rows = [(f"What is illness {n}?", f"It is illness {n}. Or so.") for n in range(40)]
     larger = write_csv(Path(small_index.dir).parent / "up.csv", rows)
     assert build(replace(small_index, csv=str(larger)), words_only=True)
-    assert not is_complete(settings)
+    assert not published(settings).complete
     assert embed_in_background(settings)
     (command,) = started
     assert command[:4] == [sys.executable, str(ROOT / "citewell.py"), "build", "--background"]
@@ -65,9 +65,9 @@ def test_refused_rows_belong_to_the_build_that_is_shown(small_index: IndexSettin
     folder = Path(small_index.dir)
     other = write_csv(folder.parent / "other.csv", [("What is a boil?", "A lump."), ("", "Nobody asked.")])
     assert build(replace(small_index, csv=str(other)))
-    assert refused_rows(open_index(folder)) == [{"line": 3, "reason": "no question"}]
+    assert overview(open_index(folder)).refused == [{"line": 3, "reason": "no question"}]
     rollback(folder)
-    assert refused_rows(open_index(folder)) == []
+    assert overview(open_index(folder)).refused == []
 
 
 def test_several_files_become_one_index_whose_rows_keep_the_names_of_their_files(
@@ -91,7 +91,7 @@ def test_several_files_become_one_index_whose_rows_keep_the_names_of_their_files
         "What is a boil?": "a.csv",
         "A boil?": "b.csv",
     }
-    assert refused_rows(index) == [{"file": "a.csv", "line": 3, "reason": "no question"}]
+    assert overview(index).refused == [{"file": "a.csv", "line": 3, "reason": "no question"}]
     assert overview(index).files == {"a (2).csv": 1, "a.csv": 1, "b.csv": 1}
     assert not build(replace(small_index, csv=str(kept)))  # nothing has changed since
     (kept / "b.csv").unlink()
@@ -112,10 +112,10 @@ def test_a_process_of_its_own_makes_the_vectors(tmp_path: Path, monkeypatch: pyt
     index = IndexSettings(csv=str(file), dir=str(tmp_path / "i"), cache=str(ROOT / "artifacts/embedders"))
     assert build(index, words_only=True)
     settings = Settings(index=index)
-    assert not is_complete(settings)
+    assert not published(settings).complete
     assert embed_in_background(settings)
     deadline = time.monotonic() + 120
-    while not is_complete(settings) and time.monotonic() < deadline:
+    while not published(settings).complete and time.monotonic() < deadline:
         time.sleep(0.1)
     assert open_index(Path(index.dir)).embedded, (tmp_path / "i/build.log").read_text()
     assert not embed_in_background(settings)

@@ -14,7 +14,7 @@ from core.errors import IndexFolderError
 from core.settings import IndexSettings, Settings
 from index.build import build
 from index.job import CANCELLED, DONE, FAILED, INTERRUPTED, RUNNING, Job, read_job, reported, write_job
-from index.store import open_index
+from index.opening import open_index
 from rag.indexing import cancel, dismiss, last_job, roll_back, start
 from rag.uploads import JOB, Upload, keep
 from tests.conftest import ROOT

@@ -12,7 +12,7 @@ from hypothesis import given
 from core.errors import DataError
 from core.settings import IndexSettings
 from index.build import build
-from index.store import open_index
+from index.opening import open_index
 from rag import receipt as module
 from rag.answer import Answer, Note, Notice
 from rag.answerer import Answerer, answer_chain

@@ -4,7 +4,7 @@ import pytest
 
 from core.errors import IndexFolderError, QuestionError
 from core.settings import IndexSettings, RagSettings
-from index.store import open_index
+from index.opening import open_index
 from rag.search.retriever import IndexRetriever
 from tests.conftest import index_rows
 from tests.fakes import WordEmbedder

@@ -7,9 +7,9 @@ import pytest
 from core.errors import IndexFolderError, QuestionError
 from core.settings import IndexSettings, RagSettings
 from index.build import build
+from index.opening import open_index
 from index.ranking import NEVER_FITTED, Answerability
 from index.reader import Index
-from index.store import open_index
 from rag.answerer import BY_WORDS, Answerer, answer_chain
 from rag.search.answerable import NEAR_ALL, SIGNALS, UNCERTAIN, background, probability
 from rag.search.query import understand

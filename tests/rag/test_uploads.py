@@ -16,7 +16,7 @@ from index.corpus import read_corpus
 from index.files.folder import Reading
 from index.job import FAILED, Job, write_job
 from index.keeping import rollback
-from index.store import open_index
+from index.opening import open_index
 from rag import uploads
 from rag.uploads import JOB, Upload, check, forget_unused, in_page, keep, preview, safe_name, title, uploads_of
 

@@ -15,6 +15,7 @@ from core.service_settings import ServiceSettings
 from generator.engines.base import Chat, Chunk
 from generator.llm import QwenChat
 from rag.answerer import Answerer
+from rag.backend import OneAnswerer
 from rag.search.retriever import IndexRetriever
 from service.app import create_app
 from tests.fakes import QueueEngine
@@ -45,7 +46,7 @@ def answerer(retriever: IndexRetriever) -> Answerer:
 
 @pytest.fixture
 def app(answerer: Answerer, service_settings: ServiceSettings) -> FastAPI:
-    return create_app(lambda: answerer, service_settings)
+    return create_app(OneAnswerer(answerer), service_settings)
 
 
 @pytest.fixture

@@ -14,11 +14,14 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from core.errors import IndexFolderError, WeightsError
+from core.errors import WeightsError
 from core.service_settings import ServiceSettings
+from core.settings import IndexSettings, Settings
 from generator.engines.base import Chat, Chunk
 from generator.llm import QwenChat
 from rag.answerer import Answerer
+from rag.backend import OneAnswerer
+from rag.opened import Opened
 from rag.receipt import read_receipt
 from service.app import create_app
 from service.keys import Keys
@@ -69,7 +72,7 @@ def test_a_search_needs_no_model(answerer: Answerer, service_settings: ServiceSe
     broken: Future[Any] = Future()
     broken.set_exception(WeightsError("the weights are gone; install them again"))
     client = TestClient(
-        create_app(lambda: replace(answerer, llm=broken), service_settings), base_url="http://localhost"
+        create_app(OneAnswerer(replace(answerer, llm=broken)), service_settings), base_url="http://localhost"
     )
     found = client.post("/v1/search", json={"question": QUESTION})
     assert found.status_code == 200
@@ -82,11 +85,9 @@ def test_a_search_needs_no_model(answerer: Answerer, service_settings: ServiceSe
     assert error["code"] == 503
 
 
-def test_without_an_index_it_says_so(service_settings: ServiceSettings) -> None:
-    def gone() -> Answerer:
-        raise IndexFolderError("no index at artifacts/index; build it: citewell build")
-
-    client = TestClient(create_app(gone, service_settings), base_url="http://localhost")
+def test_without_an_index_it_says_so(service_settings: ServiceSettings, tmp_path: Path) -> None:
+    nothing = Opened(lambda: Settings(index=IndexSettings(dir=str(tmp_path / "none"))))
+    client = TestClient(create_app(nothing, service_settings), base_url="http://localhost")
     for path in ("/v1/answers", "/v1/search"):
         got = client.post(path, json={"question": QUESTION})
         assert (got.status_code, got.json()["error"]["type"]) == (503, "server_error")
@@ -125,7 +126,7 @@ def test_keys_open_it_and_a_revoked_one_does_not(
 ) -> None:
     keys = Keys(tmp_path / "keys.json")
     key = keys.add("ward-3")
-    client = TestClient(create_app(lambda: answerer, service_settings), base_url="http://citewell.example")
+    client = TestClient(create_app(OneAnswerer(answerer), service_settings), base_url="http://citewell.example")
     asked: Any = {"json": {"question": QUESTION}}
     assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
     assert key not in (tmp_path / "keys.json").read_text()
@@ -147,7 +148,7 @@ def test_without_keys_only_this_machine_is_answered(app: FastAPI) -> None:
 
 def test_a_caller_has_so_many_requests_a_minute(answerer: Answerer, service_settings: ServiceSettings) -> None:
     few = replace(service_settings, requests_per_minute=2)
-    client = TestClient(create_app(lambda: answerer, few), base_url="http://localhost")
+    client = TestClient(create_app(OneAnswerer(answerer), few), base_url="http://localhost")
     got = [client.post("/v1/search", json={"question": QUESTION}) for _ in range(3)]
     assert [each.status_code for each in got] == [200, 200, 429]
     assert 1 <= int(got[2].headers["retry-after"]) <= 60
@@ -168,7 +169,7 @@ def test_a_minute_later_a_caller_may_ask_again() -> None:
 def test_sixty_four_callers_get_each_their_own_answer_or_a_429(
     answerer: Answerer, service_settings: ServiceSettings
 ) -> None:
-    app = create_app(lambda: answerer, replace(service_settings, at_once=2, queue=40))
+    app = create_app(OneAnswerer(answerer), replace(service_settings, at_once=2, queue=40))
     expected = {"what is gout": "Gout is a form of arthritis. [1]", "what is measles": "Measles is a very"}
     questions = list(expected) * 32
     start = threading.Barrier(64)
@@ -207,7 +208,7 @@ class Endless(QueueEngine):
 def test_a_caller_who_hangs_up_stops_the_model(answerer: Answerer, service_settings: ServiceSettings) -> None:
     engine = Endless()
     endless = replace(answerer, llm=QwenChat(engine=engine, max_tokens=100))
-    with serving(create_app(lambda: endless, replace(service_settings, at_once=1, queue=0))) as address:
+    with serving(create_app(OneAnswerer(endless), replace(service_settings, at_once=1, queue=0))) as address:
         with httpx.stream("POST", f"{address}/v1/answers", json={"question": QUESTION, "stream": True}) as got:
             lines = got.iter_lines()
             assert any(line == "event: text" for line in lines)
@@ -219,10 +220,13 @@ def test_a_caller_who_hangs_up_stops_the_model(answerer: Answerer, service_setti
 
 def test_metrics_count_and_hold_no_word_of_a_question(client: TestClient) -> None:
     client.post("/v1/answers", json={"question": QUESTION})
+    client.post("/v1/answers", json={"question": QUESTION, "stream": True})
+    client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": QUESTION}], "stream": True})
     client.get("/gout-of-my-uncle")
     text = client.get("/metrics").text
-    assert 'citewell_requests_total{path="/v1/answers",status="200"} 1.0' in text
-    assert 'citewell_answers_total{outcome="answered"} 1.0' in text
+    assert 'citewell_requests_total{path="/v1/answers",status="200"} 2.0' in text
+    assert 'citewell_answers_total{outcome="answered"} 3.0' in text  # streams are counted too
+    assert "citewell_answer_seconds_count 3.0" in text
     assert "gout" not in text
 
 
@@ -234,7 +238,7 @@ def test_an_error_that_nobody_foresaw_is_a_500_without_its_words(
 
     monkeypatch.setattr(ByHeart, "stream", fails)
     client = TestClient(
-        create_app(lambda: answerer, service_settings), base_url="http://localhost", raise_server_exceptions=False
+        create_app(OneAnswerer(answerer), service_settings), base_url="http://localhost", raise_server_exceptions=False
     )
     got = client.post("/v1/answers", json={"question": QUESTION})
     assert got.status_code == 500
@@ -244,7 +248,8 @@ def test_an_error_that_nobody_foresaw_is_a_500_without_its_words(
 
 def test_its_description_names_every_endpoint_with_an_example(app: FastAPI) -> None:
     described = app.openapi()
-    assert {"/v1/answers", "/v1/search", "/v1/chat/completions", "/v1/models", "/healthz", "/metrics"} == set(
-        described["paths"]
-    )
+    asked = {"/v1/answers", "/v1/search", "/v1/chat/completions", "/v1/models", "/v1/follow-ups"}
+    read = {"/v1/file", "/v1/file/contents", "/v1/file/overview", "/v1/records/{record_id}", "/healthz", "/metrics"}
+    assert set(described["paths"]) == asked | read
+    assert {method for path in described["paths"].values() for method in path} == {"get", "post"}
     assert described["components"]["schemas"]["AnswerBody"]["properties"]["question"]["examples"]

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from core.service_settings import ServiceSettings
 from rag.answerer import Answerer, Checks
+from rag.backend import OneAnswerer
 from rag.checks.emergency import TEXTS, EmergencyDetector
 from rag.search.retriever import IndexRetriever
 from service.app import create_app
@@ -89,7 +90,7 @@ def test_a_streamed_answer_begins_with_the_notice_of_an_emergency(
     embedder = WordEmbedder()
     wary = EmergencyDetector(["emergency", ""], embedder.embed(["my chest hurts", "what is gout"]), embedder.embed)
     warned = replace(answerer, checks=Checks(wary))
-    client = TestClient(create_app(lambda: warned, service_settings), base_url="http://localhost")
+    client = TestClient(create_app(OneAnswerer(warned), service_settings), base_url="http://localhost")
     body = {"stream": True, "messages": [{"role": "user", "content": "my chest hurts, is it gout"}]}
     sent = [data for _, data in events(client.post("/v1/chat/completions", json=body).text)]
     texts = [chunk["choices"][0]["delta"].get("content", "") for chunk in sent]

@@ -5,14 +5,14 @@ from fastapi.testclient import TestClient
 
 from core.service_settings import ServiceSettings
 from core.settings import Settings
+from rag.opened import Opened
 from rag.receipt import read_receipt
 from service.app import create_app
-from service.opened import Opened
 
 
 @pytest.mark.weights
 def test_the_real_model_answers_over_http(real_settings: Settings, service_settings: ServiceSettings) -> None:
-    client = TestClient(create_app(Opened(real_settings).answerer, service_settings), base_url="http://localhost")
+    client = TestClient(create_app(Opened(lambda: real_settings), service_settings), base_url="http://localhost")
     answer = read_receipt(client.post("/v1/answers", json={"question": "what are the signs of a stroke"}).text).answer
     assert answer.outcome == "answered"
     assert answer.sentences

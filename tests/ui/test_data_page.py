@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.settings import IndexSettings
 from index.build import build
 from index.job import CANCELLED, DONE, FAILED, Job, write_job
-from index.store import open_index
+from index.opening import open_index
 from rag import opening
 from rag.answerer import UNCHECKED
 from rag.uploads import JOB

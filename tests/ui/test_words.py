@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, expect
 
 from core.settings import Settings
 from index.build import build
+from index.opening import open_index
 from index.published import EMBEDDING
 from index.status import write_status
-from index.store import open_index
 from rag.answerer import BY_WORDS
 from tests.ui.test_page import ANSWER_MS, ask, page_server
 
