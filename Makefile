@@ -18,9 +18,9 @@ test: .venv/test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-# Half an hour on two cores, with 50 moments for each operation; fewer: FAULTS="--moments 5".
+# An hour on two cores, with 50 moments for each operation; fewer: FAULTS="--moments 5". docs/faults.md has more.
 faults: .venv/test
-	@$(BIN)/python -m pytest faults --to docs/faults.json $(FAULTS)
+	@$(BIN)/python -m pytest faults -rs --to docs/faults.json $(FAULTS)
 
 index: .venv/app
 	@$(BIN)/citewell build --again

@@ -18,6 +18,8 @@ from core.progress import log
 from core.settings import Settings, load
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
+ENDS_S = 20
+"""Seconds that answers have to end in once the service is asked to; whoever started it kills it after some more."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,7 +41,15 @@ def main(argv: list[str] | None = None) -> int:
     host, port = settings.service.host, settings.service.port
     log.info(f"answering on http://{host}:{port}, described at http://{host}:{port}/docs (Ctrl-C ends it)")
     app = create_app(opened.answerer, settings.service)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=ENDS_S,
+    )
     return 0
 
 

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from core.cached_folder import MARKER
 from core.errors import DataError, EngineError, SettingsError, WeightsError
 from core.files import sha256_file
 from generator import runs, train
 from generator.tuning.recipe import RUN, Recipe, read_recipe
 from generator.tuning.rows import read_rows, tokenise
+from generator.tuning.run_folder import begin
 from tests.conftest import ROOT
 
 FAST = {
@@ -146,6 +148,19 @@ def test_ctrl_c_saves_and_resume_goes_on_to_the_end(
     whole, resumed = record(run)["results"], record(folder)["results"]
     assert resumed["steps"] == resumed["of_steps"] == 10 * whole["steps"]
     assert resumed["development_loss"] < whole["development_loss"]
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(run: Path, told: list[str], tmp_path: Path) -> None:
+    made, folder = record(run), shutil.copytree(run, tmp_path / "run")
+    last = begin(folder, made, resume=True)
+    assert last is not None
+    (before,) = [path for path in last.parent.iterdir() if path != last]
+    assert (last / MARKER).is_file()  # every checkpoint has its hashes
+    content = bytearray((last / "optimizer.pt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (last / "optimizer.pt").write_bytes(content)
+    assert begin(folder, made, resume=True) == before
+    assert f"notice: {last.name} cannot be used: optimizer.pt has changed" in told
 
 
 def test_resume_without_a_checkpoint(run: Path, tmp_path: Path) -> None:
