@@ -158,8 +158,6 @@ def _together(
 def test_askers_of_the_real_model_get_their_own_answers(
     real_minutes: float, rng: random.Random, table: Table, checked: list[Counts], tmp_path: Path
 ) -> None:
-    if not real_minutes:
-        pytest.skip("the real model was not asked for: --real-minutes 5")
     counts = table.of(f"{ASKERS} askers of the real model at once")
     checked.append(counts)
     settings = settings_of(tmp_path / "index", ROOT / "data/health_qa.csv")

@@ -45,7 +45,7 @@ def test_an_altered_file_of_the_package_is_refused(tmp_path: Path, monkeypatch: 
     file.write_text("{}")
     digest = base64.urlsafe_b64encode(hashlib.sha256(b"{}").digest()).rstrip(b"=").decode()
     path = PackagePath(weights.DEFAULT_PACKAGE, "model", "tokenizer.json")
-    path.hash, path.dist = FileHash(f"sha256={digest}"), Distribution.at(tmp_path)
+    path.hash, path.dist = FileHash(f"sha256={digest}"), Distribution.at(tmp_path / "model.dist-info")
     monkeypatch.setattr("importlib.metadata.files", lambda _: [path])
     weights._check_package.__wrapped__()
     file.write_text("{ }")
