@@ -81,7 +81,8 @@ def _clear(during: Outcome) -> Outcome:
 
 
 def test_building_and_publishing(disk: Disk, table: Table, checked: list[Counts]) -> None:
-    csv = write_csv(disk.folder / "rows.csv", ROWS, ("question", "answer", "source"))
+    rows = [*ROWS, ("How is gout treated?", "Gout is treated with ice and rest.", "joints")]  # some for each shard
+    csv = write_csv(disk.folder / "rows.csv", rows, ("question", "answer", "source"))
     settings = settings_of(disk.folder / "index", csv)
     for force in (False, True):
         assert outcome(operations.build_words, settings.index, force).value is True
