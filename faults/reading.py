@@ -16,7 +16,7 @@ from index.embedders import load_embedder
 from index.job import read_job
 from index.published import published_build
 from index.status import read_status
-from index.store import check_build
+from index.store import check_build, open_index
 from rag.admin import overview
 from rag.answer import Answer
 from rag.database import EARLIER
@@ -55,10 +55,10 @@ def answers_alone(settings: Settings) -> list[tuple[str, str, tuple[str, ...]]]:
     return [each[:3] for each in answers(settings)]
 
 
-def answers_at(seconds: float, settings: Settings) -> str:
-    """The texts of the answers, with the clock so many seconds off."""
+def records_at(seconds: float, settings: Settings) -> str:
+    """All that the published index holds, with the clock so many seconds off."""
     step(seconds)
-    return " ".join(quote for each in answers(settings) for quote in (each[1], *each[2]))
+    return " ".join(record.answer for record in open_index(Path(settings.index.dir)).records.values())
 
 
 def rebuilt(settings: Settings) -> list[tuple[str, str, tuple[str, ...]]]:

@@ -83,7 +83,7 @@ def test_a_clock_that_steps_loses_nothing(table: Table, checked: list[Counts], t
     for number, seconds in enumerate(STEPS_S, start=1):
         operations.change_rows(settings.index, number)
         during = outcome(operations.build_again_at, seconds, settings.index)
-        latest = outcome(reading.answers_at, seconds, settings)
+        latest = outcome(reading.records_at, seconds, settings)
         counts.judge(latest, partial(_says, f"Checked {number} times."), f"a build at {seconds:+,.0f} s", during)
         during = outcome(operations.keep_turn_at, seconds, file)
         after = outcome(reading.kept, file, operations.ONE, reading.EARLIER)
