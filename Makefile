@@ -22,9 +22,9 @@ test: .venv/test
 audit: .venv/test
 	@$(BIN)/python -m bench.advisories
 
-# Half an hour on two cores, with 50 moments for each operation; fewer: FAULTS="--moments 5".
+# An hour on two cores, with 50 moments for each operation; fewer: FAULTS="--moments 5". docs/faults.md has more.
 faults: .venv/test
-	@$(BIN)/python -m pytest faults --to docs/faults.json $(FAULTS)
+	@$(BIN)/python -m pytest faults -rs --to docs/faults.json $(FAULTS)
 
 index: .venv/app
 	@$(BIN)/citewell build --again

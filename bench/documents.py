@@ -145,13 +145,20 @@ def table(name: str, root: Path = PACKAGES) -> str:
         return _IN_CELL.sub(lambda found: figure(found[1], root, file, at), template)
 
     rows = [[cell(described.get("corner", ""), ""), *(column["title"] for column in columns)]]
-    for each in described["rows"]:
+    for each in _rows(described["rows"], root / file, file):
         row = {"title": each.replace("_", " "), "at": each} if isinstance(each, str) else each
         cells = row.get("cells") or [row.get("cell") or column["cell"] for column in columns]
         places = [column.get("at", "") + row.get("at", "") for column in columns]
         rows.append([cell(row["title"], ""), *(cell(*pair) for pair in zip(cells, places, strict=True))])
     head, *lines = ("|" + "|".join(f" {each} " if each else " " for each in row) + "|\n" for row in rows)
     return head + "|---" * len(rows[0]) + "|\n" + "".join(lines)
+
+
+def _rows(described: list[Any] | str, path: Path, source: str) -> list[Any]:
+    """The rows of a table; where they are described by a key of its file, one for each name below that key."""
+    if isinstance(described, str):
+        return [{"title": name, "at": f"{name}."} for name in _value(_read(path, source), described, source)]
+    return described
 
 
 def _shown(value: Any, form: str, where: str) -> str:

@@ -1,6 +1,6 @@
 """Folders of files made from other files (a converted model): sealed when made, checked before use.
 
-A sealed folder holds `citewell.json`: what it was made from, and size, time and SHA-256 of each of its files.
+A sealed folder holds `citewell.json`: what it was made from, and size and SHA-256 of each of its files.
 """
 
 import contextlib
@@ -10,10 +10,15 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from core.checked import CHECKED, mark, unchanged, wrong
 from core.files import new_folder, sha256_file, write_atomic
 from core.progress import log
+from core.seals import sealed, unsealed
 
 MARKER = "citewell.json"
+DAILY_S = 24 * 3600.0
+"""Seconds after which a model that OpenVINO parses is hashed again although nothing shows that it changed: a disk that
+rots changes neither size nor time, and what OpenVINO makes of a damaged model is a crash or other words."""
 
 Facts = Mapping[str, str | int]
 """The facts of a folder: what it was made from, and with which settings."""
@@ -21,36 +26,37 @@ Facts = Mapping[str, str | int]
 
 def seal(folder: Path, facts: Facts) -> None:
     """Write the marker over a folder's files; to be called last, inside `core.files.new_folder`."""
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != MARKER:
-            status = path.stat()
-            files[str(path.relative_to(folder))] = {
-                "bytes": status.st_size,
-                "mtime_ns": status.st_mtime_ns,
-                "sha256": sha256_file(path),
-            }
-    write_atomic(folder / MARKER, json.dumps({"made_from": facts, "files": files}, indent=2) + "\n")
+    files = {
+        str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in (MARKER, CHECKED)
+    }
+    write_atomic(folder / MARKER, json.dumps(sealed({"made_from": facts, "files": files}), indent=2) + "\n")
+    mark(folder, files)
 
 
-def damage(folder: Path, facts: Facts) -> str:
+def damage(folder: Path, facts: Facts, within_s: float = float("inf")) -> str:
     """Why a sealed folder cannot be used as one made from `facts`; empty if it can.
 
-    A file whose size and time are those of its making is taken to be the same; any other is hashed.
+    A file that is as it was when its hash was found right, not longer ago than `within_s`, is not read for that.
     """
     try:
-        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        marker = unsealed((folder / MARKER).read_bytes())
         if marker["made_from"] != facts:
             return "it was made from something else"
-        for name, entry in marker["files"].items():
-            status = (folder / name).stat()
-            if (status.st_size, status.st_mtime_ns) == (entry["bytes"], entry["mtime_ns"]):
-                continue
-            if status.st_size != entry["bytes"] or sha256_file(folder / name) != entry["sha256"]:
+        files = marker["files"]
+        known = unchanged(folder, files, within_s)
+        for name in files.keys() - known:
+            if not (folder / name).is_file():
+                return f"it has no {name}"
+            if wrong(folder / name, files[name]):
                 return f"{name} has changed"
+        if len(known) < len(files):
+            with contextlib.suppress(OSError):  # a folder that cannot be written is hashed at each start
+                mark(folder, files)
         return ""
-    except FileNotFoundError as error:
-        return f"it has no {Path(error.filename).name}"
+    except FileNotFoundError:
+        return f"it has no {MARKER}"
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"its {MARKER} cannot be read"
 
@@ -61,7 +67,7 @@ def sealed_hash(folder: Path, name: str) -> str:
 
 
 @contextlib.contextmanager
-def made_once(folder: Path, facts: Facts) -> Iterator[Path | None]:
+def made_once(folder: Path, facts: Facts, within_s: float = float("inf")) -> Iterator[Path | None]:
     """Make a sealed folder if it does not stand whole: yields an empty folder to fill, or None.
 
     One process makes it while others wait. What was filled is sealed and put in place when the block ends; a block
@@ -71,20 +77,23 @@ def made_once(folder: Path, facts: Facts) -> Iterator[Path | None]:
     ...     if empty is not None:
     ...         convert(empty)
 
+    Args:
+        within_s: see `damage`.
+
     Raises:
         OSError: the disk is full or the folder cannot be written.
     """
-    if not damage(folder, facts):  # without the lock, which a folder that cannot be written has no place for
+    if not damage(folder, facts, within_s):  # without the lock, which a folder that cannot be written has no place for
         yield None
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{folder.name}.lock"):
-        wrong = damage(folder, facts)
-        if not wrong:
+        fault = damage(folder, facts, within_s)
+        if not fault:
             yield None
             return
         if folder.exists():
-            log.info(f"{folder} cannot be used ({wrong}); making it again")
+            log.info(f"{folder} cannot be used ({fault}); making it again")
         with new_folder(folder) as empty:
             yield empty
             seal(empty, facts)

@@ -12,6 +12,9 @@ from collections.abc import Callable
 from core.libraries import report_nothing
 from core.progress import show_lines
 
+_FULL = re.compile(r"no space left|os error 28\b|\d requested and \d+ written|iostream error", re.I)
+"""What libraries say of a full disk: the system, safetensors, numpy, and C++ on its way out of OpenVINO."""
+
 
 class CiteWellError(Exception):
     """Base of every error that is reported to the user as one line, without a traceback."""
@@ -76,10 +79,10 @@ def run_command(main: Callable[[], int | None]) -> None:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error is that of a full disk; numpy and safetensors raise such ones without its number."""
+    """Whether an error is that of a full disk; numpy, safetensors and OpenVINO raise such ones without its number."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno == errno.ENOSPC
-    return re.search(r"no space left|os error 28\b|\d requested and \d+ written", str(error), re.I) is not None
+    return _FULL.search(str(error)) is not None
 
 
 def explained(error: Exception) -> str:

@@ -1,29 +1,29 @@
 """What the faults hit: the operations of CiteWell that write, and those that read what was written.
 
-Every function runs in a process of its own (`faults.processes`). The heavy modules are imported here, once.
+Every function runs in a process of its own (`faults.processes`); `faults.models` has those that need torch.
 """
 
 import csv
-import json
+from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
-from typing import Any
-
-import torch  # noqa: F401 - imported for the processes that are forked from here
-import transformers  # noqa: F401
 
 from core.settings import IndexSettings, Settings
-from generator import export, merge, train
-from generator.adapters import read_adapter
+from faults.clock import step
+from faults.stand_ins import stand_in
 from index import build
+from index.again import again_settings
 from index.keeping import Keeping, publish, rollback
 from index.opening import open_index
 from index.published import pointed
+from index.sharded.build import InThisProcess, build_shards
 from rag import feedback
 from rag.answer import Answer
 from rag.database import EARLIER
 from rag.exports import to_json
 from rag.history import History, StoredTurn
 from rag.opening import open_retriever
+from tests.fakes import WordEmbedder
 
 QUESTION = "how is gout treated"
 ONE = "0" * 32
@@ -35,6 +35,47 @@ ONE = "0" * 32
 def build_index(settings: IndexSettings) -> bool:
     """Build and publish."""
     return build.build(settings)
+
+
+def build_words(settings: IndexSettings, force: bool) -> bool:
+    """Build and publish with the embedder of words."""
+    stand_in()
+    return build.build(settings, force=force)
+
+
+def build_in_shards(settings: IndexSettings, force: bool) -> str:
+    """The same in two shards."""
+    embedder = WordEmbedder()
+    return build_shards(settings, [settings.csv], 2, embedder, InThisProcess(embedder), force)
+
+
+def build_again_at(seconds: float, settings: IndexSettings) -> bool:
+    """Build what the published index was made from again (`--again`), with the clock so many seconds off."""
+    stand_in()
+    step(seconds)
+    chosen = again_settings(settings)
+    assert chosen is not None, "the index counts as rolled back"
+    return build.build(chosen)
+
+
+def keep_turn_at(seconds: float, file: Path) -> None:
+    """Keep a turn and forget what is older than a month, with the clock so many seconds off."""
+    step(seconds)
+    keep_turns(file, 1)
+    History(file).forget(30)
+
+
+def build_for_ever(files: Sequence[IndexSettings]) -> None:
+    """Build from one file after the other."""
+    stand_in()
+    for settings in cycle(files):
+        build.build(settings, force=True)
+
+
+def questions_of(csv_path: Path) -> list[str]:
+    """The questions of a file."""
+    with csv_path.open(encoding="utf-8", newline="") as file:
+        return [row["question"] for row in csv.DictReader(file)]
 
 
 def change_rows(settings: IndexSettings, generation: int) -> None:
@@ -55,6 +96,25 @@ def publish_for_ever(folder: Path, sign: Path) -> None:
     for n in range(1 << 30):
         publish(folder, folder / "builds" / pointed(folder / "previous"), Keeping()) if n % 2 else rollback(folder)
         sign.touch()
+
+
+def roll_back(folder: Path) -> str:
+    """Publish the build before."""
+    return rollback(folder)
+
+
+def keep_turns(file: Path, count: int) -> None:
+    """Keep some turns, all in one conversation."""
+    history = History(file)
+    for number in range(count):
+        turn = StoredTurn(f"{QUESTION} ({number})", Answer(QUESTION, QUESTION, text="Gout is treated with ice."))
+        history.finish(ONE, history.add(ONE, turn), turn)
+
+
+def judge(file: Path, count: int) -> None:
+    """Keep some judgements."""
+    for number in range(count):
+        feedback.give(file, Answer(f"question {number}", QUESTION, text="Ice."), good=True)
 
 
 def keep_turns_for_ever(file: Path, acknowledged: Path, sign: Path) -> None:
@@ -78,33 +138,6 @@ def judge_for_ever(file: Path, acknowledged: Path, sign: Path) -> None:
             feedback.give(file, Answer(f"question {n}", QUESTION, text="Ice."), good=True)
             kept.write(f"{n}\n")
             sign.touch()
-
-
-def merge_adapter(adapter: Path, model: Path, target: Path) -> None:
-    """Merge an adapter."""
-    merge.main(["--adapter", str(adapter), "--model", str(model), "--to", str(target), "--limit", "0"])
-
-
-def export_model(model: Path, target: Path) -> None:
-    """Write a checkpoint as GGUF."""
-    export.main(["--model", str(model), "--quant", "f16", "--to", str(target)])
-
-
-def train_adapter(rows: Path, model: Path, target: Path) -> None:
-    """Train for a few steps, from the last checkpoint where there is one."""
-    recipe = {
-        "base.quantization": "none",
-        "base.model": str(model),
-        "data.dir": str(rows),
-        "lora.r": "2",
-        "train.pack_tokens": "2600",
-        "train.accumulate": "1",
-        "train.epochs": "3",
-        "train.save_steps": "2",
-    }
-    words = [word for key, value in recipe.items() for word in ("--set", f"{key}={value}")]
-    resume = ["--resume"] if (target / "run.json").is_file() else []
-    train.main(["--to", str(target), *words, *resume])
 
 
 # Operations that read
@@ -131,24 +164,3 @@ def kept_turns(file: Path) -> list[str]:
 def judgements(file: Path) -> int:
     """The number of judgements that can be read."""
     return len(feedback.given(file))
-
-
-def checkpoint_is_whole(folder: Path) -> bool:
-    """Load a merged checkpoint."""
-    from transformers import AutoModelForCausalLM
-
-    return sum(each.numel() for each in AutoModelForCausalLM.from_pretrained(folder).parameters()) > 0
-
-
-def gguf_is_whole(file: Path) -> int:
-    """Read every tensor's place in a GGUF file."""
-    import gguf
-
-    return sum(int(tensor.data.size) for tensor in gguf.GGUFReader(file).tensors)
-
-
-def run_is_done(folder: Path) -> bool:
-    """Read the adapter of a finished run."""
-    read_adapter(folder / "adapter")
-    status: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return bool(status["status"] == "done")

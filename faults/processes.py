@@ -13,9 +13,7 @@ from typing import Any, Literal
 
 from core.errors import CiteWellError, explained, is_disk_full
 
-# The server forks every process with the heavy modules imported; importing them 50 times would take most of the time.
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["faults.operations"])
 LONGEST_S = 300.0
 """Seconds after which a process counts as crashed: it hangs."""
 
@@ -30,6 +28,15 @@ class Outcome:
     value: Any = None
     """What it returned, or the message with which it refused, or the end of its traceback."""
     seconds: float = 0.0
+
+
+def preload(models: bool) -> None:
+    """Have every process forked with the heavy modules imported: importing them each time would take most of the time.
+
+    Args:
+        models: torch and what stands on it, too.
+    """
+    CONTEXT.set_forkserver_preload(["faults.warm", *["faults.models"] * models])
 
 
 def outcome(function: Callable[..., Any], *arguments: Any) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.settings import IndexSettings, Settings
-from faults import operations
+from faults import models, operations
 from faults.counts import Counts, Table
 from faults.processes import killed_after, killed_while_repeating, outcome
 from tests.conftest import ROOT
@@ -41,10 +41,10 @@ def test_a_killed_build_leaves_an_index_that_answers(
     whole_s = outcome(operations.build_index, indexed.index).seconds
     for moment in range(1, moments + 1):
         operations.change_rows(indexed.index, moment)
-        counts.tried += killed_after(rng.uniform(0, LATEST * whole_s), operations.build_index, indexed.index)
-        _judge(counts, outcome(operations.search, indexed), bool)
-    counts.lost += outcome(operations.build_index, indexed.index).kind != "done"
-    counts.lost += bool(list((Path(indexed.index.dir) / "builds").glob(".*")))
+        killed_after(rng.uniform(0, LATEST * whole_s), operations.build_index, indexed.index)
+        counts.judge(outcome(operations.search, indexed), bool)
+    assert outcome(operations.build_index, indexed.index).kind == "done"
+    assert not list((Path(indexed.index.dir) / "builds").glob(".*"))
 
 
 def test_a_kill_while_publishing_leaves_one_of_two_builds(
@@ -58,8 +58,7 @@ def test_a_kill_while_publishing_leaves_one_of_two_builds(
     for moment in range(moments):
         sign = tmp_path / f"sign {moment}"
         killed_while_repeating(rng.uniform(*REPEATED_S), sign, operations.publish_for_ever, folder, sign)
-        counts.tried += 1
-        _judge(counts, outcome(operations.index_is_whole, folder), bool)
+        counts.judge(outcome(operations.index_is_whole, folder), bool)
 
 
 @pytest.mark.parametrize(
@@ -85,9 +84,8 @@ def test_what_was_kept_before_a_kill_is_there_after_it(
     for moment in range(moments):
         sign = tmp_path / f"sign {moment}"
         killed_while_repeating(rng.uniform(*REPEATED_S), sign, repeated, file, acknowledged, sign)
-        counts.tried += 1
         promised = len(acknowledged.read_text(encoding="utf-8").splitlines())
-        _judge(counts, outcome(read, file), partial(_holds, promised))
+        counts.judge(outcome(read, file), partial(_holds, promised))
 
 
 def _holds(promised: int, found: Any) -> bool:
@@ -111,33 +109,19 @@ def test_a_killed_command_leaves_all_of_its_result_or_nothing(
     counts = table.of(f"kill -9 while {kind}")
     checked.append(counts)
     operations_of: dict[str, tuple[Callable[..., Any], tuple[Path, ...], Callable[..., Any], str]] = {
-        "merging": (operations.merge_adapter, (tiny_adapter, tiny_qwen), operations.checkpoint_is_whole, "merged"),
-        "exporting": (operations.export_model, (tiny_qwen,), operations.gguf_is_whole, "model.gguf"),
-        "training": (operations.train_adapter, (rows_folder, tiny_qwen), operations.run_is_done, "run"),
+        "merging": (models.merge_adapter, (tiny_adapter, tiny_qwen), models.checkpoint_is_whole, "merged"),
+        "exporting": (models.export_model, (tiny_qwen,), models.gguf_is_whole, "model.gguf"),
+        "training": (models.train_adapter, (rows_folder, tiny_qwen), models.run_is_done, "run"),
     }
     run, before, read, result = operations_of[kind]
     first = outcome(run, *before, tmp_path / "first" / result)
     assert first.kind == "done", first
     for moment in range(moments):
         target = tmp_path / str(moment) / result
-        counts.tried += killed_after(rng.uniform(0, LATEST * first.seconds), run, *before, target)
-        finished = (target / "run.json").is_file() if kind == "training" else target.exists()
-        if finished and kind != "training":
-            _judge(counts, outcome(read, target), bool)
-            continue
-        again = outcome(run, *before, target)  # the same command makes it, from what the killed one left
-        counts.crashed += again.kind != "done"
-        _judge(counts, outcome(read, target), bool)
-        counts.lost += bool([each for each in target.parent.glob(".*") if not each.name.endswith(".lock")])
+        killed_after(rng.uniform(0, LATEST * first.seconds), run, *before, target)
+        if kind == "training" or not target.exists():  # the same command makes it, from what the killed one left
+            again = outcome(run, *before, target)
+            assert again.kind == "done", again
+        counts.judge(outcome(read, target), bool)
+        assert not [each for each in target.parent.glob(".*") if not each.name.endswith(".lock")]
         shutil.rmtree(target.parent)
-
-
-def _judge(counts: Counts, after: Any, is_whole: Callable[[Any], bool]) -> None:
-    if after.kind == "done" and is_whole(after.value):
-        counts.unharmed += 1
-    elif after.kind == "crashed":
-        counts.crashed += 1
-        counts.remark = str(after.value).strip().splitlines()[-1][:120]
-    else:
-        counts.lost += 1
-        counts.remark = str(after.value)[:120]

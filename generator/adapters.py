@@ -93,9 +93,25 @@ def read_adapter(folder: Path) -> Adapter:
     missing = [name for name in (CONFIG, TENSORS) if not (folder / name).is_file()]
     if missing:
         raise WeightsError(f"no {missing[0]} in {folder}; expected the folder of a LoRA adapter")
-    base = read_facts(folder / RUN).get("base", {})
+    facts = read_facts(folder / RUN)
+    _check_files(folder, facts.get("files", {}))
+    base = facts.get("base", {})
     name = folder.parent.name if folder.name == "adapter" else folder.name
     return Adapter(folder, name, sha256_file(folder / TENSORS), base.get("name", ""), base.get("sha256", ""))
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of an adapter's files, which its record keeps: a damaged one would answer otherwise and never fail."""
+    return {name: sha256_file(folder / name) for name in (CONFIG, TENSORS)}
+
+
+def _check_files(folder: Path, expected: dict[str, str]) -> None:
+    for name, sha256 in expected.items():
+        if (found := sha256_file(folder / name)) != sha256:
+            raise WeightsError(
+                f"{folder / name} is damaged: SHA-256 {found[:12]}…, its {RUN} says {sha256[:12]}…; copy the adapter's "
+                "folder again, or train it again: citewell train"
+            )
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -141,6 +157,8 @@ def prepare_tuned(settings: GeneratorSettings) -> tuple[Weights, Adapter | None]
     name = f"{Path(weights.name).name}+{adapter.name}"
     folder = Path(settings.cache) / f"{name}-{weights.sha256[:6]}{adapter.sha256[:6]}"
     facts: dict[str, str | int] = {"weights": weights.sha256, "adapter": adapter.sha256}
+    if not adapter.base_sha256:  # of another's making, without a record of the hashes of its files
+        facts["config"] = sha256_file(adapter.folder / CONFIG)
     with made_once(folder, facts) as empty:
         if empty is not None:
             log.info(f"merging the adapter {adapter.name} into the weights (some seconds, once)")

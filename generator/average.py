@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from core.command import command_parser
 from core.errors import WeightsError, run_command
 from core.files import new_folder
-from generator.adapters import CONFIG, TENSORS, Adapter, named_adapter, read_facts
+from generator.adapters import CONFIG, TENSORS, Adapter, hashes_of, named_adapter, read_facts
 from generator.tuning.recipe import RUN
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def average(adapters: Sequence[Adapter], weights: Sequence[float], target: Path)
     shutil.copyfile(first.folder / CONFIG, target / CONFIG)
     run = read_facts(first.folder / RUN)
     run["averaged"] = {adapter.identity: round(share, 4) for adapter, share in zip(adapters, shares, strict=True)}
+    run["files"] = hashes_of(target)
     (target / RUN).write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
 
 

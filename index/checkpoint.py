@@ -32,7 +32,7 @@ class Checkpoint:
 
     Raises:
         OSError: the folder cannot be written.
-        IndexFolderError: in `add` and when it is closed, the file cannot be written: the disk is full.
+        IndexFolderError: also in `add` and when it is closed, the file cannot be written: the disk is full.
     """
 
     def __init__(self, folder: Path, embedder: str, dimension: int) -> None:
@@ -40,11 +40,13 @@ class Checkpoint:
         self.file = folder / NAME
         self._embedder, self._dimension = embedder.encode(), dimension
         try:
-            self._database = _opened(self.file)
+            with _writing(self.file):  # a full disk, which is no damage: what is there stays
+                self._database = _opened(self.file)
         except sqlite3.DatabaseError as error:
             log.warning(f"notice: {self.file} is damaged ({error}); it is begun again")
             Checkpoint.remove(folder)
-            self._database = _opened(self.file)
+            with _writing(self.file):
+                self._database = _opened(self.file)
         self._committed = time.monotonic()
 
     def __enter__(self) -> "Checkpoint":

@@ -34,7 +34,7 @@ class EmbeddingStatus:
     @property
     def stalled(self) -> bool:
         """Whether the build that wrote this has ended before its time."""
-        return time.time() - self.at > STALLED_S
+        return abs(time.time() - self.at) > STALLED_S  # the clock may have been set back since
 
 
 def write_status(folder: Path, done: int, total: int, per_second: float) -> None:

@@ -12,7 +12,7 @@ DIR/builds/NAME/            manifest.json and the files that it names with size 
     vectors.faiss           of each passage, once under every question of its record
     questions.faiss         of each question of every record
     vectors.npy, questions.npy    the same in full, where those are compressed
-    checked.json            size and time of each file when its hash was last found right (`index.builds`)
+    checked.json            size and time of each file when its hash was last found right (`core.checked`)
 
 A build without the vectors can be searched by words alone: it is published while they are made. A build of shards
 (`index.sharded`) holds index folders of this form below `shards`.
@@ -24,21 +24,27 @@ import shutil
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core import seals
+from core.checked import mark
 from core.files import new_folder, remove_leftovers, sha256_file, write_atomic
 from index import lexical
-from index.builds import IN_FULL, SCHEMA_VERSION, WORDS, check_build, mark
+from index.builds import IN_FULL, SCHEMA_VERSION, WORDS, check_build
 from index.corpus import Corpus
 from index.lexical import LexicalIndex, TermStatistics
 from index.passages import Passage
+from index.published import BUILD
 from index.reader import Manifest, language_of, question_rows
 from index.tables import write_counts, write_tables
 from index.vectors import EXACT, save_vectors, storage_of
+
+_TIME = "%Y%m%dT%H%M%S%f"
+"""The time in a build's name, in microseconds."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def write_words(
         OSError: the disk is full; what was published before is untouched.
     """
     remove_leftovers(folder / "builds")  # each of them is as large as a build, and no other call would find it
-    name = build_name()
+    name = build_name(folder / "builds")
     with new_folder(folder / "builds" / name) as partial:
         write_tables(partial, corpus.records, passages)
         (partial / "ranking.json").write_bytes(recipe.ranking)
@@ -119,7 +125,7 @@ def add_vectors(words: Path, vectors: np.ndarray, question_vectors: np.ndarray) 
     manifest = check_build(words)
     names = WORDS if manifest.schema == SCHEMA_VERSION else tuple(manifest.files)
     storage = storage_of(manifest.settings.get("vectors", "auto"), len(vectors))
-    build = words.with_name(build_name())
+    build = words.with_name(build_name(words.parent))
     with new_folder(build) as partial:
         for file in names:
             (partial / file).parent.mkdir(exist_ok=True)
@@ -131,14 +137,20 @@ def add_vectors(words: Path, vectors: np.ndarray, question_vectors: np.ndarray) 
     return build
 
 
-def build_name() -> str:
-    """A name for a new build: later ones come later in the order of names."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f-") + uuid.uuid4().hex[:6]
+def build_name(builds: Path) -> str:
+    """A name for a new build among others: it comes after all of them in the order of names, which is that of their
+    making, also where the clock was set back since."""
+    now = datetime.now(UTC).strftime(_TIME)
+    newest = max((path.name.partition("-")[0] for path in builds.glob("*") if BUILD.fullmatch(path.name)), default="")
+    if newest >= now:
+        last = datetime.strptime(newest.ljust(len(now), "0"), _TIME)
+        now = (last + timedelta(microseconds=1)).strftime(_TIME)
+    return f"{now}-{uuid.uuid4().hex[:6]}"
 
 
 def seal(partial: Path, manifest: Manifest, files: Sequence[str]) -> None:
     """Write the manifest over a build's files, last of all."""
     hashed = {file: {"bytes": (partial / file).stat().st_size, "sha256": sha256_file(partial / file)} for file in files}
     sealed = dataclasses.replace(manifest, files=hashed, built=datetime.now(UTC).isoformat(timespec="seconds"))
-    write_atomic(partial / "manifest.json", json.dumps(dataclasses.asdict(sealed), indent=2) + "\n")
-    mark(partial, sealed)
+    write_atomic(partial / "manifest.json", json.dumps(seals.sealed(dataclasses.asdict(sealed)), indent=2) + "\n")
+    mark(partial, hashed)

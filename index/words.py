@@ -1,12 +1,13 @@
 """CSV -> a build that is searched by words: read, cut, indexed lexically, in seconds for 16,000 rows."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.files import write_atomic
 from core.progress import bar, log
 from core.settings import IndexSettings
-from index.corpus import Corpus, read_corpus
+from index.corpus import Corpus, Record, read_corpus
 from index.embedders.base import Embedder
 from index.passages import Passage, split_record
 from index.reader import Index
@@ -17,6 +18,8 @@ NOTES = 10
 """Most notes on how the file was read that are shown."""
 SPLIT_TOGETHER = 256
 """Answers whose tokens are counted at once."""
+SPLIT_CHARACTERS = 4_000_000
+"""Most characters of them, unless a single answer has more: their tokens take some hundred MiB meanwhile."""
 
 
 def build_words(
@@ -64,8 +67,7 @@ def _split(corpus: Corpus, embedder: Embedder, max_tokens: int, old: Index | Non
             known.setdefault(passage.record_id, []).append(passage)
     passages = []
     with bar("cutting passages", len(corpus.records), " records") as progress:
-        for begin in range(0, len(corpus.records), SPLIT_TOGETHER):
-            records = corpus.records[begin : begin + SPLIT_TOGETHER]
+        for records in _batches(corpus.records):
             fresh = [record for record in records if record.id not in known]
             tokens = embedder.token_spans([record.answer for record in fresh])
             spans = {record.id: found for record, found in zip(fresh, tokens, strict=True)}
@@ -73,3 +75,17 @@ def _split(corpus: Corpus, embedder: Embedder, max_tokens: int, old: Index | Non
                 passages.extend(known.get(record.id) or split_record(record, spans[record.id], max_tokens))
             progress.update(len(records))
     return passages
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Records whose answers are tokenised together: so many, and no more characters, as each token takes memory."""
+    batch: list[Record] = []
+    characters = 0
+    for record in records:
+        if batch and (len(batch) == SPLIT_TOGETHER or characters + len(record.answer) > SPLIT_CHARACTERS):
+            yield batch
+            batch, characters = [], 0
+        batch.append(record)
+        characters += len(record.answer)
+    if batch:
+        yield batch

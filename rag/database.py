@@ -25,6 +25,9 @@ NUMBERS = frozenset({"number", "good", "keep"})
 EARLIER = "earlier"
 """The owner of what was kept before conversations had owners, and of what is kept without a page."""
 
+_checked: set[tuple[str, int]] = set()
+"""The files, by path and inode, that this process has found whole."""
+
 migrations = Migrations("citewell")
 
 
@@ -98,18 +101,21 @@ def database(path: Path, *, writes: bool = True, erases: bool = False) -> Iterat
         connection = sqlite3.connect(path, timeout=WAIT_S)
     except (OSError, sqlite3.Error) as error:
         raise HistoryError(f"cannot open {path} ({error}); name another file: CITEWELL_HISTORY_FILE=…") from error
-    with contextlib.closing(connection):
+    with contextlib.ExitStack() as opened:
+        opened.callback(connection.close)
         try:
             db = Database(connection)
-            # Not every SQLite is built so: https://sqlite.org/pragma.html#pragma_secure_delete
-            db.execute("pragma secure_delete = on").fetchone()
-            db.enable_wal()
-            _migrate(db, path)
+            try:
+                _prepare(db, path)
+            except sqlite3.OperationalError as error:
+                if writes or not _is_full(error) or not _is_closed(path):
+                    raise
+                db = Database(opened.enter_context(contextlib.closing(_as_it_stands(path))))
             with _transaction(db, "IMMEDIATE" if writes else "DEFERRED"):
                 yield db
             if erases:
                 db.execute("pragma wal_checkpoint(truncate)").fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # the second: a flipped bit in a name of a column or table
             raise HistoryError(_explained(path, error)) from error
 
 
@@ -122,6 +128,41 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return "" if value is None else str(value)
+
+
+def _prepare(db: Database, path: Path) -> None:
+    # Not every SQLite is built so: https://sqlite.org/pragma.html#pragma_secure_delete
+    db.execute("pragma secure_delete = on").fetchone()
+    db.enable_wal()
+    _check_once(db, path)
+    _migrate(db, path)
+
+
+def _is_closed(path: Path) -> bool:
+    """Whether all that was kept is in the file itself, and nothing in its write-ahead log."""
+    log_of_writes = path.with_name(f"{path.name}-wal")
+    return path.stat().st_size > 0 and (not log_of_writes.exists() or log_of_writes.stat().st_size == 0)
+
+
+def _as_it_stands(path: Path) -> sqlite3.Connection:
+    """Open the file to be read alone, without the index of its log, which a full disk has no room for
+    (https://sqlite.org/uri.html#uriimmutable)."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+
+
+def _check_once(db: Database, path: Path) -> None:
+    """Refuse a file whose tables and indexes contradict each other, as turns would be missing without a word; looked
+    at once by each process, as it reads the whole file (1 s for 300 MB)."""
+    file = (str(path.resolve()), path.stat().st_ino)
+    if file in _checked:
+        return
+    (found,) = db.execute("pragma integrity_check(1)").fetchone()
+    if found != "ok":
+        raise HistoryError(
+            f"{path} is damaged ({found}); put a copy in its place, or take out what can be read: "
+            f"sqlite3 {path.name} .recover | sqlite3 recovered.sqlite; or move it away, and a new one is made"
+        )
+    _checked.add(file)
 
 
 def _for_its_user_alone(path: Path) -> None:
@@ -162,12 +203,16 @@ def _migrate(db: Database, path: Path) -> None:
                 log.warning(f"notice: {path} was not compacted ({error}); it may hold words that were deleted")
 
 
-def _explained(path: Path, error: sqlite3.Error) -> str:
+def _explained(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> str:
     said = str(error)
     if "locked" in said or "busy" in said:
         return f"{path} is locked by another process for more than {WAIT_S:.0f} s; close it there, then try again"
-    if "full" in said or "disk I/O" in said:
+    if _is_full(error):
         return f"the disk of {path} is full or fails ({said}), so nothing new is kept; free space, then try again"
-    if "not a database" in said or "malformed" in said:
+    if "not a database" in said or "malformed" in said or isinstance(error, UnicodeDecodeError):
         return f"{path} is damaged or no database ({said}); move it away, and a new one is made"
     return f"{path} cannot be used: {said}; name another file: CITEWELL_HISTORY_FILE=…"
+
+
+def _is_full(error: Exception) -> bool:
+    return "full" in str(error) or "disk I/O" in str(error)

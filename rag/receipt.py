@@ -9,7 +9,6 @@ The seal is the SHA-256 of the content: it shows that a receipt was altered by a
 what a receipt quotes is proven by the index alone.
 """
 
-import hashlib
 import html
 import json
 import sys
@@ -17,13 +16,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from core.command import command_parser
 from core.errors import DataError, run_command
 from core.files import jsonl_lines, write_atomic
+from core.seals import seal_of
 from core.settings import load
 from index.reader import Index
 from rag.answer import Answer, Evidence
@@ -68,7 +67,7 @@ def receipt(answer: Answer) -> Receipt:
 def sealed_receipt(answer: Answer, created: str) -> Receipt:
     """The receipt of an answer, made at a time; with no time its seal is one of the answer alone."""
     content = {"answer": asdict(answer), "created": created, "schema": SCHEMA}
-    return Receipt(answer, created, SCHEMA, _seal(content))
+    return Receipt(answer, created, SCHEMA, seal_of(content))
 
 
 def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
@@ -80,7 +79,7 @@ def read_receipt(content: str | bytes, name: str = "the receipt") -> Receipt:
     try:
         values = json.loads(content)
         version, seal = values["schema"], values["sha256"]
-        found = _seal({key: value for key, value in values.items() if key != "sha256"})
+        found = seal_of({key: value for key, value in values.items() if key != "sha256"})
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"{name} is no receipt ({error!r}); expected JSON that the page wrote (Receipt, Download as JSON); "
@@ -192,12 +191,6 @@ def _passage(item: Evidence, index: Index) -> Finding:
 def _words(index: Index, item: Evidence, start: int, end: int) -> str:
     record = index.records.get(item.record_id)
     return record.answer[item.start + start : item.start + end] if record else ""
-
-
-def _seal(values: dict[str, Any]) -> str:
-    """SHA-256 of values in the canonical form of `json.dumps` with sorted keys and no spaces."""
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _adapter() -> TypeAdapter[Receipt]:

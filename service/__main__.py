@@ -17,6 +17,9 @@ from core.progress import log
 from core.settings import load
 from service.requirements import check
 
+ENDS_S = 20
+"""Seconds that answers have to end in once the service is asked to; whoever started it kills it after some more."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Open the models, then answer until Ctrl-C."""
@@ -39,7 +42,15 @@ def main(argv: list[str] | None = None) -> int:
     host, port = settings.service.host, settings.service.port
     log.info(f"answering on http://{host}:{port}, described at http://{host}:{port}/docs (Ctrl-C ends it)")
     app = create_app(backend, settings.service)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=ENDS_S,
+    )
     return 0
 
 

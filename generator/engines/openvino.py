@@ -5,7 +5,9 @@ A cited answer repeats its passages, so the next tokens are guessed from the pro
 rounding, and come some four times as fast; five, eight or twelve guesses at a time differ little (`python -m bench`).
 """
 
+import errno
 import json
+import os
 import queue
 import secrets
 import threading
@@ -14,8 +16,8 @@ from pathlib import Path
 
 import openvino_genai
 
-from core.cached_folder import made_once
-from core.errors import EngineError, SettingsError
+from core.cached_folder import DAILY_S, made_once
+from core.errors import EngineError, SettingsError, is_disk_full
 from core.memory import drop_mapped
 from core.precision import openvino_precision
 from core.processor import openvino_threads
@@ -181,7 +183,7 @@ def prepare(weights: Weights, quant: str, cache: Path) -> Path:
         raise SettingsError(f"unknown generator.quant {quant!r}; expected {', '.join(QUANTS)}")
     folder = cache / f"{Path(weights.name).name}-{weights.sha256[:12]}-{quant}"
     facts = {"weights": weights.sha256, "quant": quant, "openvino_genai": openvino_genai.__version__}
-    with made_once(folder, facts) as empty:
+    with made_once(folder, facts, DAILY_S) as empty:
         if empty is not None:
             gguf = empty / "model.gguf"
             export(weights, quant, gguf)
@@ -189,6 +191,8 @@ def prepare(weights: Weights, quant: str, cache: Path) -> Path:
             try:
                 openvino_genai.LLMPipeline(gguf, "CPU", enable_save_ov_model=True)  # saves beside the GGUF
             except RuntimeError as error:
+                if is_disk_full(error):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
                 raise _refused(weights, error) from error
             gguf.unlink()
     return folder

@@ -12,6 +12,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from core.charts import chart
 from core.progress import log
+from generator.tuning.run_folder import seal_checkpoint
 
 METRICS = "metrics.csv"
 CURVE = "loss.png"
@@ -91,6 +92,10 @@ class TrainingMonitor(TrainerCallback):
         if self.stopped:
             control.should_save = True
             control.should_training_stop = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if args.world_size == 1:  # of several processes, others still write into it
+            seal_checkpoint(Path(str(args.output_dir), f"checkpoint-{state.global_step}"))
 
     @contextlib.contextmanager
     def stopping_cleanly(self) -> Iterator[None]:

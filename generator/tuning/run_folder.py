@@ -9,12 +9,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from core.cached_folder import MARKER, damage, seal
 from core.errors import DataError
 from core.files import write_atomic
 from core.precision import stored_dtype
 from core.progress import log
 from core.settings import flat
-from generator.adapters import Adapter
+from generator.adapters import Adapter, hashes_of
 from generator.tuning.recipe import RUN, changed, read_run
 from generator.weights import Weights
 
@@ -57,7 +58,7 @@ def begin(folder: Path, record: dict[str, Any], resume: bool) -> Path | None:
                 "or start another run: --to DIR"
             )
         found = sorted((folder / CHECKPOINTS).glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]))
-        whole = [path for path in found if (path / "trainer_state.json").is_file()]
+        whole = [path for path in found if _is_whole(path)]
         checkpoint = whole[-1] if whole else None
         log.info(f"resuming from {checkpoint.name}" if checkpoint else "no checkpoint is whole; beginning at step 1")
     if os.environ.get("RANK", "0") != "0":  # the main process alone looks at the folder and begins the run
@@ -68,6 +69,23 @@ def begin(folder: Path, record: dict[str, Any], resume: bool) -> Path | None:
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / RUN, json.dumps(record, indent=2) + "\n")
     return checkpoint
+
+
+def seal_checkpoint(folder: Path) -> None:
+    """Keep the hashes of a checkpoint that was just written; raises OSError where the disk is full."""
+    seal(folder, {"checkpoint": folder.name})
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Whether a run can be resumed from a checkpoint: it was written to its end, and nothing of it has changed since.
+
+    One without hashes is of several processes, or of an earlier CiteWell.
+    """
+    if not (checkpoint / MARKER).is_file():
+        return (checkpoint / "trainer_state.json").is_file()
+    if fault := damage(checkpoint, {"checkpoint": checkpoint.name}):
+        log.warning(f"notice: {checkpoint.name} cannot be used: {fault}")
+    return not fault
 
 
 def save_adapter(model: Any, folder: Path, record: dict[str, Any]) -> None:
@@ -88,7 +106,8 @@ def save_adapter(model: Any, folder: Path, record: dict[str, Any]) -> None:
     dataclasses.replace(config, inference_mode=True, base_model_name_or_path=record["base"]["name"]).save_pretrained(
         folder
     )
-    (folder / RUN).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    kept = {**record, "files": hashes_of(folder)}
+    (folder / RUN).write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
 
 
 def _version(package: str) -> str:

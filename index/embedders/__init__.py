@@ -5,6 +5,7 @@ On a CPU the model runs in OpenVINO, converted once; on CUDA, and where it canno
 
 from pathlib import Path
 
+from core.errors import explained, is_disk_full
 from core.files import sha256_file
 from core.libraries import cuda_available
 from core.progress import log
@@ -48,7 +49,8 @@ def _load(weights: EmbedderWeights, settings: IndexSettings) -> Embedder:
         try:
             return OpenVinoEmbedder.load(weights, Path(settings.cache), settings.batch_size)
         except (ImportError, RuntimeError, ValueError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            said = explained(error) if is_disk_full(error) else str(error).strip()
+            reason = (said or type(error).__name__).splitlines()[-1]
             log.warning(
                 f"notice: embedding with torch, which is slower: OpenVINO cannot run {weights.label} ({reason})"
             )

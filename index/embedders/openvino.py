@@ -14,7 +14,7 @@ import numpy as np
 import openvino
 from tokenizers import Tokenizer
 
-from core.cached_folder import made_once
+from core.cached_folder import DAILY_S, made_once
 from core.files import sha256_file
 from core.inference import Streams
 from core.processor import processor
@@ -68,7 +68,7 @@ class OpenVinoEmbedder:
         if eight_bits:
             folder = folder.with_name(f"{folder.name}-8bit")
             facts["calibration"] = sha256_file(CALIBRATION)
-        with made_once(folder, facts) as empty:
+        with made_once(folder, facts, DAILY_S) as empty:
             if empty is not None:
                 log.info(f"converting {weights.label} for this processor (some seconds, once)")
                 _convert(weights, empty, eight_bits)

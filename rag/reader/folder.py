@@ -8,6 +8,7 @@ from typing import Any
 
 from core.errors import WeightsError
 from core.files import sha256_file, write_atomic
+from core.seals import sealed, unsealed
 from index.embedders.weights import EmbedderWeights
 from index.ranking import NEVER_FITTED, Answerability, read_answerability
 
@@ -57,7 +58,7 @@ def read_folder(folder: Path) -> ReaderFolder:
     """
     card, tensors = folder / CARD, folder / TENSORS
     try:
-        facts: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
+        facts: dict[str, Any] = unsealed(card.read_bytes())
         decision = read_answerability(facts["decision"]) if facts["decision"] else NEVER_FITTED
         found = ReaderFolder(folder, str(facts["name"]), str(facts["sha256"]), str(facts["base_sha256"]), decision)
         digest = sha256_file(tensors)
@@ -74,4 +75,4 @@ def write_card(folder: Path, facts: dict[str, Any], decision: Answerability = NE
     """Write the card of a folder whose weights are there."""
     fitted = dataclasses.asdict(decision) if decision.signals else None
     whole = {**facts, "sha256": sha256_file(folder / TENSORS), "decision": fitted}
-    write_atomic(folder / CARD, json.dumps(whole, indent=1) + "\n")
+    write_atomic(folder / CARD, json.dumps(sealed(whole), indent=1) + "\n")

@@ -9,7 +9,7 @@ import numpy as np
 import openvino
 from tokenizers import Tokenizer
 
-from core.cached_folder import made_once
+from core.cached_folder import DAILY_S, made_once
 from core.errors import WeightsError
 from core.inference import Streams
 from core.progress import log
@@ -45,7 +45,7 @@ class OpenVinoReader:
         reader.check_base(base)
         folder = cache / f"reader-{reader.sha256[:12]}"
         facts = {"reader": reader.sha256, "base": base.sha256, "openvino": openvino.__version__}
-        with made_once(folder, facts) as empty:
+        with made_once(folder, facts, DAILY_S) as empty:
             if empty is not None:
                 log.info("converting the reader for this processor (some seconds, once)")
                 _convert(reader, base, empty)

@@ -70,6 +70,12 @@ def test_a_table_is_filled(root: Path) -> None:
     ]
 
 
+def test_a_table_may_have_a_row_for_each_name_of_its_file(root: Path) -> None:
+    columns = 'columns = [{ title = "mean", at = "model.", cell = "{mean .2f}" }]'
+    (root / "docs/tables.toml").write_text(f'[all]\nfile = "figures.json"\nrows = "model"\n{columns}\n')
+    assert table("all", root) == "| | mean |\n|---|---|\n| recall | 0.99 |\n"
+
+
 def test_a_row_too_many_is_stale(root: Path) -> None:
     rows = table("both", root)
     filled = fill(f"<!-- table: both -->\n{rows}| more |\n<!-- /table -->\n", "a.md", root)

@@ -1,11 +1,14 @@
 import hashlib
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from core.cached_folder import MARKER, damage, made_once, seal, sealed_hash
+from core.cached_folder import DAILY_S, MARKER, damage, made_once, seal, sealed_hash
+from core.checked import CHECKED
+from core.files import sha256_file
 
 FACTS = {"weights": "abc", "quant": "q8_0"}
 
@@ -32,6 +35,44 @@ def test_a_sealed_folder_is_whole_until_something_changes(folder: Path) -> None:
     assert damage(folder, FACTS) == f"its {MARKER} cannot be read"
     (folder / MARKER).unlink()
     assert damage(folder, FACTS) == f"it has no {MARKER}"
+
+
+def test_a_disk_that_rots_is_seen_within_a_day(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Size and times stay as they were: only reading all of it shows that a bit has flipped."""
+    monkeypatch.setattr("core.checked._signs", lambda path, entry: [])
+    assert damage(folder, FACTS) == ""
+    (folder / "model.bin").write_bytes(b"weightz")
+    assert damage(folder, FACTS, DAILY_S) == ""
+    yesterday = time.time() - DAILY_S - 1
+    os.utime(folder / CHECKED, (yesterday, yesterday))
+    assert damage(folder, FACTS) == ""
+    assert damage(folder, FACTS, DAILY_S) == "model.bin has changed"
+
+
+def test_a_time_that_was_set_back_hides_no_change(folder: Path) -> None:
+    status = (folder / "model.bin").stat()
+    (folder / "model.bin").write_bytes(b"weightz")
+    os.utime(folder / "model.bin", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert damage(folder, FACTS) == "model.bin has changed"
+
+
+def test_a_copy_is_hashed_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / CHECKED).unlink()
+    hashed: list[Path] = []
+
+    def counted(path: Path) -> str:
+        hashed.append(path)
+        return sha256_file(path)
+
+    monkeypatch.setattr("core.checked.sha256_file", counted)
+    assert [damage(folder, FACTS), damage(folder, FACTS)] == ["", ""]
+    assert hashed == [folder / "model.bin"]
+
+
+def test_a_marker_with_a_flipped_bit_is_no_marker(folder: Path) -> None:
+    marker = (folder / MARKER).read_text()
+    (folder / MARKER).write_text(marker.replace('"bytes": 7', '"bytes": 6'))
+    assert damage(folder, FACTS) == f"its {MARKER} cannot be read"
 
 
 def test_the_hash_is_that_of_the_file(folder: Path) -> None:

@@ -57,6 +57,7 @@ def test_sha256_counts_every_byte(tmp_path: Path) -> None:
         (OSError(28, "No space left on device"), 1, "error: the disk is full; nothing that was there before"),
         (OSError("2210 requested and 992 written"), 1, "error: the disk is full"),  # as numpy has it
         (RuntimeError("I/O error: No space left on device (os error 28)"), 1, "error: the disk is full"),
+        (RuntimeError("basic_ios::clear: iostream error"), 1, "error: the disk is full"),  # C++, as OpenVINO is
         (PermissionError(13, "Permission denied", "/x"), 1, "error: Permission denied: /x\n"),
         (KeyboardInterrupt(), 130, "stopped; nothing that was there before has changed"),
     ],

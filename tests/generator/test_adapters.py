@@ -56,6 +56,23 @@ def test_merged_weights_say_what_base_and_adapter_say(
     assert told == []
 
 
+@pytest.mark.parametrize("name", [adapters.TENSORS, adapters.CONFIG])
+def test_an_adapter_with_one_flipped_bit_is_refused(tiny_adapter: Path, tmp_path: Path, name: str) -> None:
+    """It would load, be merged, and answer otherwise."""
+    folder = shutil.copytree(tiny_adapter, tmp_path / "rotten")
+    assert read_adapter(folder).sha256 == read_adapter(tiny_adapter).sha256
+    content = bytearray((folder / name).read_bytes())
+    content[-3] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(WeightsError, match=rf"{name} is damaged: SHA-256 .*…, its run.json says .*; copy the adapter"):
+        read_adapter(folder)
+
+
+def test_the_shipped_adapter_is_as_its_record_says() -> None:
+    assert read_adapter(adapters.ADAPTERS / adapters.DEFAULT_ADAPTER).name == "medquad"
+    assert "files" in json.loads((adapters.ADAPTERS / adapters.DEFAULT_ADAPTER / RUN).read_text())
+
+
 def test_an_adapter_of_another_base_is_refused(settings: GeneratorSettings, foreign: Path) -> None:
     elsewhere = dataclasses.replace(settings, adapter=str(foreign))
     expected = r"adapter foreign was trained over Qwen2-0\.5B \(SHA-256 f{12}\), found .*; name its base as generator\."

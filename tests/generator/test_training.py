@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from core.cached_folder import MARKER
 from core.errors import DataError, EngineError, SettingsError, WeightsError
 from core.files import sha256_file
 from generator import runs, train
 from generator.tuning.recipe import RUN, Recipe, read_recipe
 from generator.tuning.rows import read_rows, tokenise
+from generator.tuning.run_folder import begin, seal_checkpoint
 from tests.conftest import ROOT
 
 FAST = {
@@ -69,6 +71,7 @@ def test_the_run_folder_holds_what_is_needed_to_use_and_to_judge_it(
     assert (run / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert {"adapter_model.safetensors", "adapter_config.json", RUN} == set(os.listdir(run / "adapter"))
     assert "chat_template.jinja" in os.listdir(run / "tokenizer")
+    assert all((each / MARKER).is_file() for each in (run / "checkpoints").iterdir())
 
 
 def test_rows_that_are_joined_and_rows_that_are_padded_train_alike(
@@ -146,6 +149,21 @@ def test_ctrl_c_saves_and_resume_goes_on_to_the_end(
     whole, resumed = record(run)["results"], record(folder)["results"]
     assert resumed["steps"] == resumed["of_steps"] == 10 * whole["steps"]
     assert resumed["development_loss"] < whole["development_loss"]
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(told: list[str], tmp_path: Path) -> None:
+    made = {"recipe": {}, "base": {"sha256": "b"}, "data": {"sha256": "d"}, "status": "stopped"}
+    (tmp_path / RUN).write_text(json.dumps(made))
+    checkpoints = [tmp_path / "checkpoints" / f"checkpoint-{step}" for step in (2, 10)]
+    for each in checkpoints:
+        each.mkdir(parents=True)
+        for name in ("trainer_state.json", "optimizer.pt"):
+            (each / name).write_bytes(bytes(100))
+        seal_checkpoint(each)
+    assert begin(tmp_path, made, resume=True) == checkpoints[1]
+    (checkpoints[1] / "optimizer.pt").write_bytes(bytes(50) + b"\x01" + bytes(49))
+    assert begin(tmp_path, made, resume=True) == checkpoints[0]
+    assert "notice: checkpoint-10 cannot be used: optimizer.pt has changed" in told
 
 
 def test_resume_without_a_checkpoint(run: Path, tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ from filelock import FileLock
 from core.errors import DataError, IndexFolderError
 from core.settings import IndexSettings
 from index.build import build, main
+from index.corpus import Record
 from index.embedders.base import Done
 from index.opening import open_index
 from index.passages import headed_text
 from index.published import published_build
+from index.words import SPLIT_CHARACTERS, SPLIT_TOGETHER, _batches
 from tests.conftest import ROOT
 from tests.fakes import ROWS, WordEmbedder, write_csv
 
@@ -282,3 +284,12 @@ def test_the_real_command_ends_with_one_line_of_error_on_bad_input(tmp_path: Pat
     reading, error = ended.stderr.splitlines()
     assert reading == f"reading {tmp_path / 'none.csv'}"
     assert error.startswith("error: no file at")
+
+
+def test_large_answers_are_cut_a_few_at_a_time() -> None:
+    """The tokens of an answer take a hundred times its memory, and 256 answers of 5 MB would take all that there is."""
+    sizes = [10, SPLIT_CHARACTERS, 10, 10, *[1] * SPLIT_TOGETHER]
+    records = [Record(f"{n:016x}", ("q",), "a" * size) for n, size in enumerate(sizes)]
+    batches = list(_batches(records))
+    assert [len(batch) for batch in batches] == [1, 1, SPLIT_TOGETHER, 2]
+    assert [record.id for batch in batches for record in batch] == [record.id for record in records]

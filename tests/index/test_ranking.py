@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import DataError, IndexFolderError
+from core.seals import unsealed
 from core.settings import IndexSettings
 from index.build import build
 from index.opening import open_index
@@ -77,7 +78,7 @@ def test_an_index_of_before_is_refused_with_the_command_that_rebuilds_it(small_i
     from index.published import published_build
 
     file = published_build(Path(small_index.dir)) / "manifest.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "schema": 1}))
+    file.write_text(json.dumps({**unsealed(file.read_text()), "schema": 1}))
     with pytest.raises(
         IndexFolderError, match=r"schema version 1, this CiteWell reads 2, 3 and 4; build it: citewell build"
     ):

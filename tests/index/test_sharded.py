@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from core.errors import DataError, IndexFolderError
+from core.seals import unsealed
 from core.settings import IndexSettings, RagSettings
 from index.build import build
 from index.builds import check_build
@@ -223,9 +224,15 @@ def test_a_shard_that_is_missing_damaged_or_another_one_is_named(settings: Index
     with pytest.raises(IndexFolderError, match="shard 001 of 3 at .* is not the one that was built"):
         open_index(folder)
     manifest = next((shards / "001").rglob("manifest.json"))
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "embedder": "other@1"}))
+    manifest.write_text(json.dumps({**unsealed(manifest.read_text()), "embedder": "other@1"}))
     with pytest.raises(IndexFolderError, match="shard 001 of 3 was made with the embedder other@1, the others"):
         open_index(folder)
+
+
+def test_more_shards_than_records_is_told(settings: IndexSettings, tmp_path: Path) -> None:
+    one = write_csv(tmp_path / "one.csv", ROWS[:1], HEADER)
+    with pytest.raises(DataError, match=r"shard \d of 2 would hold no record; cut the index into fewer: --shards 1"):
+        _shards(dataclasses.replace(settings, csv=str(one)), 2)
 
 
 def test_compressed_shards_are_searched_as_well(settings: IndexSettings) -> None:

@@ -1,16 +1,19 @@
 import json
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.errors import IndexFolderError
+from core.seals import unsealed
 from core.settings import IndexSettings
 from index.build import build
 from index.builds import FILES, check_build
 from index.keeping import rollback
 from index.opening import open_index
-from index.published import published_build
+from index.published import is_rolled_back, published_build
+from index.store import build_name
 from tests.conftest import indexed
 from tests.fakes import ROWS, WordEmbedder, write_csv
 
@@ -66,7 +69,7 @@ def test_an_older_or_damaged_manifest(
     small_index: IndexSettings, change: dict[str, object] | None, message: str
 ) -> None:
     file = published_build(Path(small_index.dir)) / "manifest.json"
-    file.write_text("{" if change is None else json.dumps({**json.loads(file.read_text()), **change}))
+    file.write_text("{" if change is None else json.dumps({**unsealed(file.read_text()), **change}))
     with pytest.raises(IndexFolderError, match=message):
         open_index(Path(small_index.dir))
 
@@ -97,9 +100,45 @@ def test_an_open_index_goes_on_while_a_new_one_is_published_and_rolled_back(
 
 def test_a_manifest_whose_files_have_no_size_is_damaged(small_index: IndexSettings) -> None:
     file = published_build(Path(small_index.dir)) / "manifest.json"
-    file.write_text(file.read_text().replace('"bytes"', '"bites"', 1))
+    values = json.dumps(unsealed(file.read_text()))  # as a build of before, which has no seal
+    file.write_text(values.replace('"bytes"', '"bites"', 1))
     with pytest.raises(IndexFolderError, match="is damaged .*bytes"):
         open_index(Path(small_index.dir))
+
+
+def test_a_manifest_with_one_flipped_bit_is_damaged(small_index: IndexSettings) -> None:
+    """Its facts are signed with every answer; so the name of the file, which no hash held, is never another one."""
+    file = published_build(Path(small_index.dir)) / "manifest.json"
+    whole = file.read_bytes()
+    at = whole.index(b'"csv": "small.csv"') + len(b'"csv": "')
+    for flipped in (whole[:at] + b"r" + whole[at + 1 :], whole.replace(b'"rows": 4', b'"rows": 5')):
+        assert flipped != whole
+        file.write_bytes(flipped)
+        with pytest.raises(IndexFolderError, match="is damaged .it was changed since it was written"):
+            open_index(Path(small_index.dir))
+
+
+def test_a_build_after_the_clock_was_set_back_still_comes_last(
+    small_index: IndexSettings, csv_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names tell the order of builds: one that seemed older would count as rolled back to, and stay for ever."""
+
+    class Before(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Before":
+            return cls(1999, 12, 31, tzinfo=tz)
+
+    folder = Path(small_index.dir)
+    first = published_build(folder).name
+    monkeypatch.setattr("index.store.datetime", Before)
+    write_csv(csv_file, ROWS[:2], ("question", "answer", "source"))
+    assert build(small_index)
+    second = published_build(folder).name
+    assert second > first
+    assert not is_rolled_back(folder)
+    rollback(folder)
+    assert is_rolled_back(folder)
+    assert build_name(folder / "none").startswith("1999")
 
 
 def test_what_killed_builds_left_is_removed_by_the_next_one(small_index: IndexSettings) -> None:

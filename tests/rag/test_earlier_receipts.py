@@ -104,7 +104,7 @@ def test_one_that_is_sealed_but_not_of_its_schema_is_refused(damage: dict[str, A
     values = json.loads(RECEIPT.read_bytes())
     values.pop("sha256")
     values["answer"] = {**values["answer"], **damage} if damage else "an answer"
-    values["sha256"] = module._seal(values)
+    values["sha256"] = module.seal_of(values)
     with pytest.raises(DataError, match="does not follow schema 'citewell.receipt/1' .*citewell receipt schema"):
         read_receipt(json.dumps(values), "old.json")
 

@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,11 +180,59 @@ def test_what_is_no_database_is_told(history: History, file: Path) -> None:
         history.conversations()
 
 
+def test_turns_that_an_index_lost_are_not_passed_over_in_silence(history: History, file: Path, answer: Answer) -> None:
+    """A flipped bit in an index hides rows of its table; SQLite gives fewer rows, and no error."""
+    for number in range(3):
+        history.add("a", StoredTurn(f"question {number}", answer))
+    with closing(sqlite3.connect(file)) as damaged:
+        damaged.execute("pragma writable_schema = on")
+        root = damaged.execute("select rootpage from sqlite_master where type = 'index' and tbl_name = 'turns'")
+        page, size = root.fetchone()[0], damaged.execute("pragma page_size").fetchone()[0]
+        damaged.execute("pragma wal_checkpoint(truncate)")
+    content = bytearray(file.read_bytes())
+    content[page * size - 10] ^= 0x40  # in the last key of the index
+    file.write_bytes(content)
+    module._checked.clear()
+    with pytest.raises(HistoryError, match=r"is damaged \(.*\); put a copy in its place, or take out what can be read"):
+        history.turns("a")
+
+
+def test_a_name_that_is_no_text_any_more_is_told(history: History, file: Path, answer: Answer) -> None:
+    history.add("a", StoredTurn("question", answer))
+    with closing(sqlite3.connect(file)) as open_:
+        open_.execute("pragma wal_checkpoint(truncate)")
+    content = file.read_bytes()
+    file.write_bytes(
+        content.replace(b"CREATE TABLE [shares]", b"CREATE TABLE [sha\xf4es]").replace(
+            b'CREATE TABLE "shares"', b'CREATE TABLE "sha\xf4es"'
+        )
+    )
+    assert file.read_bytes() != content
+    module._checked.clear()
+    with pytest.raises(HistoryError, match="is damaged"):
+        history.turns("a")
+
+
 def test_a_full_disk_keeps_what_was_there(history: History, file: Path, answer: Answer) -> None:
     history.add("one", StoredTurn("one?"))
     with pytest.raises(HistoryError, match="is full"):
         _fill(file)
     assert [each.id for each in history.conversations()] == ["one"]
+
+
+def test_a_disk_without_room_for_the_index_of_the_log_still_shows_what_was_kept(
+    history: History, file: Path, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read a database with a write-ahead log, SQLite writes 32 KiB beside it."""
+    history.add("a", StoredTurn("question", answer))
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(module, "_prepare", full)
+    assert [turn.question for turn in history.turns("a")] == ["question"]
+    with pytest.raises(HistoryError, match="is full or fails"):
+        history.add("a", StoredTurn("another", answer))
 
 
 def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import WeightsError
+from core.seals import unsealed
 from core.settings import load
 from index.embedders.weights import find_weights
 from index.ranking import NEVER_FITTED, Answerability
@@ -160,7 +161,7 @@ def test_a_reader_that_cannot_be_had_leaves_the_search_alone(
     elif fault == "card":
         (folder / CARD).write_text("{")
     elif fault == "base":
-        card = json.loads((folder / CARD).read_text())
+        card = unsealed((folder / CARD).read_text())
         (folder / CARD).write_text(json.dumps({**card, "base_sha256": "0" * 64}))
     else:
         folder = tmp_path / "none"
@@ -171,6 +172,20 @@ def test_a_reader_that_cannot_be_had_leaves_the_search_alone(
     (message,) = {record.message for record in caplog.records if "the search decides alone" in record.message}
     assert str(folder) in message
     assert len([record for record in caplog.records if "decides alone" in record.message]) == 1
+
+
+def test_a_card_with_another_bar_is_refused(tmp_path: Path) -> None:
+    (tmp_path / TENSORS).write_bytes(b"weights")
+    write_card(
+        tmp_path,
+        {"name": "mine", "base_sha256": "0" * 64},
+        Answerability(("a",), (0.0,), (1.0,), (1.0,), 0.0, 0.5, 0.1),
+    )
+    assert read_folder(tmp_path).decision.threshold == 0.5
+    card = (tmp_path / CARD).read_text().replace('"threshold": 0.5', '"threshold": 0.1')
+    (tmp_path / CARD).write_text(card)
+    with pytest.raises(WeightsError, match="it was changed since it was written"):
+        read_folder(tmp_path)
 
 
 def test_a_card_that_is_not_whole_names_the_next_command(tmp_path: Path) -> None:
