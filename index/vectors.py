@@ -127,8 +127,8 @@ def no_vectors(dimension: int) -> Vectors:
 
 
 def storage_of(setting: str, count: int) -> str:
-    """The storage of so many vectors that the setting `index.vectors` asks for."""
-    if setting != "auto":
+    """The storage of so many vectors that the setting `index.vectors` asks for; none need no codes."""
+    if setting != "auto" and count:
         return setting
     return EXACT if count <= EXACT_BELOW else CODES[0]
 
