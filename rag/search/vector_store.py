@@ -19,7 +19,8 @@ from index.published import how_to_build
 from index.reader import Index
 from rag.search.stages import allowed_questions, have_values, vector_rows_under
 
-Filter = Mapping[str, str] | Callable[[Document], bool]
+Decides = Callable[[Document], bool]
+Filter = Mapping[str, str] | Decides
 """Columns with the values that they must have, as `citewell ask` takes them; or what decides about a document."""
 Found = tuple[Document, float, Sequence[float]]
 """A document, its cosine to the query, and its vector."""
@@ -124,7 +125,7 @@ class IndexVectorStore(VectorStore):
     ) -> list[Document]:
         return [document for document, _, _ in self._nearest(embedding, k, filter)]
 
-    def similarity_search_with_score(  # type: ignore[override] # LangChain leaves the arguments open
+    def similarity_search_with_score(
         self,
         query: str,
         k: int = 4,
@@ -191,7 +192,8 @@ class IndexVectorStore(VectorStore):
             )
         query = np.asarray(embedding, dtype=np.float32)
         query /= max(float(np.linalg.norm(query)), 1e-9)
-        decides, rows = (wanted, None) if callable(wanted) else (None, _rows(index, wanted))
+        decides: Decides | None = wanted if callable(wanted) else None
+        rows = None if callable(wanted) else _rows(index, wanted)
         there_are = index.vectors.ntotal if rows is None else len(rows)
         asked = min(_WIDER * k, there_are)
         while True:
@@ -205,7 +207,7 @@ class IndexVectorStore(VectorStore):
         return [(document, cosine, vector) for (document, cosine, _), vector in zip(best, vectors, strict=True)]
 
     def _usable(
-        self, index: Index, nearest: Sequence[tuple[int, float]], decides: Callable[[Document], bool] | None
+        self, index: Index, nearest: Sequence[tuple[int, float]], decides: Decides | None
     ) -> dict[str, tuple[Document, float, int]]:
         """Document, cosine and vector row of each passage among the nearest that is not hidden, by its id."""
         heads = index.layout.heads(np.array([row for row, _ in nearest], dtype=np.int64)).tolist()
@@ -219,7 +221,7 @@ class IndexVectorStore(VectorStore):
         return kept
 
 
-def _decides(wanted: Filter | None) -> Callable[[Document], bool] | None:
+def _decides(wanted: Filter | None) -> Decides | None:
     """A filter as a function of a document."""
     if wanted is None or callable(wanted):
         return wanted
