@@ -22,7 +22,7 @@ from rag.search.stages import allowed_questions, have_values, vector_rows_under
 Decides = Callable[[Document], bool]
 Filter = Mapping[str, str] | Decides
 """Columns with the values that they must have, as `citewell ask` takes them; or what decides about a document."""
-Found = tuple[Document, float, Sequence[float]]
+Found = tuple[Document, float, list[float]]
 """A document, its cosine to the query, and its vector."""
 _WIDER = 4
 """A search that found too few, as some were hidden or the same, is done again for so many times as many."""
@@ -101,10 +101,10 @@ class IndexVectorStore(VectorStore):
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """The documents of these ids, in this order; a passage under the first question of its record."""
         found = {str(document.id): document for document in self._added.get_by_ids(ids)}
-        for id_ in ids if self._index is not None else ():
-            if id_ not in self._hidden and id_ in self._index.by_id:
-                passage = self._index.by_id[id_]
-                found[id_] = _document(self._index, passage, self._index.first_question(passage.record_id))
+        if (index := self._index) is not None:
+            for id_ in ids:
+                if id_ not in self._hidden and (passage := index.by_id.get(id_)):
+                    found[id_] = _document(index, passage, index.first_question(passage.record_id))
         return [found[id_] for id_ in dict.fromkeys(ids) if id_ in found]
 
     def similarity_search(
@@ -204,7 +204,9 @@ class IndexVectorStore(VectorStore):
             asked = min(_WIDER * asked, there_are)
         best = list(kept.values())[:k]
         vectors = index.vectors.reconstruct_batch(np.array([row for _, _, row in best], dtype=np.int64))
-        return [(document, cosine, vector) for (document, cosine, _), vector in zip(best, vectors, strict=True)]
+        return [
+            (document, cosine, vector) for (document, cosine, _), vector in zip(best, vectors.tolist(), strict=True)
+        ]
 
     def _usable(
         self, index: Index, nearest: Sequence[tuple[int, float]], decides: Decides | None
