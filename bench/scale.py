@@ -1,23 +1,31 @@
 """Measure how an index grows: opening, memory and searching at several sizes, and compressed vectors at one million.
 
-python -m bench.scale open --sizes 16000 160000 1600000 --index artifacts/medquad --to artifacts/scale
-python -m bench.scale vectors --count 1000000 --index artifacts/medquad --to artifacts/scale
-python -m bench.scale plot --to artifacts/scale        # writes docs/images/scale.png from what was measured
+python -m bench.scale recall --index artifacts/medquad      # the index's own vectors, compressed
+python -m bench.scale disk --index artifacts/medquad        # bytes a passage
+python -m bench.scale vectors --index artifacts/medquad --count 1000000
+python -m bench.scale open --index artifacts/medquad --sizes 16000 160000 1600000
+python -m bench.scale plot                                  # docs/scale.png from what was measured
 
-The rows are synthetic: 40 words an answer, drawn from 30,000 by Zipf's law. The vectors are
-those of a real index, repeated with noise of the length that `evaluation.recall` adds to its queries.
+The rows are synthetic: 40 words an answer, drawn from 30,000 by Zipf's law. The vectors are those of a real index,
+repeated with noise of the length that `evaluation.recall` adds to its queries. What was measured is kept in
+bench/scale.json, each result as it comes; the indexes stay below --to.
 """
 
 import argparse
 import dataclasses
 import json
-import shutil
 import sys
+import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from bench.chart import OTHERS, OURS
 from bench.process import memory_mib, run
 from core.charts import chart
 from core.command import command_parser
@@ -25,17 +33,25 @@ from core.errors import run_command
 from core.files import write_atomic
 from core.paths import PACKAGES
 from core.processor import processor
-from evaluation.recall import compare, pushed
+from evaluation.recall import Recall, compare, pushed
 from index.corpus import Corpus, Record, record_id
 from index.keeping import Keeping, publish
 from index.opening import open_index
 from index.passages import Passage
 from index.ranking import DEFAULT
+from index.reader import Index
 from index.store import Recipe, add_vectors, write_words
+from index.vectors import CODES
 
 WORDS = 30_000
 """Different words of the synthetic rows; a real file of 16 k answers has as many."""
-QUERIES = 300
+QUERIES, SEARCHES = 300, 50
+"""Searches of vectors alone, and of an index."""
+PROBING = (96, 192, 384)
+"""Lists that a search of compressed vectors visits, in turn."""
+PARTS = {"records.arrow": "records", "vectors.faiss": "vectors", "questions.faiss": "question vectors"}
+"""What files of a build hold; the others are small."""
+RESULTS = PACKAGES / "bench/scale.json"
 
 
 def made_vectors(real: np.ndarray, count: int) -> np.ndarray:
@@ -83,91 +99,139 @@ def build_synthetic(folder: Path, real: np.ndarray, count: int) -> None:
 def opened(folder: Path) -> dict[str, float]:
     """Seconds and memory of opening in this process, and of searching once it is open."""
     before = memory_mib()
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter(), time.process_time()
     index = open_index(folder)
-    open_s = time.perf_counter() - began
+    open_s, open_cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
     after = memory_mib()
     vector = index.vectors.reconstruct_batch(np.array([0]))[0]
-    times = []
-    for row in np.linspace(0, len(index.questions) - 1, 50, dtype=int):
-        began = time.perf_counter()
+    dense, lexical = [], []
+    for row in np.linspace(0, len(index.questions) - 1, SEARCHES, dtype=int):
+        words = index.questions[int(row)][1].split()[2:5]
+        began = time.thread_time()
         index.vectors.nearest(vector, 100)
-        index.lexical.best(index.questions[int(row)][1].split()[2:5], 100)
-        times.append(1000 * (time.perf_counter() - began))
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        between = time.thread_time()
+        index.lexical.best(words, 100)
+        dense.append(1000 * (between - began))
+        lexical.append(1000 * (time.thread_time() - between))
     return {
         "passages": len(index.passages),
-        "bytes": size,
+        "mib": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) >> 20,
         "open_s": round(open_s, 3),
+        "open_cpu_s": round(open_cpu_s, 3),
         "open_mib": after - before,
-        "search_p50_ms": round(float(np.percentile(times, 50)), 1),
-        "search_p99_ms": round(float(np.percentile(times, 99)), 1),
+        "dense_cpu_ms": round(float(np.median(dense)), 2),
+        "lexical_cpu_ms": round(float(np.median(lexical)), 2),
+        "searched_mib": memory_mib() - before,
     }
 
 
-def plot(results: dict[str, object], target: Path) -> None:
-    """Draw size, opening time and memory of each size that was measured, before and now."""
-    with chart(target, 2, (9, 3.4), dpi=130) as (figure, axes):
-        for axis, name, title in zip(
-            axes, ("open_s", "open_mib"), ("seconds to open", "MiB after opening"), strict=True
-        ):
-            for key, label in (("before", "schema 3"), ("open", "schema 4")):
-                rows = [row for row in results.get(key, []) if row[name] > 0]  # type: ignore[attr-defined]
-                axis.loglog([row["passages"] for row in rows], [row[name] for row in rows], "o-", label=label)
-            axis.set_title(title, fontsize=10)
-            axis.set_xlabel("passages")
-            axis.legend(fontsize=8)
-        figure.suptitle(str(results.get("machine", "")), fontsize=9)
+def plot(results: dict[str, Any], target: Path) -> None:
+    """Draw how opening grows with the file, and what the compressed vectors find in which time."""
+    rows = sorted(results["open"].values(), key=lambda row: row["passages"])
+    passages = [row["passages"] for row in rows]
+    with chart(target, 3, (12, 3.6), dpi=110) as (figure, (seconds, memory, codes)):
+        for axis, name, title in ((seconds, "open_cpu_s", "Seconds to open"), (memory, "open_mib", "MiB once open")):
+            values = [row[name] for row in rows]
+            axis.loglog(passages, values, "o-", color=OURS, label="measured")
+            axis.loglog(passages, [values[0] * each / passages[0] for each in passages], ":", color=OTHERS)
+            axis.set(title=title, xlabel="passages (dotted: as the file grows)")
+        memory.loglog(passages, [row["mib"] for row in rows], "s-", color=OTHERS, label="on disk")
+        memory.legend(fontsize=8)
+        for storage, style in (("rabitq4", "o-"), ("sq8", "s--")):
+            found = [row for row in results["vectors"].values() if row["storage"] == storage]
+            codes.plot(
+                [row["cpu_p50_ms"] for row in found], [row["recall_at_10"] for row in found], style, label=storage
+            )
+        count = next(iter(results["vectors"].values()))["vectors"]
+        codes.set(title=f"{count:,} synthetic vectors", xlabel="milliseconds of a search", ylabel="recall@10")
+        codes.legend(fontsize=8)
+        figure.suptitle(f"{results['machine']}, processor time", fontsize=9)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = command_parser("bench.scale", __doc__)
-    parser.add_argument("part", choices=("open", "vectors", "plot", "one"), help="what to measure, or to draw")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[16_000, 160_000, 1_600_000], metavar="N")
+    parser.add_argument(
+        "part", choices=("recall", "vectors", "disk", "open", "plot", "one"), help="what to measure, or to draw"
+    )
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[16_000, 160_000, 1_600_000], metavar="N", help="passages of each index"
+    )
     parser.add_argument("--count", type=int, default=1_000_000, metavar="N", help="vectors (default: 1,000,000)")
+    parser.add_argument("--storage", nargs="+", choices=CODES, default=CODES, help=f"of {', '.join(CODES)}")
+    parser.add_argument("--probed", type=int, nargs="+", default=PROBING, metavar="N", help="lists that searches visit")
     parser.add_argument("--index", type=Path, metavar="DIR", help="an index whose vectors are repeated")
-    parser.add_argument("--to", type=Path, default=Path("artifacts/scale"), metavar="DIR", help="where to write")
+    parser.add_argument("--to", type=Path, default=Path("artifacts/scale"), metavar="DIR", help="where to build")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="F", help="where results are kept")
     arguments = parser.parse_args(argv)
     if arguments.part == "one":  # in a process of its own, for its memory
         print(json.dumps(opened(arguments.index)))
         return 0
-    file = arguments.to / "scale.json"
-    results = json.loads(file.read_text()) if file.is_file() else {}
-    results["machine"] = processor().label
+    results = json.loads(arguments.results.read_text()) if arguments.results.is_file() else {}
     if arguments.part == "plot":
-        plot(results, PACKAGES / "docs/images/scale.png")
+        plot(results, PACKAGES / "docs/scale.png")
         return 0
-    measure(arguments, results)
-    write_atomic(file, json.dumps(results, indent=1) + "\n")
-    print(json.dumps(results, indent=1))
+    results["machine"] = processor().label
+    results.setdefault("measured", {})[arguments.part] = datetime.now(UTC).isoformat(timespec="minutes")
+    arguments.to.mkdir(parents=True, exist_ok=True)
+
+    def keep(key: str, value: dict[str, Any]) -> None:
+        results.setdefault(arguments.part, {})[key] = value
+        write_atomic(arguments.results, json.dumps(results, indent=1) + "\n")
+        print(json.dumps(value), file=sys.stderr, flush=True)
+
+    real = open_index(arguments.index)
+    measure = {"recall": measure_recall, "vectors": measure_vectors, "disk": measure_disk, "open": measure_open}
+    measure[arguments.part](arguments, real, keep)
     return 0
 
 
-def measure(arguments: argparse.Namespace, results: dict[str, object]) -> None:
-    """Measure a part and put it into the results."""
-    index = open_index(arguments.index)
-    real = index.all_vectors()
-    if arguments.part == "vectors":
-        folder = arguments.to / "vectors"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        vectors = made_vectors(real, arguments.count)
-        queries = pushed(real[np.linspace(0, len(real) - 1, QUERIES, dtype=int)], seed=10_000)
-        measured = compare(vectors, queries, ("rabitq4", "sq8"), folder)
-        results["vectors"] = [dataclasses.asdict(each) for each in measured]
-        results["vectors_peak_mib"] = memory_mib("VmHWM")
-        shutil.rmtree(folder)
-        return
-    rows = []
+Keep = Callable[[str, dict[str, Any]], None]
+"""Keeps a result under its key."""
+
+
+def measure_recall(arguments: argparse.Namespace, real: Index, keep: Keep) -> None:
+    """Compress the index's own vectors and search them for its questions."""
+    asked = real.question_vectors.reconstruct_batch(
+        np.linspace(0, real.question_vectors.ntotal - 1, QUERIES, dtype=int)
+    )
+    _compare(arguments, real.all_vectors().astype(np.float16), pushed(asked), keep)
+
+
+def measure_vectors(arguments: argparse.Namespace, real: Index, keep: Keep) -> None:
+    """Compress many vectors that are made from those of the index."""
+    own = real.all_vectors()
+    queries = pushed(own[np.linspace(0, len(own) - 1, QUERIES, dtype=int)], seed=10_000)
+    _compare(arguments, made_vectors(own, arguments.count), queries, keep)
+
+
+def _compare(arguments: argparse.Namespace, vectors: np.ndarray, queries: np.ndarray, keep: Keep) -> None:
+    def done(row: Recall) -> None:
+        key = f"{row.storage} {row.probed}" if row.probed else row.storage
+        keep(key, {**dataclasses.asdict(row), "peak_mib": memory_mib("VmHWM")})
+
+    with tempfile.TemporaryDirectory(dir=arguments.to) as folder:
+        compare(vectors, queries, arguments.storage, Path(folder), arguments.probed, done)
+
+
+def measure_disk(arguments: argparse.Namespace, real: Index, keep: Keep) -> None:
+    """Count the bytes a passage that each part of the index takes on disk."""
+    sizes: Counter[str] = Counter()
+    for name, entry in real.manifest.files.items():
+        sizes[PARTS.get(name, Path(name).parts[0] if "/" in name else "rest")] += entry["bytes"]
+    for part, size in [*sizes.items(), ("all", sizes.total())]:
+        keep(part, {"bytes_per_passage": round(size / len(real.passages), 1)})
+
+
+def measure_open(arguments: argparse.Namespace, real: Index, keep: Keep) -> None:
+    """Build an index of each size, where it is not there from before, and open it in a process of its own."""
     for size in arguments.sizes:
         folder = arguments.to / f"index-{size}"
         if not (folder / "current").exists():
-            began = time.perf_counter()
-            build_synthetic(folder, real, size)
-            print(f"{size:,} built in {time.perf_counter() - began:.0f} s", file=sys.stderr)
-        rows.append(run("scale", "one", "--index", str(folder)))
-    results["open"] = rows
+            began = time.process_time()
+            build_synthetic(folder, real.all_vectors(), size)
+            print(f"{size:,} built in {time.process_time() - began:.0f} s of the processor", file=sys.stderr)
+        keep(str(size), run("scale", "one", "--index", str(folder)))
 
 
 if __name__ == "__main__":

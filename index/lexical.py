@@ -112,7 +112,7 @@ class LexicalIndex:
         ]
         model = _OfWhole(k1=K1, b=B, method="lucene", csc_backend="numpy")
         model.vocabulary, model.whole = dict(numbers), whole or _statistics(ids, numbers)
-        model.index((ids, numbers), show_progress=False)
+        model.index((ids, numbers), create_empty_token=bool(numbers), show_progress=False)
         return cls(model)
 
     @classmethod

@@ -14,7 +14,7 @@ EXACT, CODES = "exact", ("rabitq4", "sq8")
 EXACT_BELOW = 2_000_000
 """Vectors up to which the setting `auto` stores them exactly: a scan of them all takes a second."""
 _FACTORY = {"rabitq4": "RaBitQ4", "sq8": "SQ8"}
-PROBED = 96
+PROBED = 192
 """Lists that a compressed search visits; all, where there are fewer."""
 RESCORED = 200
 """Best by their codes that are scored again by their 16 bits, or as many as four times those asked for."""
@@ -127,8 +127,8 @@ def no_vectors(dimension: int) -> Vectors:
 
 
 def storage_of(setting: str, count: int) -> str:
-    """The storage of so many vectors that the setting `index.vectors` asks for."""
-    if setting != "auto":
+    """The storage of so many vectors that the setting `index.vectors` asks for; none need no codes."""
+    if setting != "auto" and count:
         return setting
     return EXACT if count <= EXACT_BELOW else CODES[0]
 
@@ -178,11 +178,15 @@ def _trained(vectors: np.ndarray, storage: str) -> faiss.Index:
     return index
 
 
-def load_vectors(folder: Path, name: str) -> Vectors:
+def load_vectors(folder: Path, name: str, probed: int = PROBED) -> Vectors:
     """Map what `save_vectors` wrote into memory. To be called on files whose hash was checked: FAISS trusts what it
-    parses."""
+    parses.
+
+    Args:
+        probed: lists that a search visits, where the vectors are compressed.
+    """
     full = folder / f"{name}.npy"
     if not full.exists():
         return ExactVectors(faiss.read_index(str(folder / f"{name}.faiss"), faiss.IO_FLAG_MMAP_IFC))
     index = faiss.read_index(str(folder / f"{name}.faiss"), faiss.IO_FLAG_MMAP)
-    return CompressedVectors(index, np.load(full, mmap_mode="r"))
+    return CompressedVectors(index, np.load(full, mmap_mode="r"), probed)

@@ -27,7 +27,8 @@ from rag.checks.entailment import DEFAULT, StrictJudge, is_own, open_entailment,
 from rag.checks.judge import read_judge
 from rag.reader.base import Reader
 from rag.reader.opening import open_reader
-from rag.search.retriever import IndexRetriever
+from rag.search.retriever import IndexRetriever, check_made_with
+from rag.search.vector_store import IndexEmbeddings, IndexVectorStore
 
 Kind = TypeVar("Kind", bound=IndexRetriever)
 
@@ -63,13 +64,16 @@ def open_embedders(settings: Settings) -> Embedders:
     return Embedders(passages, load_question_embedder(settings.index, passages))
 
 
-def open_retriever(settings: Settings, embedders: Embedders | None = None) -> IndexRetriever:
+def open_retriever(
+    settings: Settings, embedders: Embedders | None = None, index: Index | None = None
+) -> IndexRetriever:
     """Open the published index, with the embedders that it was made with; raises as `open_answerer` does.
 
     Args:
         embedders: those that are loaded already; None loads them.
+        index: one that is open already; None opens the published one.
     """
-    index = open_index(Path(settings.index.dir))
+    index = index or open_index(Path(settings.index.dir))
     return retriever_over(index, settings, embedders or open_embedders(settings), open_reader(settings), IndexRetriever)
 
 
@@ -102,6 +106,22 @@ def retriever_over(
         settings=settings.rag,
         **further,
     )
+
+
+def open_vector_store(settings: Settings, embedders: Embedders | None = None) -> IndexVectorStore:
+    """Open the published index as a LangChain vector store.
+
+    Args:
+        embedders: those that are loaded already; None loads them.
+
+    Raises:
+        IndexFolderError: no index, one without vectors, or one that was made with another embedder or adapter.
+        WeightsError: the embedder cannot be had.
+    """
+    index = open_index(Path(settings.index.dir))
+    embedders = embedders or open_embedders(settings)
+    check_made_with(index, embedders.passages, adapter_identity(settings.index))
+    return IndexVectorStore(IndexEmbeddings(embedders.passages, embedders.questions), index)
 
 
 def open_checks(settings: Settings, embedder: Embedder) -> Checks:

@@ -54,18 +54,7 @@ class IndexRetriever(BaseRetriever):
     settings: RagSettings = RagSettings()
 
     def model_post_init(self, context: object) -> None:
-        made_with, folder = self.index.manifest, self.index.folder
-        embedder = self.of_passages.identity
-        if made_with.embedder != embedder:
-            raise IndexFolderError(
-                f"{folder} was built with the embedder {made_with.embedder}, the settings name "
-                f"{embedder}; build it again: citewell build --index {folder}"
-            )
-        if made_with.adapter != self.adapter:
-            raise IndexFolderError(
-                f"{folder} was built for the adapter {made_with.adapter or 'none'}, the settings name "
-                f"{self.adapter or 'none'}; build it again: citewell build --index {folder}"
-            )
+        check_made_with(self.index, self.of_passages, self.adapter)
         _ = self.index.language  # of an index from before it was kept: told now, and not while the first one waits
 
     @property
@@ -254,6 +243,25 @@ class IndexRetriever(BaseRetriever):
             )
             for hit in self.search(query).hits
         ]
+
+
+def check_made_with(index: Index, passages: Embedder, adapter: str) -> None:
+    """Check that an index was made with this embedder, for questions with this adapter (empty for none).
+
+    Raises:
+        IndexFolderError: it was made with another one.
+    """
+    made_with, folder = index.manifest, index.folder
+    if made_with.embedder != passages.identity:
+        raise IndexFolderError(
+            f"{folder} was built with the embedder {made_with.embedder}, the settings name "
+            f"{passages.identity}; build it again: citewell build --index {folder}"
+        )
+    if made_with.adapter != adapter:
+        raise IndexFolderError(
+            f"{folder} was built for the adapter {made_with.adapter or 'none'}, the settings name "
+            f"{adapter or 'none'}; build it again: citewell build --index {folder}"
+        )
 
 
 def _closest(dropped: Sequence[Dropped]) -> tuple[str, ...]:

@@ -50,17 +50,19 @@ def allowed_questions(index: Index, filters: Mapping[str, str]) -> np.ndarray | 
     if not filters:
         return None
     return np.array(
-        [
-            row
-            for row, (record, question) in enumerate(index.questions)
-            if all(value.casefold() in _values(record.of(question), name) for name, value in filters.items())
-        ],
+        [row for row, (record, question) in enumerate(index.questions) if have_values(record.of(question), filters)],
         dtype=np.int64,
     )
 
 
-def _values(columns: Mapping[str, str], name: str) -> list[str]:
-    return columns.get(name, "").casefold().split(AND)
+def have_values(columns: Mapping[str, str], filters: Mapping[str, str]) -> bool:
+    """Whether each of these columns has this value, or has it among others."""
+    return all(value.casefold() in columns.get(name, "").casefold().split(AND) for name, value in filters.items())
+
+
+def vector_rows_under(index: Index, questions: np.ndarray | None) -> np.ndarray | None:
+    """The vector rows of the passages under these question rows; None stands for all."""
+    return None if questions is None else np.flatnonzero(np.isin(index.headed[:, 1], questions))
 
 
 def run_stages(
@@ -75,9 +77,8 @@ def run_stages(
     by_words = index.lexical.best(query.terms, depth, allowed)
     if not index.embedded:
         return Stages((), (), by_words)
-    vector_rows = None if allowed is None else np.flatnonzero(np.isin(index.headed[:, 1], allowed))
     return Stages(
-        index.vectors.nearest(vector, depth, vector_rows),
+        index.vectors.nearest(vector, depth, vector_rows_under(index, allowed)),
         index.question_vectors.nearest(vector, depth, allowed),
         by_words,
     )

@@ -85,6 +85,16 @@ def test_shards_find_what_an_index_of_everything_finds_with_the_same_scores(
         assert got.background == expected.background
 
 
+@pytest.mark.parametrize("vectors", ["auto", "sq8"])
+def test_a_file_of_fewer_records_than_shards_leaves_some_of_them_empty(settings: IndexSettings, vectors: str) -> None:
+    write_csv(Path(settings.csv), ROWS[:3], HEADER)
+    _shards(dataclasses.replace(settings, vectors=vectors), 9)
+    many = _retriever(settings.dir)
+    counts = [shard["records"] for shard in many.index.manifest.shards]
+    assert (sum(counts), len(counts)) == (3, 9)
+    assert _found(many, many.find(many.read(ROWS[1][0])))[0][1] == ROWS[1][0]
+
+
 def test_what_distant_shards_send_joins_to_the_same(settings: IndexSettings, tmp_path: Path) -> None:
     one = _whole(settings, tmp_path)
     _shards(settings)
