@@ -78,11 +78,9 @@ class SearchShards:
         asks = [shard.search.remote for shard in shards]
         self._retriever = open_retriever(settings, Path(build), asks, late_s, models)
 
-    async def search(self, request: Request, correct: bool) -> Retrieval:
+    async def search(self, request: Request, urgent: bool) -> Retrieval:
         asked = self._retriever.for_one_question()
-        return await asyncio.to_thread(
-            asked.search, request.question, request.history, request.filters, correct=correct
-        )
+        return await asyncio.to_thread(asked.search, request.question, request.history, request.filters, urgent=urgent)
 
 
 class AnswerQuestions:
@@ -125,9 +123,9 @@ class RemoteAnswerer(Answerer):
 
     deployment: Any = None
 
-    def _find(self, asked: Request, *, correct: bool) -> Retrieval:
+    def _find(self, asked: Request, *, urgent: bool) -> Retrieval:
         try:
-            found: Retrieval = self.deployment.search.remote(asked, correct).result()
+            found: Retrieval = self.deployment.search.remote(asked, urgent).result()
         except Exception as error:
             cause = getattr(error, "cause", None)
             raise (cause if isinstance(cause, QuestionError | IndexFolderError) else error) from None
