@@ -61,7 +61,10 @@ def test_a_right_word_is_no_mistake_whatever_the_file_lacks(
 def test_the_words_of_a_file_in_another_language_are_looked_up_in_its_dictionary(
     tmp_path: Path, word_embedder: WordEmbedder
 ) -> None:
-    rows = [("¿Qué es la gripe?", "La gripe es una infección de la nariz y de la garganta que dura unos días.")]
+    answer = (
+        "La gripe es una infección de la nariz y de la garganta. El dolor de garganta dura días. La garganta sana."
+    )
+    rows = [("¿Qué es la gripe?", answer)]
     over = index_rows(tmp_path, rows)
     assert over.language == "es"
     assert nearest_word("gargantas", over) == "garganta"
