@@ -51,14 +51,14 @@ class ShardedRetriever(IndexRetriever):
         history: Sequence[str] = (),
         filters: Mapping[str, str] | None = None,
         *,
-        correct: bool = True,
+        urgent: bool = False,
     ) -> Retrieval:
         """Find evidence for a question; raises as `IndexRetriever.search` does.
 
         Raises:
             IndexFolderError: no shard answered.
         """
-        found = super().search(question, history, filters, correct=correct)
+        found = super().search(question, history, filters, urgent=urgent)
         if not self._left_out:
             return found
         count = len(self.shards)

@@ -85,11 +85,9 @@ class SearchShards:
         asks = [shard.search.remote for shard in shards]
         self._retriever = open_retriever(settings, Path(build), asks, late_s, models)
 
-    async def search(self, request: Request, correct: bool) -> Retrieval:
+    async def search(self, request: Request, urgent: bool) -> Retrieval:
         asked = self._retriever.for_one_question()
-        return await asyncio.to_thread(
-            asked.search, request.question, request.history, request.filters, correct=correct
-        )
+        return await asyncio.to_thread(asked.search, request.question, request.history, request.filters, urgent=urgent)
 
 
 class AnswerQuestions:
@@ -131,8 +129,8 @@ class RemoteAnswerer(Answerer):
 
     deployment: Any = None
 
-    def _find(self, asked: Request, *, correct: bool) -> Retrieval:
-        found: Retrieval = result_of(self.deployment.search.remote(asked, correct))
+    def _find(self, asked: Request, *, urgent: bool) -> Retrieval:
+        found: Retrieval = result_of(self.deployment.search.remote(asked, urgent))
         return found
 
 

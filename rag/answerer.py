@@ -92,15 +92,16 @@ class Answerer:
         began = time.perf_counter()
         asked = Request(question) if isinstance(question, str) else question
         notice = self._notice(asked.question)
-        urgent = notice is not None and notice.kind != "limit"  # the words of somebody in need are not corrected
-        found = self._find(asked, correct=not urgent)
+        found = self._find(asked, urgent=_is_urgent(notice))
         if notice is None and found.search_query != asked.question and not found.query.reply:
             notice = self._notice(found.search_query)  # "and can he die of it?" is read with what it follows
+            if _is_urgent(notice):
+                found = self._find(asked, urgent=True)
         return Search(found, began, notice)
 
-    def _find(self, asked: Request, *, correct: bool) -> Retrieval:
+    def _find(self, asked: Request, *, urgent: bool) -> Retrieval:
         """What the search finds for a question; another answerer may search elsewhere."""
-        return self.retriever.search(asked.question, asked.history, asked.filters, correct=correct)
+        return self.retriever.search(asked.question, asked.history, asked.filters, urgent=urgent)
 
     def _notice(self, question: str) -> Notice | None:
         return self.checks.detector.notice(plain(question)) if self.checks.detector else None
@@ -239,6 +240,10 @@ class Answerer:
             else:
                 first_token_s = first_token_s or time.perf_counter() - began
                 yield _growing(answer, verifier, written)
+
+
+def _is_urgent(notice: Notice | None) -> bool:
+    return notice is not None and notice.kind != "limit"
 
 
 def _with_missing(answer: Answer, found: Retrieval) -> Answer:

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from core.text.rules import DATA, read_toml
 
 SENTENCE_KINDS = DATA / "sentence_kinds.toml"
-Kind = Literal["bare", "order", "pointer", "lead_in", "opening", "step"]
+Kind = Literal["bare", "order", "pointer", "lead_in", "opening", "step", "urgent"]
 _FRAMES: Mapping[str, str] = {
     "bare": r"^\W*(?:{})\W*$",
     "order": r"(?<!\w)(?:{})",
@@ -20,6 +20,7 @@ _FRAMES: Mapping[str, str] = {
     "lead_in": r"(?:{})\s*$",
     "opening": r"^\W*(?:{})",
     "step": r"^\W*(?:{})",
+    "urgent": r"\b(?:{})\b",
 }
 _OPENING = re.compile(r"[^.!,;:?\n]*[.!,;:](?:\s+|$)")
 
@@ -77,3 +78,8 @@ def opens_steps(sentence: str) -> bool:
 def is_step(sentence: str) -> bool:
     """Whether a sentence continues such a row."""
     return bool(_kinds()["step"].search(sentence))
+
+
+def says_to_get_help(text: str) -> bool:
+    """Whether a text says to get help at once: "call the emergency number", "is an emergency", "poison control"."""
+    return bool(_kinds()["urgent"].search(text))

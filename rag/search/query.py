@@ -14,9 +14,9 @@ from core.text.aspects import aspect
 from core.text.condense import condensed
 from core.text.everyday import medical_words
 from core.text.follow_ups import names_nothing, stand_alone
-from core.text.language import of_another_language
+from core.text.language import ENGLISH, of_another_language
 from core.text.personal import asks_for_amount
-from core.text.spelling import american
+from core.text.spelling import american, is_misspelt
 from core.text.words import stop_words, terms, words
 from index.reader import Index
 from rag.answer import Note
@@ -90,8 +90,8 @@ def understand(
 
     Args:
         history: what was asked before it in the conversation, oldest first.
-        correct: correct words that neither the file nor the dictionary holds.
-        dictionary: words in lower case that are no mistakes, though the file may not hold them.
+        correct: correct words that stand neither in the file nor in a dictionary of its language.
+        dictionary: further words in lower case that are no mistakes, though the file may not hold them.
     """
     asked = " ".join(question.split())
     if reply := _chat(asked):
@@ -133,7 +133,10 @@ def _is_foreign(text: str, index: Index, dictionary: Collection[str]) -> bool:
     asking = sum(word in stop_words("search") for word in typed)
     if len(typed) < FEW_WORDS or not dictionary or asking >= ASKING:
         return False
-    known = [word for word in typed if word in dictionary or _is_known(word, index)]
+    ordinary = (
+        dictionary if index.language == ENGLISH else [word for word in typed if not is_misspelt(word, index.language)]
+    )
+    known = [word for word in typed if word in ordinary or _is_known(word, index)]
     return len(known) <= KNOWN * len(typed)
 
 
@@ -156,7 +159,7 @@ def _condensed(text: str, index: Index) -> str:
 def _corrected(text: str, index: Index, dictionary: Collection[str]) -> tuple[str, list[tuple[str, str]]]:
     """The text with words that nobody writes replaced by near ones of the file, and British spellings by its own.
 
-    A word of the dictionary is no mistake, whatever the file lacks: "plague" is not "plaque".
+    A word of a dictionary is no mistake, whatever the file lacks: "plague" is not "plaque".
     """
     changed: list[tuple[str, str]] = []
     for word in dict.fromkeys(words(text)):
@@ -167,7 +170,7 @@ def _corrected(text: str, index: Index, dictionary: Collection[str]) -> tuple[st
             continue
         if word in dictionary or any(index.lexical.knows(term) for term in terms(word)):
             continue
-        if right := nearest_word(word, index):
+        if (right := nearest_word(word, index)) and is_misspelt(word, index.language):
             text = re.sub(rf"\b{re.escape(word)}\b", right, text, flags=re.I)
             changed.append((word, right))
     return text, changed

@@ -1,5 +1,6 @@
 """Question -> hits, as a LangChain retriever over an index folder."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from pydantic import SkipValidation
 from core.errors import IndexFolderError, QuestionError
 from core.settings import RagSettings
 from core.text.plain import plain
-from core.text.sentence_kinds import is_pointer
+from core.text.sentence_kinds import is_pointer, says_to_get_help
 from core.text.sentences import sentence_spans
 from index.corpus import AND
 from index.embedders.base import Embedder, cosines
@@ -27,6 +28,8 @@ from rag.search.query import Query, understand
 from rag.search.results import ReadThrough, Retrieval, SearchResult
 from rag.search.stages import Candidate, Stages, allowed_questions, duplicate_of, fuse, run_stages, shingles
 
+NO_HELP = "it does not say to get help at once"
+"""Why a passage is dropped where the question reads like an emergency."""
 CLOSEST = 3
 """Questions and passages of the file that are offered where it holds no answer."""
 
@@ -68,25 +71,31 @@ class IndexRetriever(BaseRetriever):
         history: Sequence[str] = (),
         filters: Mapping[str, str] | None = None,
         *,
-        correct: bool = True,
+        urgent: bool = False,
     ) -> Retrieval:
         """Find evidence for a question.
 
         Args:
             history: what was asked before in this conversation, oldest first.
             filters: column -> value that the records must have, such as {"source": "NIDDK"}.
-            correct: correct spelling mistakes where the settings say so.
+            urgent: the question reads like an emergency. Nothing in it is corrected, and only passages that say to get
+                help at once answer it: another illness with the same signs would read as what to do.
 
         Raises:
             QuestionError: the question is empty or longer than the settings allow, or no record passes the filters.
         """
         question = plain(question)
-        query = self.read(question, history, correct=correct)
+        query = self.read(question, history, correct=not urgent)
         if query.reply:
             return Retrieval(question, query)
         found = self.read_through(query, filters)
-        if self.settings.abstain and found.answerable < found.bar:
+        reason = ""
+        if found.answerable < found.bar:
             reason = f"the file is unlikely to hold an answer ({found.answerable:.0%} sure, {found.bar:.0%} are asked)"
+        elif urgent:
+            helping = _with_help(found)
+            found, reason = (helping, "") if helping.hits else (found, NO_HELP)
+        if self.settings.abstain and reason:
             dropped = (*(Dropped(hit, reason) for hit in found.hits), *found.dropped)
             near = found.hits[:CLOSEST]
             return Retrieval(
@@ -262,6 +271,13 @@ def check_made_with(index: Index, passages: Embedder, adapter: str) -> None:
             f"{folder} was built for the adapter {made_with.adapter or 'none'}, the settings name "
             f"{adapter or 'none'}; build it again: citewell build --index {folder}"
         )
+
+
+def _with_help(found: ReadThrough) -> ReadThrough:
+    """What was found, with only those hits that say to get help at once."""
+    helping = tuple(hit for hit in found.hits if says_to_get_help(f"{hit.question}\n{hit.text}"))
+    others = tuple(Dropped(hit, NO_HELP) for hit in found.hits if hit not in helping)
+    return dataclasses.replace(found, hits=helping, dropped=(*others, *found.dropped))
 
 
 def _closest(dropped: Sequence[Dropped]) -> tuple[str, ...]:

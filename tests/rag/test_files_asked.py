@@ -47,3 +47,24 @@ def test_at_most_three_of_thirty_near_topics_are_answered_and_two_of_thirty_answ
     print(*wrong[False], *wrong[True], sep="\n")
     assert len(wrong[False]) <= 3
     assert len(wrong[True]) <= 2
+
+
+ASKED_IN_SPANISH = {
+    "cómo se cura el asma": "¿Cómo se trata el asma?",
+    "qué comer si tengo gota": "¿Qué alimentos favorecen la gota?",
+    "dolor fuerte de cabeza de un lado con la luz": "¿Qué es la migraña?",
+    "cómo dejo de fumar": "¿Qué ayuda a dejar de fumar?",
+    "me quemé con agua hirviendo": "¿Qué hago si se me quema la piel con agua caliente?",
+    "sintomas de la diabtes": "¿Cuáles son los síntomas de la diabetes?",
+}
+
+
+@pytest.mark.weights
+def test_a_spanish_file_is_searched_with_the_packaged_models(tmp_path: Path) -> None:
+    index = IndexSettings(csv=str(ROOT / "tests/data/files_asked/spanish.csv"), dir=str(tmp_path / "es"))
+    build(index)
+    over = open_retriever(Settings(index=index))
+    found = {asked: over.search(asked) for asked in ASKED_IN_SPANISH}
+    assert {asked: each.hits[0].question for asked, each in found.items()} == ASKED_IN_SPANISH
+    assert not [note.text for each in found.values() for note in each.query.notes if note.kind == "language"]
+    assert over.search("what is asthma").query.reply.startswith("This file is in another language (español)")

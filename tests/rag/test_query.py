@@ -48,12 +48,28 @@ def test_two_wrong_letters_need_a_long_word(index: Index) -> None:
 
 
 @pytest.mark.parametrize("word", ["plague", "abortion", "calories", "crushing"])
-def test_a_word_of_the_dictionary_is_no_mistake(tmp_path: Path, word_embedder: WordEmbedder, word: str) -> None:
+def test_a_right_word_is_no_mistake_whatever_the_file_lacks(
+    tmp_path: Path, word_embedder: WordEmbedder, word: str
+) -> None:
     """Each of these became another word where the file lacked it."""
     rows = [("What is plaque?", "Plaque is on teeth. Absorption, carries and coughing are other words of this file.")]
-    query = understand(f"what is {word}", index_rows(tmp_path, rows), dictionary={word})
+    query = understand(f"what is {word}", index_rows(tmp_path, rows))
     assert query.searched == f"what is {word}"
     assert query.notes == ()
+
+
+def test_the_words_of_a_file_in_another_language_are_looked_up_in_its_dictionary(
+    tmp_path: Path, word_embedder: WordEmbedder
+) -> None:
+    answer = "La gripe es una infección de la nariz y de la garganta. El dolor de garganta dura días. La garganta sana."
+    rows = [("¿Qué es la gripe?", answer)]
+    over = index_rows(tmp_path, rows)
+    assert over.language == "es"
+    assert nearest_word("gargantas", over) == "garganta"
+    assert understand("dolor de gargantas", over).notes == ()
+    assert understand("dolor de gargnata", over).searched == "dolor de garganta"
+    asked = understand("cuantas horas tengo que dormir", over, dictionary={"what"})
+    assert FOREIGN not in asked.notes  # its words stand in no English dictionary, and need not
 
 
 def test_a_british_word_is_searched_as_the_file_writes_it_and_is_no_mistake(
@@ -74,6 +90,7 @@ def test_no_english_word_becomes_another_and_typos_become_what_was_meant(real_se
     """Over the embedder's vocabulary, and over typos by somebody who had not read the rules."""
     over = open_retriever(real_settings)
     plain = [word for word in over.dictionary if len(word) >= 6 and word.isascii()]
+    plain += ["crushing", "plague", "abortion", "calories", "haemorrhoids", "practising"]
     assert len(plain) > 15_000
     changed = [word for word in plain if american(word) == word and word not in over.read(f"is {word} bad").searched]
     assert changed == []

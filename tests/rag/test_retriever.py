@@ -5,7 +5,7 @@ import pytest
 from core.errors import IndexFolderError, QuestionError
 from core.settings import IndexSettings, RagSettings
 from index.opening import open_index
-from rag.search.retriever import IndexRetriever
+from rag.search.retriever import NO_HELP, IndexRetriever
 from tests.conftest import index_rows
 from tests.fakes import WordEmbedder
 
@@ -54,6 +54,29 @@ def test_questions_that_cannot_be_searched(retriever: IndexRetriever, question: 
 
 def test_markup_is_searched_as_text(retriever: IndexRetriever) -> None:
     assert retriever.search("<b>measles</b> disease & <script>").hits[0].question == "What is measles?"
+
+
+def test_under_an_emergency_only_what_says_to_get_help_answers(tmp_path: Path, word_embedder: WordEmbedder) -> None:
+    """A heart attack was answered with what a panic attack feels like."""
+    rows = [
+        ("What happens during a panic attack?", "Crushing chest pain and sweating are felt in a panic attack."),
+        ("What to do in a heart attack?", "With crushing chest pain, call the emergency number at once."),
+        ("What is heartburn?", "Pain behind the breastbone after a meal."),
+    ]
+    settings = RagSettings(min_score=0.0)
+    over = IndexRetriever(index=index_rows(tmp_path, rows), embedder=word_embedder, settings=settings)
+    asked = "crushing chest pain and sweating"
+    assert over.search(asked).hits[0].question == "What happens during a panic attack?"
+    urgent = over.search(asked, urgent=True)
+    assert [hit.question for hit in urgent.hits] == ["What to do in a heart attack?"]
+    assert {each.reason for each in urgent.dropped} == {NO_HELP}
+
+
+def test_under_an_emergency_a_file_without_such_a_passage_has_no_answer(retriever: IndexRetriever) -> None:
+    found = retriever.search("what is measles disease", urgent=True)
+    assert found.abstain
+    assert found.hits == ()
+    assert found.nearest[0].question == "What is measles?"
 
 
 def test_it_is_a_langchain_retriever(retriever: IndexRetriever) -> None:

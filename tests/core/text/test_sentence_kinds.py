@@ -2,7 +2,16 @@ import json
 
 import pytest
 
-from core.text.sentence_kinds import bare_opening, gives_orders, is_bare, is_lead_in, is_pointer, is_step, opens_steps
+from core.text.sentence_kinds import (
+    bare_opening,
+    gives_orders,
+    is_bare,
+    is_lead_in,
+    is_pointer,
+    is_step,
+    opens_steps,
+    says_to_get_help,
+)
 from tests.conftest import ROOT
 
 
@@ -97,3 +106,19 @@ def test_a_sentence_that_only_says_where_to_find_more(sentence: str) -> None:
 )
 def test_advice_is_no_such_sentence(sentence: str) -> None:
     assert not is_pointer(sentence)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Call the emergency number and press firmly on the wound.", True),
+        ("Very high pressure can cause confusion; that is an emergency.", True),
+        ("Otherwise call a poison center at once.", True),
+        ("Call the emergency number or a crisis line at once if the danger is immediate.", True),
+        ("A first attack with chest pain should be checked to rule out heart disease.", False),
+        ("Emergency contraception lowers the chance of pregnancy.", False),
+        ("Get out of the sun at once.", False),
+    ],
+)
+def test_a_text_that_says_to_get_help_at_once(text: str, says: bool) -> None:
+    assert says_to_get_help(text) is says

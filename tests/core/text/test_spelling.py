@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import DataError
-from core.text.spelling import american, read_british
+from core.text.spelling import american, is_misspelt, read_british
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,18 @@ def test_a_rule_that_is_none_is_named_with_its_line(tmp_path: Path) -> None:
     file.write_text("haem\them\noe(\te\n")
     with pytest.raises(DataError, match=r"british\.tsv, line 2: 'oe\(' is not a regular expression"):
         read_british(file)
+
+
+@pytest.mark.parametrize(
+    ("word", "language", "misspelt"),
+    [
+        *((word, "en", False) for word in ("crushing", "plague", "abortion", "calories", "wheezing", "slippers")),
+        *((word, "en", False) for word in ("oesophagus", "haemorrhaging", "paediatrician", "colour", "grey")),
+        *((word, "en", True) for word in ("symtoms", "diabetis", "hypertention", "athsma")),
+        ("garganta", "es", False),
+        ("gargnata", "es", True),
+        ("gargnata", "ja", False),  # there is no list of its words
+    ],
+)
+def test_a_dictionary_of_the_language_says_what_is_a_mistake(word: str, language: str, misspelt: bool) -> None:
+    assert is_misspelt(word, language) is misspelt
