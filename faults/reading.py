@@ -12,11 +12,12 @@ from faults.stand_ins import stand_in
 from generator.adapters import prepare_tuned
 from generator.engines import load_engine
 from index.build import build
+from index.builds import check_build
 from index.embedders import load_embedder
 from index.job import read_job
+from index.opening import open_index
 from index.published import published_build
 from index.status import read_status
-from index.store import check_build, open_index
 from rag.admin import overview
 from rag.answer import Answer
 from rag.database import EARLIER

@@ -204,10 +204,10 @@ def _altered(values: Any, rng: random.Random, put: Any) -> Any:
 
 def _sealed(values: Any) -> Any:
     """What a forger does who altered a receipt."""
-    from rag.receipt import _seal
+    from core.seals import seal_of
 
     with contextlib.suppress(UnicodeEncodeError, TypeError):  # half of a character has no seal, nor has a list
-        values = {**values, "sha256": _seal({name: each for name, each in values.items() if name != "sha256"})}
+        values = {**values, "sha256": seal_of({name: each for name, each in values.items() if name != "sha256"})}
     return values
 
 

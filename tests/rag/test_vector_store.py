@@ -10,8 +10,8 @@ from langchain_tests.integration_tests.vectorstores import VectorStoreIntegratio
 
 from core.errors import IndexFolderError
 from core.settings import IndexSettings, Settings
+from index.opening import open_index
 from index.sharded.build import InThisProcess, build_shards
-from index.store import open_index
 from rag.opening import open_vector_store
 from rag.search.retriever import IndexRetriever
 from rag.search.vector_store import IndexEmbeddings, IndexVectorStore
