@@ -54,6 +54,11 @@ def main(argv: list[str] | None = None) -> int:
         help="answers written over the file's passages, to train on first (default: data/train/answers.jsonl)",
     )
     parser.add_argument("--questions", metavar="F", type=Path, help="the words of questions that --answers names by id")
+    parser.add_argument(
+        "--reworded",
+        action="store_true",
+        help="keep the writers' words of --answers, for a bigger model; else they are put in those of the passages",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", metavar="N", type=int, help="print N rows of --to and stop")
     arguments = parser.parse_args(argv)
@@ -72,6 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments.records,
         test_records=arguments.test_records,
         refusals=arguments.refusals,
+        reworded=arguments.reworded,
         seed=arguments.seed,
     )
     given = WrittenFiles(arguments.by_hand, arguments.answers, arguments.questions)

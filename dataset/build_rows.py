@@ -19,7 +19,6 @@ from dataset.by_hand import read_by_hand, rows_by_hand
 from dataset.evidence_sets import EvidenceMaker
 from dataset.row_maker import RowMaker
 from dataset.written import read_written, rows_written
-from generator.by_processor import FULL_EVIDENCE
 from generator.tuning.rows import SPLITS, Row, Split, read_rows, tokenise, write_folder
 from generator.weights import prepare_weights
 from index.reader import Index
@@ -43,6 +42,8 @@ class Plan:
     test_records: int = 320
     refusals: float = 0.3
     """Greatest share of rows to train on that refuse."""
+    reworded: bool = False
+    """Whether written answers keep their writers' words, or get those of the passages."""
     seed: int = 0
 
 
@@ -85,8 +86,7 @@ def make(
         )
     tokenizer = _tokenizer(settings.generator)
     counter = _token_counter(tokenizer)
-    evidence_tokens = settings.rag.evidence_tokens or FULL_EVIDENCE
-    maker = EvidenceMaker(retriever, counter, evidence_tokens, split_topics(index, hold_out))
+    maker = EvidenceMaker(retriever, counter, settings.rag.evidence_tokens, split_topics(index, hold_out))
     row_maker = RowMaker(maker)
     wanted: dict[Split, int] = {
         "train": plan.records,
@@ -101,7 +101,7 @@ def make(
         *_with_share(list(rows_by_hand(hand_written, maker, rng, row_maker.left_out)), plan.refusals, rng),
         *rows["train"],
     ]
-    written = list(rows_written(answers, maker, rng, row_maker.left_out))
+    written = list(rows_written(answers, maker, rng, row_maker.left_out, plan.reworded))
     for split in SPLITS:
         rows[split] = [*(row for side, row in written if side == split), *rows[split]]
     if not rows["train"] or not rows["test"]:

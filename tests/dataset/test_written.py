@@ -12,8 +12,8 @@ from core.errors import DataError
 from dataset.build_rows import split_topics
 from dataset.by_hand import Excerpt
 from dataset.evidence_sets import EvidenceMaker
-from dataset.written import ANSWERS, FORM, WrittenAnswer, read_written, rows_written
-from generator.prompt import REFUSAL, REST
+from dataset.written import ANSWERS, FORM, WrittenAnswer, in_passages_words, read_written, rows_written
+from generator.prompt import REFUSAL, REST, Source
 from index.topics import record_topic
 from rag.search.retriever import IndexRetriever
 from tests.conftest import WordEmbedder, index_rows
@@ -81,7 +81,7 @@ def test_the_shipped_answers_are_whole() -> None:
 
 def test_rows_are_on_the_side_of_their_topics(tmp_path: Path, word_embedder: WordEmbedder) -> None:
     named = [f"Illness {letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
-    index = index_rows(tmp_path, [(f"What is {name}?", f"{name} is rare. It hurts in the knee.") for name in named])
+    index = index_rows(tmp_path, [(f"What is {name}?", f"{name} is rare. The pain is in the knee.") for name in named])
     sides = split_topics(index, None)
     maker = EvidenceMaker(IndexRetriever(index=index, embedder=word_embedder), lambda _: 0, 200, sides)
     answers = [_in_the_knee(passage) for passage in (*index.by_id, "gone")]
@@ -92,8 +92,59 @@ def test_rows_are_on_the_side_of_their_topics(tmp_path: Path, word_embedder: Wor
     assert {side for side, _ in made} >= {"train", "test"}
     for side, row in made:
         assert side == sides[record_topic(index.records[index.by_id[row.group].record_id])]
-        assert (row.form, row.sources[0].text, row.right) == (FORM, "It hurts in the knee.", (1,))
+        assert (row.form, row.sources[0].text, row.right) == (FORM, "The pain is in the knee.", (1,))
 
 
 def _in_the_knee(passage: str) -> WrittenAnswer:
     return WrittenAnswer(passage, "where does it hurt", (Excerpt(passage, 1, 1),), "all", "In the knee [1].")
+
+
+SOURCES = [
+    Source(
+        "What is gout?", "Gout is a form of arthritis. It comes in attacks at night. However, some people have one attack only."
+    ),
+    Source("How is gout treated?", "Rest the joint. Ice lessens the pain of an attack. Where can I read more?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(
+            "The pain of an attack is less with ice [2]. Gout is arthritis [1].",
+            "Ice lessens the pain of an attack [2]. Gout is a form of arthritis [1].",
+            id="in the order of the answer",
+        ),
+        pytest.param(
+            "It comes in attacks at night [1].",
+            "Gout is a form of arthritis [1]. It comes in attacks at night [1]. However, some people have one attack only [1].",
+            id="with what a sentence leans on, and its caveat",
+        ),
+        pytest.param(
+            f"Ice lessens the pain [2]. {REST} for how long.",
+            f"Ice lessens the pain of an attack [2]. {REST} for how long.",
+            id="what is left out is named",
+        ),
+        pytest.param("Kings drank wine [1]. Gout is arthritis [1].", "", id="nothing is near the first sentence"),
+        pytest.param(
+            "Gout is arthritis [1]. Kings drank wine [1].",
+            "Gout is a form of arthritis [1].",
+            id="nothing is near another sentence",
+        ),
+        pytest.param(REFUSAL, REFUSAL, id="a refusal"),
+    ],
+)
+def test_an_answer_is_put_in_the_words_of_the_passages_it_cites(
+    answer: str, expected: str, word_embedder: WordEmbedder
+) -> None:
+    assert in_passages_words(answer, SOURCES, word_embedder) == expected
+
+
+def test_the_writers_own_words_are_kept_where_they_are_wanted(tmp_path: Path, word_embedder: WordEmbedder) -> None:
+    index = index_rows(tmp_path, [("What is gout?", "Gout is rare. The pain is in the knee.")])
+    maker = EvidenceMaker(
+        IndexRetriever(index=index, embedder=word_embedder), lambda _: 0, 200, split_topics(index, None)
+    )
+    answers = [_in_the_knee(passage) for passage in index.by_id]
+    ((_, row),) = rows_written(answers, maker, random.Random(0), Counter(), reworded=True)
+    assert row.completion == "In the knee [1]."
