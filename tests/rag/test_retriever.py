@@ -5,7 +5,7 @@ import pytest
 from core.errors import IndexFolderError, QuestionError
 from core.settings import IndexSettings, RagSettings
 from index.opening import open_index
-from rag.search.retriever import NO_HELP, IndexRetriever
+from rag.search.retriever import CALL_WORDS, NO_HELP, IndexRetriever
 from tests.conftest import index_rows
 from tests.fakes import WordEmbedder
 
@@ -70,6 +70,13 @@ def test_under_an_emergency_only_what_says_to_get_help_answers(tmp_path: Path, w
     urgent = over.search(asked, urgent=True)
     assert [hit.question for hit in urgent.hits] == ["What to do in a heart attack?"]
     assert {each.reason for each in urgent.dropped} == {NO_HELP}
+
+
+def test_a_long_story_is_answered_as_it_was_asked_under_a_notice_too(retriever: IndexRetriever) -> None:
+    story = "My aunt had crushing pain in the chest last spring and was taken to hospital, and she is well again. "
+    assert len(story.split()) == CALL_WORDS
+    found = retriever.search(f"{story}What is measles disease?", urgent=True)
+    assert found.hits[0].question == "What is measles?"
 
 
 def test_under_an_emergency_a_file_without_such_a_passage_has_no_answer(retriever: IndexRetriever) -> None:
