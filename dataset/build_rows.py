@@ -19,6 +19,7 @@ from dataset.by_hand import read_by_hand, rows_by_hand
 from dataset.evidence_sets import EvidenceMaker
 from dataset.row_maker import RowMaker
 from dataset.written import read_written, rows_written
+from generator.by_processor import FULL_EVIDENCE
 from generator.tuning.rows import SPLITS, Row, Split, read_rows, tokenise, write_folder
 from generator.weights import prepare_weights
 from index.reader import Index
@@ -86,7 +87,8 @@ def make(
         )
     tokenizer = _tokenizer(settings.generator)
     counter = _token_counter(tokenizer)
-    maker = EvidenceMaker(retriever, counter, settings.rag.evidence_tokens, split_topics(index, hold_out))
+    evidence_tokens = settings.rag.evidence_tokens or FULL_EVIDENCE
+    maker = EvidenceMaker(retriever, counter, evidence_tokens, split_topics(index, hold_out))
     row_maker = RowMaker(maker)
     wanted: dict[Split, int] = {
         "train": plan.records,

@@ -1,5 +1,6 @@
 """Stand-ins for models, so that every path is tested in seconds: an embedder of words, an engine with a queue."""
 
+import json
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -119,3 +120,10 @@ ROWS = [
         "fever",
     ),
 ]
+
+
+def without_hashes(adapter: Path) -> None:
+    """Let an adapter's record say nothing of its files, as records of before: another matrix is no damage then."""
+    run = json.loads((adapter / "run.json").read_text())
+    run.pop("files", None)
+    (adapter / "run.json").write_text(json.dumps(run))

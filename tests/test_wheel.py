@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import ROOT
 
 SETUP = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LEFT_OUT = {"bench", "faults", "tests", "docs", ".ci"}
+LEFT_OUT = {"bench", "faults", "tests", "docs", "deploy", ".ci"}
 """Folders for those who work on CiteWell."""
 
 

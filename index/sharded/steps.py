@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.errors import DataError
 from core.files import new_file, new_folder, sha256_file
 from core.text.condense import heading
 from core.text.words import words
@@ -85,8 +84,6 @@ def cut_shard(plan: Plan, embedder: Embedder, shard: int) -> Path:
     for number in range(len(plan.files)):
         read += read_placed(plan.work / "read" / f"{number:05}" / f"{shard:03}.arrow")
     records, places = merge_records(read)
-    if not records:
-        raise DataError(f"shard {shard} of {plan.shards} would hold no record; cut the index into fewer: --shards 1")
     passages: list[Passage] = []
     for begin in range(0, len(records), _TOGETHER):
         together = records[begin : begin + _TOGETHER]

@@ -128,15 +128,15 @@ def understand(
 
 
 def _is_foreign(text: str, index: Index, dictionary: Collection[str]) -> bool:
-    """Whether few of a question's words stand in the file or in the dictionary, and hardly any is a word of asking."""
+    """Whether few of a question's words stand in an English file or the dictionary, and hardly any is a word of asking.
+
+    Lists of other languages lack too many forms of words to tell ("horas" in Spanish).
+    """
     typed = [word for word in words(text) if word.isalpha()]
     asking = sum(word in stop_words("search") for word in typed)
-    if len(typed) < FEW_WORDS or not dictionary or asking >= ASKING:
+    if len(typed) < FEW_WORDS or not dictionary or asking >= ASKING or index.language != ENGLISH:
         return False
-    ordinary = (
-        dictionary if index.language == ENGLISH else [word for word in typed if not is_misspelt(word, index.language)]
-    )
-    known = [word for word in typed if word in ordinary or _is_known(word, index)]
+    known = [word for word in typed if word in dictionary or _is_known(word, index)]
     return len(known) <= KNOWN * len(typed)
 
 

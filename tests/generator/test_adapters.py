@@ -17,6 +17,7 @@ from generator.tuning.perplexity import likelihood
 from generator.tuning.recipe import RUN
 from generator.tuning.rows import read_rows, tokenise
 from generator.weights import prepare_weights
+from tests.fakes import without_hashes
 
 
 @pytest.fixture
@@ -127,6 +128,7 @@ def test_an_adapter_that_does_not_fit_over_the_base(
 ) -> None:
     folder = shutil.copytree(tiny_adapter, tmp_path / "damaged")
     (folder / "adapter_model.safetensors").write_bytes(b"no tensors")
+    without_hashes(folder)
     with pytest.raises(EngineError, match="damaged over .* does not load"):
         prepare_tuned(dataclasses.replace(settings, adapter=str(folder)))
     assert not [path for path in Path(settings.cache).glob("*damaged*") if path.is_dir()]

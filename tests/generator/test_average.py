@@ -14,6 +14,7 @@ from core.settings import GeneratorSettings
 from generator import average
 from generator.adapters import CONFIG, TENSORS, prepare_tuned, read_adapter
 from generator.tuning.recipe import RUN
+from tests.fakes import without_hashes
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def doubled(tiny_adapter: Path, tmp_path: Path) -> Path:
     """The adapter, trained on so that each of its numbers is twice what it was."""
     folder = shutil.copytree(tiny_adapter, tmp_path / "doubled")
     save_file({name: each * 2 for name, each in load_file(folder / TENSORS).items()}, folder / TENSORS)
+    without_hashes(folder)
     return folder
 
 

@@ -19,6 +19,7 @@ from generator.tuning.objectives import dpo_objective, orpo, orpo_objective, rew
 from generator.tuning.pairs import Pair, read_pairs, tokenise_pairs, write_pairs
 from generator.tuning.preference_training import as_dataset, collate_pairs, pair_packs, reference_log_probs
 from generator.tuning.recipe import RUN
+from tests.fakes import without_hashes
 
 FAST = {
     "lora.r": "2",
@@ -271,6 +272,7 @@ def test_a_reward_model_of_another_base_is_refused(
     other = shutil.copytree(tiny_adapter, tmp_path / "other")
     tensors = load_file(other / "adapter_model.safetensors")
     save_file({name: 2 * value for name, value in tensors.items()}, other / "adapter_model.safetensors")
+    without_hashes(other)
     given = words(pairs_folder, tiny_qwen, other, tmp_path / "run")
     with pytest.raises(WeightsError, match=r"the reward model reward was trained over .*; train one over it: citewell"):
         align.main(["--method", "ppo", "--reward", str(reward_folder), *given])

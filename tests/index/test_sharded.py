@@ -239,12 +239,6 @@ def test_a_shard_that_is_missing_damaged_or_another_one_is_named(settings: Index
         open_index(folder)
 
 
-def test_more_shards_than_records_is_told(settings: IndexSettings, tmp_path: Path) -> None:
-    one = write_csv(tmp_path / "one.csv", ROWS[:1], HEADER)
-    with pytest.raises(DataError, match=r"shard \d of 2 would hold no record; cut the index into fewer: --shards 1"):
-        _shards(dataclasses.replace(settings, csv=str(one)), 2)
-
-
 def test_compressed_shards_are_searched_as_well(settings: IndexSettings) -> None:
     _shards(dataclasses.replace(settings, vectors="sq8"))
     retriever = _retriever(settings.dir)
