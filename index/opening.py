@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.errors import IndexFolderError
 from index.builds import read_manifest, verify
 from index.published import published_build
 from index.reader import Index
@@ -15,7 +16,15 @@ def open_index(folder: Path) -> Index:
     Raises:
         IndexFolderError: no index, another schema version, or a file that is missing or damaged.
     """
-    return open_build(published_build(folder))
+    build = published_build(folder)
+    while True:
+        try:
+            return open_build(build)
+        except (IndexFolderError, OSError):
+            newest = published_build(folder)
+            if newest == build:
+                raise
+            build = newest  # another one was published, and this one removed, while it was read
 
 
 def open_build(build: Path) -> Index:

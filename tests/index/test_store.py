@@ -200,3 +200,13 @@ def test_the_language_of_a_file_is_kept_so_that_opening_does_not_tell_it_again(
     manifest.write_text(json.dumps(without))  # as a build of before
     assert open_index(folder).language == "fr"
     assert "Gicht" in asked[0]
+
+
+def test_a_build_that_is_replaced_while_it_is_opened_gives_way_to_the_new_one(
+    tmp_path: Path, word_embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(indexed(tmp_path, GERMAN).dir)
+    build = published_build(folder)
+    pointed = iter([build.with_name("replaced"), build])
+    monkeypatch.setattr("index.opening.published_build", lambda folder: next(pointed))
+    assert open_index(folder).manifest.build == build.name
