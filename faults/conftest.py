@@ -10,7 +10,7 @@ import pytest
 from core.settings import Settings
 from faults import operations
 from faults.askers import AILMENTS
-from faults.counts import Counts, Table
+from faults.counts import Count, Counts, Table
 from faults.disk import Disk, mounted
 from faults.processes import outcome, preload
 from faults.stand_ins import settings_of
@@ -146,11 +146,16 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def checked(table: Table) -> Iterator[list[Counts]]:
-    """Counts that a test puts here are looked at when it ends: something was tried, and nothing came to harm."""
-    mine: list[Counts] = []
-    yield mine
+def count(table: Table) -> Iterator[Count]:
+    """Gives the counts of a kind of fault, which are looked at when the test ends: something was tried, and nothing
+    came to harm."""
+    mine: dict[str, Counts] = {}
+
+    def of(kind: str) -> Counts:
+        return mine.setdefault(kind, table.of(kind))
+
+    yield of
     assert mine, "the test counted nothing"
-    for counts in mine:
+    for counts in mine.values():
         assert counts.tried == counts.survived, counts
         assert counts.tried, counts

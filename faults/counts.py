@@ -111,3 +111,7 @@ class Table:
         kinds = {**kept.get("kinds", {}), **rows}
         measured = {**kept.get("measured", {}), **{name: {**each, **where} for name, each in self.measured.items()}}
         write_atomic(path, json.dumps({"kinds": kinds, "measured": measured}, indent=1, ensure_ascii=False) + "\n")
+
+
+Count = Callable[[str], Counts]
+"""A kind of fault -> its counts in this run."""

@@ -10,7 +10,7 @@ import pytest
 from core.settings import Settings
 from faults import operations, reading
 from faults.askers import Served, Told, ask_together, questions, real, standing_in
-from faults.counts import Counts, Table
+from faults.counts import Count, Counts, Table
 from faults.processes import outcome, started
 from faults.stand_ins import settings_of
 from tests.conftest import ROOT
@@ -50,9 +50,8 @@ def is_of_one_file(said: list[reading.Said], known: dict[str, list[tuple[str, st
     return len(hashes) == 1 and known[hashes.pop()] == [each[:3] for each in said]
 
 
-def test_two_builds_at_once(moments: int, table: Table, checked: list[Counts], tmp_path: Path) -> None:
-    counts = table.of("two builds at once")
-    checked.append(counts)
+def test_two_builds_at_once(moments: int, count: Count, tmp_path: Path) -> None:
+    counts = count("two builds at once")
     files = both_files(tmp_path)
     known = answers_by_file(files)
     for moment in range(moments):
@@ -65,11 +64,8 @@ def test_two_builds_at_once(moments: int, table: Table, checked: list[Counts], t
 
 
 @pytest.mark.parametrize("beside", ["a build", "a roll-back"])
-def test_asking_beside_a_change_of_the_index(
-    beside: str, moments: int, table: Table, checked: list[Counts], tmp_path: Path
-) -> None:
-    counts = table.of(f"asking beside {beside}")
-    checked.append(counts)
+def test_asking_beside_a_change_of_the_index(beside: str, moments: int, count: Count, tmp_path: Path) -> None:
+    counts = count(f"asking beside {beside}")
     files = both_files(tmp_path)
     known = answers_by_file(files)
     if beside == "a build":
@@ -116,11 +112,8 @@ def figures(served: Served, told: list[Told], minutes: float) -> dict[str, objec
     }
 
 
-def test_askers_at_once_get_their_own_answers(
-    many: Settings, ask_minutes: float, table: Table, checked: list[Counts]
-) -> None:
-    counts = table.of(f"{ASKERS} askers at once")
-    checked.append(counts)
+def test_askers_at_once_get_their_own_answers(many: Settings, ask_minutes: float, table: Table, count: Count) -> None:
+    counts = count(f"{ASKERS} askers at once")
     with standing_in(many, free_port()) as (served, _):
         alone = {question: served.ask(question).text for question in questions()}
         assert len(set(alone.values())) == ASKERS
@@ -156,10 +149,9 @@ def _together(
 
 @pytest.mark.weights
 def test_askers_of_the_real_model_get_their_own_answers(
-    real_minutes: float, rng: random.Random, table: Table, checked: list[Counts], tmp_path: Path
+    real_minutes: float, rng: random.Random, table: Table, count: Count, tmp_path: Path
 ) -> None:
-    counts = table.of(f"{ASKERS} askers of the real model at once")
-    checked.append(counts)
+    counts = count(f"{ASKERS} askers of the real model at once")
     settings = settings_of(tmp_path / "index", ROOT / "data/health_qa.csv")
     assert outcome(operations.build_index, settings.index).value is True
     asked = rng.sample(operations.questions_of(Path(settings.index.csv)), ASKERS)

@@ -21,7 +21,7 @@ from core.errors import DataError
 from core.files import read_jsonl
 from core.settings import Settings
 from core.text.plain import plain
-from faults.counts import Counts, Table
+from faults.counts import Count
 from index.clean import clean_text
 from rag.answer import Answer, Hit
 from rag.answerer import Answerer, Search, answer_chain
@@ -54,7 +54,7 @@ def answerer(real_settings: Settings) -> Answerer:
 
 
 def test_no_attack_changes_what_an_answer_says(
-    answerer: Answerer, request: pytest.FixtureRequest, table: Table, checked: list[Counts]
+    answerer: Answerer, request: pytest.FixtureRequest, count: Count
 ) -> None:
     """The real model over the small file: every sentence that is said stands in a passage without the attack."""
     found = answerer.search(QUESTION)
@@ -68,9 +68,7 @@ def test_no_attack_changes_what_an_answer_says(
     step = max(1, len(ATTACKS) // most)
     for number, (kind, text) in enumerate(ATTACKS[seed % step :: step][:most]):
         place = PLACES[(number + seed) % len(PLACES)]
-        counts = table.of(f"attack on the model in {place}")
-        if counts not in checked:
-            checked.append(counts)
+        counts = count(f"attack on the model in {place}")
         try:
             answer = _answered(answerer, _placed(answerer, found, place, text))
         except Exception as error:
@@ -163,9 +161,8 @@ def _of_html(page: str) -> _Tags:
     return tags
 
 
-def _count(table: Table, checked: list[Counts], kind: str, harmful: Sequence[str], refused: int = 0) -> None:
-    counts = table.of(f"attack in {kind}")
-    checked.append(counts)
+def _count(count: Count, kind: str, harmful: Sequence[str], refused: int = 0) -> None:
+    counts = count(f"attack in {kind}")
     counts.tried += len(ATTACKS)
     counts.changed += len(harmful)
     counts.refused += refused
@@ -173,14 +170,14 @@ def _count(table: Table, checked: list[Counts], kind: str, harmful: Sequence[str
     counts.remark = " | ".join(harmful)[:200]
 
 
-def test_no_attack_is_markup_in_what_the_page_gets(answers: list[Answer], table: Table, checked: list[Counts]) -> None:
+def test_no_attack_is_markup_in_what_the_page_gets(answers: list[Answer], count: Count) -> None:
     def harm(answer: Answer) -> bool:
         drawn = view(answer, {})
         return json.loads(json.dumps(drawn)) != _as_data(drawn) or any(
             source["url"] and not re.match(r"https?://", source["url"]) for source in drawn["sources"]
         )
 
-    _count(table, checked, "what the page draws", [answer.question for answer in answers if harm(answer)])
+    _count(count, "what the page draws", [answer.question for answer in answers if harm(answer)])
 
 
 def _as_data(value: Any) -> Any:
@@ -189,7 +186,7 @@ def _as_data(value: Any) -> Any:
     return [_as_data(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def test_no_attack_is_markup_in_a_receipt(answers: list[Answer], table: Table, checked: list[Counts]) -> None:
+def test_no_attack_is_markup_in_a_receipt(answers: list[Answer], count: Count) -> None:
     def harm(answer: Answer) -> bool:
         made = receipt(answer)
         tags = _of_html(to_html(made))
@@ -202,12 +199,10 @@ def test_no_attack_is_markup_in_a_receipt(answers: list[Answer], table: Table, c
             or read_receipt(made.to_json()).answer != answer
         )
 
-    _count(table, checked, "a receipt", [answer.question for answer in answers if harm(answer)])
+    _count(count, "a receipt", [answer.question for answer in answers if harm(answer)])
 
 
-def test_no_attack_is_markup_in_an_export(
-    answers: list[Answer], table: Table, checked: list[Counts], tmp_path: Path
-) -> None:
+def test_no_attack_is_markup_in_an_export(answers: list[Answer], count: Count, tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite"
     history = History(path)
     harmful = []
@@ -230,19 +225,19 @@ def test_no_attack_is_markup_in_an_export(
             or as_json["turns"][0]["receipt"]["answer"]["question"] != answer.question
         ):
             harmful.append(f"{ATTACKS[number][1]!r} {sorted(set(tags.tags) - MARKDOWN_TAGS)} {named!r}")
-    _count(table, checked, "an export", harmful)
+    _count(count, "an export", harmful)
 
 
-def test_no_attack_is_a_link_of_the_service(answers: list[Answer], table: Table, checked: list[Counts]) -> None:
+def test_no_attack_is_a_link_of_the_service(answers: list[Answer], count: Count) -> None:
     def harm(answer: Answer) -> bool:
         message = completion(answer)["choices"][0]["message"]
         links = [note["url_citation"]["url"] for note in message["annotations"]]
         return any(link and not re.match(r"https?://", link) for link in links)
 
-    _count(table, checked, "the service's answers", [answer.question for answer in answers if harm(answer)])
+    _count(count, "the service's answers", [answer.question for answer in answers if harm(answer)])
 
 
-def test_no_name_of_a_file_leads_out_of_its_folder(tmp_path: Path, table: Table, checked: list[Counts]) -> None:
+def test_no_name_of_a_file_leads_out_of_its_folder(tmp_path: Path, count: Count) -> None:
     settings = dataclasses.replace(Settings(), index=dataclasses.replace(Settings().index, dir=str(tmp_path / "index")))
     content = b"question,answer\nWhat is a boil?,A lump.\n"
     harmful, refused = [], 0
@@ -265,4 +260,4 @@ def test_no_name_of_a_file_leads_out_of_its_folder(tmp_path: Path, table: Table,
         ):
             harmful.append(f"{text!r}: {sorted(files)}")
     assert set(tmp_path.iterdir()) <= {tmp_path / "index", tmp_path / "uploads"}
-    _count(table, checked, "the name of an uploaded file", harmful, refused)
+    _count(count, "the name of an uploaded file", harmful, refused)

@@ -10,7 +10,7 @@ import pytest
 
 from core.settings import Settings
 from faults import operations, reading
-from faults.counts import Counts, Table
+from faults.counts import Count, Counts
 from faults.damage import damages, files_below, inflict
 from faults.operations import ONE
 from faults.processes import outcome
@@ -61,11 +61,10 @@ def indexed(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Settin
 
 
 def test_a_damaged_index_gives_the_same_answer_or_says_why_not(
-    indexed: tuple[str, Settings], flips: int, rng: random.Random, table: Table, checked: list[Counts], tmp_path: Path
+    indexed: tuple[str, Settings], flips: int, rng: random.Random, count: Count, tmp_path: Path
 ) -> None:
     name, settings = indexed
-    counts = table.of(f"a damaged file of {name}")
-    checked.append(counts)
+    counts = count(f"a damaged file of {name}")
     used, pristine = Path(settings.index.dir), tmp_path / "pristine"
     assert outcome(reading.answers, settings).kind == "done"  # keeps which hashes it found right
     shutil.copytree(used, pristine)
@@ -74,21 +73,17 @@ def test_a_damaged_index_gives_the_same_answer_or_says_why_not(
 
 @pytest.mark.parametrize("indexed", ["an index"], indirect=True)  # a build of shards takes nothing from one before
 def test_a_build_over_a_damaged_index_makes_it_whole(
-    indexed: tuple[str, Settings], rng: random.Random, table: Table, checked: list[Counts], tmp_path: Path
+    indexed: tuple[str, Settings], rng: random.Random, count: Count, tmp_path: Path
 ) -> None:
     _, settings = indexed
-    counts = table.of("a build over a damaged index")
-    checked.append(counts)
+    counts = count("a build over a damaged index")
     used, pristine = Path(settings.index.dir), tmp_path / "pristine"
     shutil.copytree(used, pristine)
     try_all(counts, pristine, used, files_below(pristine), (reading.rebuilt, settings), rng, 1)
 
 
-def test_a_damaged_reader_is_refused(
-    flips: int, rng: random.Random, table: Table, checked: list[Counts], tmp_path: Path
-) -> None:
-    counts = table.of("a damaged file of a reader")
-    checked.append(counts)
+def test_a_damaged_reader_is_refused(flips: int, rng: random.Random, count: Count, tmp_path: Path) -> None:
+    counts = count("a damaged file of a reader")
     used, pristine = tmp_path / "reader", tmp_path / "pristine"
     pristine.mkdir()
     for name in (CARD, TENSORS):
@@ -98,10 +93,9 @@ def test_a_damaged_reader_is_refused(
 
 
 def test_a_damaged_history_shows_the_same_or_says_what_is_wrong(
-    flips: int, rng: random.Random, table: Table, checked: list[Counts], tmp_path: Path
+    flips: int, rng: random.Random, count: Count, tmp_path: Path
 ) -> None:
-    counts = table.of("a damaged history")
-    checked.append(counts)
+    counts = count("a damaged history")
     used, pristine = tmp_path / "used", tmp_path / "pristine"
     file = used / "history.sqlite"
     assert outcome(operations.keep_turns, file, 6).kind == "done"

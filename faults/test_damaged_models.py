@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.settings import GeneratorSettings, IndexSettings
 from faults import models, reading
-from faults.counts import Counts, Table
+from faults.counts import Count
 from faults.damage import files_below
 from faults.processes import outcome
 from faults.test_damage import try_all
@@ -17,12 +17,10 @@ def test_a_damaged_conversion_is_made_again(
     tiny_adapter: Path,
     flips: int,
     rng: random.Random,
-    table: Table,
-    checked: list[Counts],
+    count: Count,
     tmp_path: Path,
 ) -> None:
-    counts = table.of("a damaged file of a converted model")
-    checked.append(counts)
+    counts = count("a damaged file of a converted model")
     used, pristine = tmp_path / "models", tmp_path / "pristine"
     settings = GeneratorSettings(
         model=str(tiny_qwen), adapter=str(tiny_adapter), engine="openvino", quant="q8_0", cache=str(used)
@@ -37,12 +35,10 @@ def test_a_damaged_adapter_is_refused(
     tiny_adapter: Path,
     flips: int,
     rng: random.Random,
-    table: Table,
-    checked: list[Counts],
+    count: Count,
     tmp_path: Path,
 ) -> None:
-    counts = table.of("a damaged file of an adapter")
-    checked.append(counts)
+    counts = count("a damaged file of an adapter")
     used, cache = tmp_path / "adapter", tmp_path / "models"
     shutil.copytree(tiny_adapter, used)
     settings = GeneratorSettings(model=str(tiny_qwen), adapter=str(used), engine="transformers", cache=str(cache))
@@ -51,10 +47,9 @@ def test_a_damaged_adapter_is_refused(
 
 
 def test_a_damaged_embedder_is_converted_again(
-    tiny_bert: Path, flips: int, rng: random.Random, table: Table, checked: list[Counts], tmp_path: Path
+    tiny_bert: Path, flips: int, rng: random.Random, count: Count, tmp_path: Path
 ) -> None:
-    counts = table.of("a damaged file of a converted embedder")
-    checked.append(counts)
+    counts = count("a damaged file of a converted embedder")
     used, pristine = tmp_path / "embedders", tmp_path / "pristine"
     settings = IndexSettings(embedder=str(tiny_bert), cache=str(used))
     assert outcome(reading.vectors, settings).kind == "done"
@@ -67,12 +62,10 @@ def test_a_damaged_run_is_resumed_or_refused(
     rows_folder: Path,
     flips: int,
     rng: random.Random,
-    table: Table,
-    checked: list[Counts],
+    count: Count,
     tmp_path: Path,
 ) -> None:
-    counts = table.of("a damaged file of a training run")
-    checked.append(counts)
+    counts = count("a damaged file of a training run")
     used, pristine = tmp_path / "run", tmp_path / "pristine"
     resume = (models.train_adapter, rows_folder, tiny_qwen, used)
     made = outcome(*resume)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from faults import operations, reading
-from faults.counts import Counts, Table
+from faults.counts import Count, Counts
 from faults.disk import Disk, why_not
 from faults.processes import Outcome, outcome
 from faults.stand_ins import settings_of
@@ -80,7 +80,7 @@ def _clear(during: Outcome) -> Outcome:
     return during
 
 
-def test_building_and_publishing(disk: Disk, table: Table, checked: list[Counts]) -> None:
+def test_building_and_publishing(disk: Disk, count: Count) -> None:
     rows = [*ROWS, ("How is gout treated?", "Gout is treated with ice and rest.", "joints")]  # some for each shard
     csv = write_csv(disk.folder / "rows.csv", rows, ("question", "answer", "source"))
     settings = settings_of(disk.folder / "index", csv)
@@ -98,20 +98,18 @@ def test_building_and_publishing(disk: Disk, table: Table, checked: list[Counts]
         ),
     }
     for name, case in cases.items():
-        counts = table.of(f"a full disk while {name}")
-        checked.append(counts)
+        counts = count(f"a full disk while {name}")
         run_on(disk, counts, case)
         shutil.rmtree(disk.folder.with_name("pristine"))
 
 
-def test_keeping_turns_and_feedback(disk: Disk, table: Table, checked: list[Counts]) -> None:
+def test_keeping_turns_and_feedback(disk: Disk, count: Count) -> None:
     file = disk.folder / "history.sqlite"
     assert outcome(operations.keep_turns, file, 5).kind == "done"
     assert outcome(operations.judge, file, 5).kind == "done"
     read: Call = (reading.first_kept, (file, 5))
     for name, write in (("keeping turns", operations.keep_turns), ("keeping feedback", operations.judge)):
-        counts = table.of(f"a full disk while {name}")
-        checked.append(counts)
+        counts = count(f"a full disk while {name}")
         run_on(disk, counts, Case((write, (file, 40)), read))
         shutil.rmtree(disk.folder.with_name("pristine"))
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.settings import GeneratorSettings, IndexSettings
 from faults import models, reading
-from faults.counts import Counts, Table
+from faults.counts import Count
 from faults.disk import Disk, why_not
 from faults.test_full_disk import Call, Case, empty, run_on
 
@@ -20,8 +20,7 @@ def test_making_models(
     tiny_adapter: Path,
     tiny_bert: Path,
     rows_folder: Path,
-    table: Table,
-    checked: list[Counts],
+    count: Count,
 ) -> None:
     to = disk.folder / "made"
     embedders = IndexSettings(embedder=str(tiny_bert), cache=str(disk.folder / "embedders"))
@@ -44,8 +43,7 @@ def test_making_models(
         "keeping checkpoints and training": Case((models.train_adapter, (rows_folder, tiny_qwen, to)), nothing),
     }
     for name, case in cases.items():
-        counts = table.of(f"a full disk while {name}")
-        checked.append(counts)
+        counts = count(f"a full disk while {name}")
         run_on(disk, counts, case)
         shutil.rmtree(disk.folder.with_name("pristine"))
         empty(disk.folder)

@@ -24,7 +24,7 @@ from hypothesis import strategies as some
 
 from core.errors import CiteWellError
 from core.settings import flat, load
-from faults.counts import Counts, Table
+from faults.counts import Count
 from index.clean import clean_text
 from index.corpus import read_corpus
 from rag import feedback
@@ -68,14 +68,13 @@ VALUES = some.recursive(
 
 
 @pytest.fixture
-def fuzz(request: pytest.FixtureRequest, table: Table, checked: list[Counts]) -> Callable[[str, Any, Body], None]:
+def fuzz(request: pytest.FixtureRequest, count: Count) -> Callable[[str, Any, Body], None]:
     """Try a body with examples of a strategy until the time is over."""
     lasts = float(request.config.getoption("--fuzz-seconds"))
     first = int(request.config.getoption("--seed")) * 100_000
 
     def run(kind: str, examples: Any, body: Body) -> None:
-        counts = table.of(f"fuzzing {kind}")
-        checked.append(counts)
+        counts = count(f"fuzzing {kind}")
 
         @hypothesis.settings(
             max_examples=EXAMPLES, database=None, deadline=None, suppress_health_check=list(HealthCheck)

@@ -11,7 +11,7 @@ import pytest
 
 from core.settings import IndexSettings, Settings
 from faults import models, operations
-from faults.counts import Counts, Table
+from faults.counts import Count
 from faults.processes import killed_after, killed_while_repeating, outcome
 from tests.conftest import ROOT
 
@@ -33,10 +33,9 @@ def indexed(tmp_path: Path) -> Settings:
 
 
 def test_a_killed_build_leaves_an_index_that_answers(
-    indexed: Settings, moments: int, rng: random.Random, table: Table, checked: list[Counts]
+    indexed: Settings, moments: int, rng: random.Random, count: Count
 ) -> None:
-    counts = table.of("kill -9 while building an index")
-    checked.append(counts)
+    counts = count("kill -9 while building an index")
     operations.change_rows(indexed.index, 0)
     whole_s = outcome(operations.build_index, indexed.index).seconds
     for moment in range(1, moments + 1):
@@ -48,10 +47,9 @@ def test_a_killed_build_leaves_an_index_that_answers(
 
 
 def test_a_kill_while_publishing_leaves_one_of_two_builds(
-    indexed: Settings, moments: int, rng: random.Random, table: Table, checked: list[Counts], tmp_path: Path
+    indexed: Settings, moments: int, rng: random.Random, count: Count, tmp_path: Path
 ) -> None:
-    counts = table.of("kill -9 while publishing and rolling back")
-    checked.append(counts)
+    counts = count("kill -9 while publishing and rolling back")
     operations.change_rows(indexed.index, 0)
     assert outcome(operations.build_index, indexed.index).value is True  # two builds are there now
     folder = Path(indexed.index.dir)
@@ -74,12 +72,10 @@ def test_what_was_kept_before_a_kill_is_there_after_it(
     read: Callable[[Path], Any],
     moments: int,
     rng: random.Random,
-    table: Table,
-    checked: list[Counts],
+    count: Count,
     tmp_path: Path,
 ) -> None:
-    counts = table.of(kind)
-    checked.append(counts)
+    counts = count(kind)
     file, acknowledged = tmp_path / "history.sqlite", tmp_path / "kept"
     for moment in range(moments):
         sign = tmp_path / f"sign {moment}"
@@ -102,12 +98,10 @@ def test_a_killed_command_leaves_all_of_its_result_or_nothing(
     rows_folder: Path,
     moments: int,
     rng: random.Random,
-    table: Table,
-    checked: list[Counts],
+    count: Count,
     tmp_path: Path,
 ) -> None:
-    counts = table.of(f"kill -9 while {kind}")
-    checked.append(counts)
+    counts = count(f"kill -9 while {kind}")
     operations_of: dict[str, tuple[Callable[..., Any], tuple[Path, ...], Callable[..., Any], str]] = {
         "merging": (models.merge_adapter, (tiny_adapter, tiny_qwen), models.checkpoint_is_whole, "merged"),
         "exporting": (models.export_model, (tiny_qwen,), models.gguf_is_whole, "model.gguf"),

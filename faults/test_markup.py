@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Error, Page, sync_playwright
 
-from faults.counts import Counts, Table
+from faults.counts import Count
 from faults.markup_page import ATTACKS
 from tests.conftest import ROOT
 from ui.shared import JOINER
@@ -57,9 +57,8 @@ def page() -> Iterator[Page]:
         server.wait()
 
 
-def test_no_attack_is_markup_on_the_page(page: Page, table: Table, checked: list[Counts]) -> None:
-    counts = table.of("attack in labels, errors and tables of the page")
-    checked.append(counts)
+def test_no_attack_is_markup_on_the_page(page: Page, count: Count) -> None:
+    counts = count("attack in labels, errors and tables of the page")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     drawn = page.evaluate(DRAWN)

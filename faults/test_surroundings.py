@@ -19,7 +19,7 @@ import pytest
 from core.settings import Settings
 from faults import operations, reading
 from faults.askers import Told, questions, standing_in
-from faults.counts import Counts, Table
+from faults.counts import Count, Table
 from faults.disk import why_not
 from faults.processes import Outcome, outcome
 from faults.stand_ins import settings_of
@@ -43,11 +43,9 @@ def test_a_signal_in_mid_answer_ends_the_server_without_a_crash(
     many: Settings,
     moments: int,
     rng: random.Random,
-    table: Table,
-    checked: list[Counts],
+    count: Count,
 ) -> None:
-    counts = table.of(f"{asked_to_end.name} in mid-answer")
-    checked.append(counts)
+    counts = count(f"{asked_to_end.name} in mid-answer")
     with standing_in(many, free_port()) as (served, _):
         alone = {question: served.ask(question).text for question in questions()[:8]}
     for moment in range(max(moments // 5, 1)):
@@ -75,9 +73,8 @@ def _ask(served: Any, question: str, told: list[Told]) -> None:
         return  # the server is gone
 
 
-def test_a_clock_that_steps_loses_nothing(table: Table, checked: list[Counts], tmp_path: Path) -> None:
-    counts = table.of("a clock that steps")
-    checked.append(counts)
+def test_a_clock_that_steps_loses_nothing(count: Count, tmp_path: Path) -> None:
+    counts = count("a clock that steps")
     csv = write_csv(tmp_path / "rows.csv", ROWS, HEADER)
     settings, file = settings_of(tmp_path / "index", csv), tmp_path / "history.sqlite"
     for number, seconds in enumerate(STEPS_S, start=1):
@@ -120,11 +117,8 @@ ENVIRONMENTS: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-def test_the_answers_are_the_same_in_every_surroundings(
-    tiny_bert: Path, table: Table, checked: list[Counts], tmp_path: Path
-) -> None:
-    counts = table.of("bare environments and odd paths")
-    checked.append(counts)
+def test_the_answers_are_the_same_in_every_surroundings(tiny_bert: Path, count: Count, tmp_path: Path) -> None:
+    counts = count("bare environments and odd paths")
     before = _somewhere(tmp_path / "first", "plain", tiny_bert, HOME)
     assert before.kind == "done", before
     for name, (folder, environment) in ENVIRONMENTS.items():
@@ -140,11 +134,8 @@ def _somewhere(base: Path, folder: str, bert: Path, environment: dict[str, str])
 
 
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
-def test_a_checkout_that_cannot_be_written_answers(
-    tiny_bert: Path, table: Table, checked: list[Counts], tmp_path: Path
-) -> None:
-    counts = table.of("a read-only checkout")
-    checked.append(counts)
+def test_a_checkout_that_cannot_be_written_answers(tiny_bert: Path, count: Count, tmp_path: Path) -> None:
+    counts = count("a read-only checkout")
     before = _somewhere(tmp_path / "first", "plain", tiny_bert, HOME)
     checkout = tmp_path / "checkout"
     skipped = shutil.ignore_patterns("artifacts", ".*", "__pycache__", "*.egg-info", "build", "node_modules")
@@ -178,11 +169,8 @@ def test_a_checkout_that_cannot_be_written_answers(
         ("four cells of 5 MB, read and cut", ["--rows", "4", "--characters", "5000000", "--cut"]),
     ],
 )
-def test_a_large_file_takes_bounded_memory_and_time(
-    name: str, words: list[str], table: Table, checked: list[Counts]
-) -> None:
-    counts = table.of(name)
-    checked.append(counts)
+def test_a_large_file_takes_bounded_memory_and_time(name: str, words: list[str], table: Table, count: Count) -> None:
+    counts = count(name)
     command = [sys.executable, "-m", "faults.large", *words]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=3 * MOST_S, check=False)
